@@ -1,0 +1,14 @@
+"""cevnsjax: differentiable cross sections, rates and likelihoods for coherent neutrino scattering.
+
+All arithmetic is in double precision: importing the package sets `jax_enable_x64`, before it makes any
+array.
+"""
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+
+from cevnsjax.experiments import load_experiment  # noqa: E402
+from cevnsjax.interactions import model  # noqa: E402
+
+__all__ = ["load_experiment", "model"]

@@ -1,0 +1,21 @@
+"""What the package raises when an input is wrong."""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["InputError", "unknown_name"]
+
+
+class InputError(ValueError):
+    """A name, value, file or unit given by the user is wrong.
+
+    The message is one line: what was given, and what would be right.
+    """
+
+
+def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
+    """Return the error for a name that is not one of `known`, the nearest one suggested."""
+    known = list(known)
+    near = difflib.get_close_matches(given, known, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return InputError(f"unknown {kind} '{given}'{hint} (known: {', '.join(known)})")

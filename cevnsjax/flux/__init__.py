@@ -1,0 +1,17 @@
+"""Neutrino fluxes and their moments."""
+
+from cevnsjax.flux.base import Flux, flux_moments, fold, total_flux
+from cevnsjax.flux.reactor import ReactorFlux, energy_per_fission, reactor_flux
+from cevnsjax.flux.spectra import FissionSpectrum, fission_spectrum
+
+__all__ = [
+    "FissionSpectrum",
+    "Flux",
+    "ReactorFlux",
+    "energy_per_fission",
+    "fission_spectrum",
+    "flux_moments",
+    "fold",
+    "reactor_flux",
+    "total_flux",
+]

@@ -1,0 +1,92 @@
+"""The electron-antineutrino flux of a nuclear reactor, Eq. (18) of arXiv:2501.12441."""
+
+from collections.abc import Mapping
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from cevnsjax.constants import GIGAWATT, METRE
+from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.flavours import NU_E_BAR, Flavour
+from cevnsjax.flux.base import Flux, total_flux
+from cevnsjax.flux.spectra import ISOTOPES, MAXIMAL_ENERGY, BinnedSpectrum, FissionSpectrum, capture_spectrum
+from cevnsjax.resources import data_folder, read_table
+
+__all__ = ["ENERGY_TABLES", "ReactorFlux", "energy_per_fission", "reactor_flux"]
+
+ENERGY_TABLES = ("ma_2013", "kopeikin_2004")
+
+
+class ReactorFlux(Flux):
+    """Fissions and neutron captures on 238U, seen through a unit of area at the detector.
+
+    `fission_rate` [cm^-2 s^-1] is P / (4 pi d^2 epsilon); `fractions` those of fissions of 235U, 238U,
+    239Pu and 241Pu, taken as they are, not normalised; each capture gives one decay of 239U and one of
+    239Np. `scale` is one unless the flux was normalised to a total.
+    """
+
+    fission_rate: Float[Array, ""]
+    fractions: Float[Array, "emitters"]
+    captures_per_fission: Float[Array, ""]
+    scale: Float[Array, ""]
+    edges: Float[Array, "edges"]
+    fission: FissionSpectrum
+    capture: BinnedSpectrum
+    flavour: Flavour = eqx.field(static=True, default=NU_E_BAR)
+
+    def density(self, energy: Float[Array, "*n"]) -> Float[Array, "*n"]:
+        """Return phi(E) [cm^-2 s^-1 MeV^-1]."""
+        per_fission = jnp.tensordot(self.fractions, self.fission(energy), axes=1)
+        per_fission += self.captures_per_fission * jnp.sum(self.capture(energy), axis=0)
+        return self.scale * self.fission_rate * per_fission
+
+    def normalised_to(self, total: Float[Array, ""] | float) -> "ReactorFlux":
+        """Return this flux scaled to a total [cm^-2 s^-1] over all energies."""
+        scale = self.scale * total / jax.jit(total_flux)(self)
+        return eqx.tree_at(lambda flux: flux.scale, self, scale)
+
+
+def energy_per_fission(table: str, fractions: Float[Array, "emitters"]) -> Float[Array, ""]:
+    """Return the mean energy per fission [MeV] from a column of `data/reactor/energy_per_fission.csv`."""
+    if table not in ENERGY_TABLES:
+        raise unknown_name("energy per fission", table, ENERGY_TABLES)
+    energies = read_table(data_folder() / "reactor" / "energy_per_fission.csv", (table,))[table]
+    return jnp.asarray(energies) @ fractions / jnp.sum(fractions)
+
+
+def reactor_flux(
+    power_GW: float,
+    baseline_m: float,
+    fission_fractions: Mapping[str, float],
+    energy_per_fission_MeV: float | str,
+    spectrum: FissionSpectrum,
+    captures_per_fission: float = 0.6,
+) -> ReactorFlux:
+    """Return the flux of a reactor of a thermal power [GW] at a distance [m].
+
+    `energy_per_fission_MeV` is a number [MeV] or the name of a table, averaged with the fractions. Raises
+    `InputError` for a fraction of an isotope other than 235U, 238U, 239Pu, 241Pu, or a missing one.
+    """
+    if set(fission_fractions) != set(ISOTOPES):
+        raise InputError(f"fission fractions of {', '.join(fission_fractions)} given; give {', '.join(ISOTOPES)}")
+    fractions = jnp.asarray([float(fission_fractions[i]) for i in ISOTOPES])
+    energy: Array | float
+    if isinstance(energy_per_fission_MeV, str):
+        energy = energy_per_fission(energy_per_fission_MeV, fractions)
+    else:
+        energy = energy_per_fission_MeV
+    distance = baseline_m * METRE
+    capture = capture_spectrum()
+    edges = np.unique(np.concatenate([spectrum.knots, capture.knots, [0.0, MAXIMAL_ENERGY]]))
+    return ReactorFlux(
+        fission_rate=jnp.asarray(power_GW * GIGAWATT / (4 * jnp.pi * distance**2 * energy)),
+        fractions=fractions,
+        captures_per_fission=jnp.asarray(float(captures_per_fission)),
+        scale=jnp.ones(()),
+        edges=jnp.asarray(edges),
+        fission=spectrum,
+        capture=capture,
+    )

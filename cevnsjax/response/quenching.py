@@ -1,0 +1,93 @@
+"""Quenching: the ionisation energy that a nuclear recoil leaves behind, and back."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from cevnsjax.constants import KEV
+from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.resources import data_folder, read_table
+
+__all__ = ["Lindhard", "Quenching", "TabulatedYield", "recoil_energy", "tabulated_yield"]
+
+
+class Quenching(eqx.Module):
+    """The share of a nuclear recoil's energy that becomes ionisation."""
+
+    @abc.abstractmethod
+    def factor(self, T: Float[Array, ""]) -> Float[Array, ""]:
+        """Return Q_f(T) at a recoil energy T > 0 [MeV]."""
+
+    def ionisation(self, T: Float[Array, ""]) -> Float[Array, ""]:
+        """Return the ionisation energy Q_f(T) T [MeV]."""
+        return self.factor(T) * T
+
+
+class Lindhard(Quenching):
+    """Lindhard's theory: Q_f = k g / (1 + k g), g = 3 e^0.15 + 0.7 e^0.6 + e, e = 11.5 Z^(-7/3) T / keV.
+
+    J. Lindhard et al., Mat. Fys. Medd. Dan. Vid. Selsk. 33, 10 (1963). Below T = 0 there is no ionisation.
+    """
+
+    k: Float[Array, ""]
+    Z: float = eqx.field(static=True)
+
+    def factor(self, T: Float[Array, ""]) -> Float[Array, ""]:
+        """Return Q_f(T) at a recoil energy T [MeV]."""
+        # e^0.15 has an infinite slope at zero, and 0 * inf would make the gradient NaN there.
+        positive = T > 0
+        e = 11.5 * self.Z ** (-7 / 3) * jnp.where(positive, T, 1.0) / KEV
+        kg = self.k * (3 * e**0.15 + 0.7 * e**0.6 + e)
+        return jnp.where(positive, kg / (1 + kg), 0.0)
+
+
+class TabulatedYield(Quenching):
+    """A measured yield, interpolated linearly in the recoil energy [MeV], constant beyond the table's ends."""
+
+    recoil: Float[Array, "knots"]
+    yields: Float[Array, "knots"]
+
+    def factor(self, T: Float[Array, ""]) -> Float[Array, ""]:
+        """Return Q_f(T) at a recoil energy T [MeV]."""
+        return jnp.interp(T, self.recoil, self.yields)
+
+
+def tabulated_yield(table: str, column: str) -> TabulatedYield:
+    """Return a yield from a table of `data/quenching/`; raises `InputError` for an unknown table or column."""
+    folder = data_folder() / "quenching"
+    names = [path.stem for path in sorted(folder.glob("*.csv"))]
+    if table not in names:
+        raise unknown_name("quenching table", table, names)
+    columns = read_table(folder / f"{table}.csv", ("recoil_energy_keV", column))
+    if not (columns[column] > 0).all():
+        raise InputError(f"the yields '{column}' of '{table}' are not all positive")
+    return TabulatedYield(jnp.asarray(columns["recoil_energy_keV"] * KEV), jnp.asarray(columns[column]))
+
+
+def recoil_energy(quenching: Quenching, ionisation: Float[Array, ""]) -> Float[Array, ""]:
+    """Return the recoil energy T [MeV] that leaves an ionisation energy E > 0 [MeV]: solves Q_f(T) T = E.
+
+    Q_f(T) T must rise with T. Yields between 1e-4 and 1 are found. First and second derivatives, in E and in
+    the parameters of the quenching, are exact.
+    """
+    frozen = jax.lax.stop_gradient(quenching)
+    target = jax.lax.stop_gradient(ionisation)
+
+    def halve(_, bracket):
+        low, high = bracket
+        middle = (low + high) / 2
+        below = frozen.ionisation(jnp.exp(middle)) < target
+        return jnp.where(below, middle, low), jnp.where(below, high, middle)
+
+    bracket = jnp.log(target), jnp.log(target) + 4 * jnp.log(10.0)
+    low, high = jax.lax.fori_loop(0, 52, halve, bracket)
+    T = jnp.exp((low + high) / 2)
+    # Newton steps from the solution do not move it but carry its derivatives: the error of n steps is of
+    # order 2^n in the change of a parameter, so two steps are exact through the third derivative.
+    for _ in range(2):
+        value, slope = jax.value_and_grad(quenching.ionisation)(T)
+        T = T - (value - ionisation) / slope
+    return T

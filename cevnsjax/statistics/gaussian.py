@@ -1,0 +1,51 @@
+"""Gaussian chi-squared with one pull on the normalisation, Eq. (20) of arXiv:2501.12441.
+
+    chi^2 = sum_i ((n R_i - d_i) / sigma_i)^2 + ((n - 1) / s)^2 ,   n = 1 + alpha
+
+The chi-squared is a parabola in n, so its minimum over n is closed. All is written in s^2, and nothing
+divides by it: s = 0 is a fixed normalisation, not a special case.
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+__all__ = ["best_norm", "chi2_at_norm", "chi2_marginalised", "chi2_profiled"]
+
+Bins = Float[Array, "bins"]
+Scalar = Float[Array, ""]
+
+
+def _sums(expected: Bins, observed: Bins, sigma: Bins) -> tuple[Scalar, Scalar, Scalar]:
+    """Return chi^2 at n = 1, half its downward slope in n, and half its curvature, without the pull."""
+    residual, unit = (observed - expected) / sigma, expected / sigma
+    return residual @ residual, unit @ residual, unit @ unit
+
+
+def chi2_at_norm(expected: Bins, observed: Bins, sigma: Bins, norm_sigma: Scalar, norm: Scalar) -> Scalar:
+    """Return chi^2 at a given n, pull included; with s = 0 there is no pull, and n is free."""
+    residual = (norm * expected - observed) / sigma
+    pulled = norm_sigma > 0
+    pull = jnp.where(pulled, (norm - 1) / jnp.where(pulled, norm_sigma, 1.0), 0.0)
+    return residual @ residual + pull**2
+
+
+def best_norm(expected: Bins, observed: Bins, sigma: Bins, norm_sigma: Scalar) -> Scalar:
+    """Return the n that minimises chi^2; it may be negative, where the data pull it there."""
+    _, slope, curvature = _sums(expected, observed, sigma)
+    return 1 + norm_sigma**2 * slope / (1 + norm_sigma**2 * curvature)
+
+
+def chi2_profiled(expected: Bins, observed: Bins, sigma: Bins, norm_sigma: Scalar) -> Scalar:
+    """Return the minimum of chi^2 over n."""
+    chi2, slope, curvature = _sums(expected, observed, sigma)
+    return chi2 - norm_sigma**2 * slope**2 / (1 + norm_sigma**2 * curvature)
+
+
+def chi2_marginalised(expected: Bins, observed: Bins, sigma: Bins, norm_sigma: Scalar) -> Scalar:
+    """Return -2 log of the integral of exp(-chi^2 / 2) over n, normalised to chi^2 itself where s = 0.
+
+    The integral is Gaussian: it adds log(1 + s^2 sum (R_i / sigma_i)^2) to the minimum, and so prefers small
+    predictions, which the minimum does not.
+    """
+    _, _, curvature = _sums(expected, observed, sigma)
+    return chi2_profiled(expected, observed, sigma, norm_sigma) + jnp.log1p(norm_sigma**2 * curvature)

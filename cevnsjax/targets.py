@@ -1,0 +1,42 @@
+"""What a detector is made of: elements in proportion, with their shells and a form factor."""
+
+from collections.abc import Mapping
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from cevnsjax.atoms import Shells, shells
+from cevnsjax.constants import AVOGADRO
+from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.form_factors import FORM_FACTORS
+from cevnsjax.nuclei import Element, element
+
+__all__ = ["Target", "target"]
+
+
+class Target(eqx.Module):
+    """Elements, the atoms of each in a formula unit, their shells, and the form factor by name."""
+
+    elements: tuple[Element, ...]
+    shells: tuple[Shells, ...]
+    atoms: tuple[float, ...] = eqx.field(static=True)
+    form_factor: str = eqx.field(static=True)
+
+    def units_per_kg(self) -> Float[Array, ""]:
+        """Return the number of formula units in one kilogram."""
+        molar_mass = sum(n * e.molar_mass for n, e in zip(self.atoms, self.elements, strict=True))
+        return 1000 * AVOGADRO / molar_mass
+
+
+def target(elements: Mapping[str, float], form_factor: str = "helm") -> Target:
+    """Return a target from atoms per formula unit, {"Cs": 1, "I": 1} for instance.
+
+    Raises `InputError` for an element or a form factor that is not known, or a count that is not positive.
+    """
+    if form_factor not in FORM_FACTORS:
+        raise unknown_name("form factor", form_factor, FORM_FACTORS)
+    if not elements or not all(count > 0 for count in elements.values()):
+        raise InputError(f"a target of {dict(elements)} is not possible: give a positive number of atoms of each element")
+    found = tuple(element(symbol) for symbol in elements)
+    atoms = tuple(float(count) for count in elements.values())
+    return Target(found, tuple(shells(symbol) for symbol in elements), atoms, form_factor)
