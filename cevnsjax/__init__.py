@@ -10,5 +10,6 @@ jax.config.update("jax_enable_x64", True)
 
 from cevnsjax.experiments import load_experiment  # noqa: E402
 from cevnsjax.interactions import model  # noqa: E402
+from cevnsjax.statistics import FitResult, Likelihood, ProfileResult, fit, profile  # noqa: E402
 
-__all__ = ["load_experiment", "model"]
+__all__ = ["FitResult", "Likelihood", "ProfileResult", "fit", "load_experiment", "model", "profile"]

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from cevnsjax.compilation import constant
 from cevnsjax.constants import EV
 from cevnsjax.errors import unknown_name
 from cevnsjax.resources import data_folder, read_rows, read_table
@@ -27,7 +28,7 @@ def shells(symbol: str) -> Shells:
         raise unknown_name("atom", symbol, dict.fromkeys(symbols.tolist()))
     columns = read_table(path, ("occupancy", "binding_energy_eV"))
     occupancy, energy = (column[symbols == symbol] for column in columns.values())
-    return Shells(jnp.asarray(occupancy), jnp.asarray(energy * EV))
+    return Shells(constant(occupancy), constant(energy * EV))
 
 
 def effective_electrons(recoil_energy: Float[Array, ""], shells: Shells) -> Float[Array, ""]:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from cevnsjax.compilation import constant
 from cevnsjax.constants import ATOMIC_MASS_UNIT, ELECTRON_MASS, HBAR_C_MEV_FM
 from cevnsjax.errors import unknown_name
 from cevnsjax.resources import data_folder, read_rows, read_table
@@ -59,13 +60,13 @@ def element(symbol: str) -> Element:
         symbol=symbol,
         atomic_number=int(z[0]),
         isotopes=Nucleus(
-            Z=jnp.asarray(z),
-            N=jnp.asarray(a - z),
-            mass=jnp.asarray(mass * ATOMIC_MASS_UNIT - z * ELECTRON_MASS),
-            charge_radius=jnp.asarray(radius),
+            Z=constant(z),
+            N=constant(a - z),
+            mass=constant(mass * ATOMIC_MASS_UNIT - z * ELECTRON_MASS),
+            charge_radius=constant(radius),
         ),
-        abundance=jnp.asarray(abundance),
-        molar_mass=jnp.asarray(abundance @ mass),
+        abundance=constant(abundance),
+        molar_mass=constant(abundance @ mass),
     )
 
 

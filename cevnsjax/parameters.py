@@ -42,9 +42,17 @@ SIN2_THETA_W = Parameter(
     "sin2_theta_w", _SIN2_THETA_W, 0.05, (0.0, 1.0), "", r"\sin^2\theta_W", "weak mixing angle at q = 0"
 )
 NORM = Parameter(
-    "norm", 1.0, 0.1, (0.0, math.inf), "", r"1+\alpha", "factor on the predicted signal, Eq. (20) of 2501.12441"
+    "norm",
+    1.0,
+    0.1,
+    (0.0, math.inf),
+    "",
+    r"1+\alpha",
+    "factor on the predicted signal, Eq. (20) of 2501.12441",
 )
-QUENCHING_K = Parameter("quenching_k", 0.162, 0.01, (0.05, 0.4), "", "k", "Lindhard's k of the quenching factor")
+QUENCHING_K = Parameter(
+    "quenching_k", 0.162, 0.01, (0.05, 0.4), "", "k", "Lindhard's k of the quenching factor"
+)
 
 
 def check_value(parameter: Parameter, value: float) -> float:

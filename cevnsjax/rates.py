@@ -31,7 +31,7 @@ Channel = Literal["all", "cevns", "eves"]
 CHANNELS: tuple[str, ...] = get_args(Channel)
 """Both kinds of scattering, off nuclei only, off electrons only."""
 
-FLUX_ORDER = 8
+FLUX_ORDER = 4
 """Gauss-Legendre nodes on each panel of the flux."""
 
 RESPONSE_ORDER = 4
@@ -83,10 +83,13 @@ def rate_table(
     """
     energy, weight = response.nodes(response_order)
     units = target.units_per_kg()
-    T, jacobian = jax.vmap(jax.value_and_grad(partial(recoil_energy, response.quenching)))(energy)
+    T = recoil_energy(response.quenching, energy)
+    jacobian = 1 / jax.vmap(jax.grad(response.quenching.ionisation))(T)
+
+    tabulated = [flux_moments(flux, flux_order) for flux in fluxes]
 
     def moments(minimum: Array) -> Array:
-        return jnp.stack([flux_moments(flux, minimum, flux_order) for flux in fluxes])
+        return jnp.stack([of_flux(minimum) for of_flux in tabulated])
 
     nuclei = []
     for atoms, element in zip(target.atoms, target.elements, strict=True):
@@ -138,12 +141,16 @@ def ionisation_rate(
                 rate += nuclei.jacobian * jnp.einsum("i,ijn,nij->j", nuclei.per_kg, coefficients, moments)
         if channel != "cevns":
             electrons = table.electrons
-            coefficients = jax.vmap(partial(model.electron, params, flavour=flavour))(electrons.recoil)  # nodes, 3
+            coefficients = jax.vmap(partial(model.electron, params, flavour=flavour))(
+                electrons.recoil
+            )  # nodes, 3
             rate += electrons.per_kg * jnp.einsum("jn,nj->j", coefficients, electrons.moments[component])
     return rate
 
 
-def bin_rates(table: RateTable, model: Model, params: Parameters, channel: Channel = "all") -> Float[Array, "bins"]:
+def bin_rates(
+    table: RateTable, model: Model, params: Parameters, channel: Channel = "all"
+) -> Float[Array, "bins"]:
     """Return the rate in each bin [events kg^-1 s^-1]."""
     return table.weights @ ionisation_rate(table, model, params, channel)
 
@@ -153,7 +160,7 @@ def recoil_rate(
     flux: Flux,
     recoil: Float[Array, "*n"],
     mass: Float[Array, ""],
-    order: int = FLUX_ORDER,
+    order: int = 8,
 ) -> Float[Array, "*n"]:
     """Return dR/dT [s^-1 MeV^-1 per target] for any d(sigma)/dT(E, T) [cm^2/MeV], by direct quadrature over E.
 

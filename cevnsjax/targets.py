@@ -36,7 +36,9 @@ def target(elements: Mapping[str, float], form_factor: str = "helm") -> Target:
     if form_factor not in FORM_FACTORS:
         raise unknown_name("form factor", form_factor, FORM_FACTORS)
     if not elements or not all(count > 0 for count in elements.values()):
-        raise InputError(f"a target of {dict(elements)} is not possible: give a positive number of atoms of each element")
+        raise InputError(
+            f"a target of {dict(elements)} is not possible: give a positive number of atoms of each element"
+        )
     found = tuple(element(symbol) for symbol in elements)
     atoms = tuple(float(count) for count in elements.values())
     return Target(found, tuple(shells(symbol) for symbol in elements), atoms, form_factor)

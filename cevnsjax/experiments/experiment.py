@@ -68,7 +68,9 @@ class Experiment(eqx.Module):
 
     def active_mass(self) -> Float[Array, "bins"]:
         """Return the mass [kg] of the detectors that see each bin."""
-        return jnp.sum(jnp.where(self.detectors.active(self.response.low), self.detectors.mass[:, None], 0.0), axis=0)
+        return jnp.sum(
+            jnp.where(self.detectors.active(self.response.low), self.detectors.mass[:, None], 0.0), axis=0
+        )
 
     def events(self, expected: Float[Array, "bins"]) -> Float[Array, "bins"]:
         """Return the number of events over the run that values in the data's unit stand for."""

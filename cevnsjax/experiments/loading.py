@@ -4,16 +4,24 @@ import os
 import tomllib
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 
+from cevnsjax.compilation import constant
 from cevnsjax.constants import DAY, EV
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.experiments.experiment import Detectors, Experiment
 from cevnsjax.experiments.schema import Description, ReactorTable, ResponseTable, parse
 from cevnsjax.flux import ReactorFlux, fission_spectrum, reactor_flux
 from cevnsjax.resources import data_folder, read_table
-from cevnsjax.response import Efficiency, Lindhard, Quenching, Resolution, Response, panel_edges, tabulated_yield
+from cevnsjax.response import (
+    Efficiency,
+    Lindhard,
+    Quenching,
+    Resolution,
+    Response,
+    panel_edges,
+    tabulated_yield,
+)
 from cevnsjax.targets import Target, target
 
 __all__ = ["experiment_names", "load_experiment"]
@@ -54,18 +62,16 @@ def _build(description: Description, path: Path) -> Experiment:
     response = _response(description.response, made_of, low * EV, high * EV, path)
     detectors = Detectors(
         names=tuple(d.name for d in description.detectors),
-        mass=jnp.asarray([d.mass_kg for d in description.detectors]),
-        live_time=jnp.asarray([d.live_days * DAY for d in description.detectors]),
-        threshold=jnp.asarray([d.threshold_eV * EV for d in description.detectors]),
+        mass=constant([d.mass_kg for d in description.detectors]),
+        live_time=constant([d.live_days * DAY for d in description.detectors]),
+        threshold=constant([d.threshold_eV * EV for d in description.detectors]),
     )
     if len(set(detectors.names)) < len(detectors.names):
         raise InputError(f"'{path}': detector names must differ; given are {', '.join(detectors.names)}")
-    unseen = ~np.asarray(detectors.active(response.low)).any(axis=0)
-    if unseen.any():
-        lowest = min(d.threshold_eV for d in description.detectors)
+    lowest = min(d.threshold_eV for d in description.detectors)
+    if (low < lowest).any():
         raise InputError(
-            f"'{path}': the bin at {low[unseen][0]:g} eV lies below every detector's threshold "
-            f"(the lowest is {lowest:g} eV)"
+            f"'{path}': the bin at {low.min():g} eV lies below every detector's threshold (the lowest is {lowest:g} eV)"
         )
     per_energy = description.data.per_energy_eV
     return Experiment(
@@ -76,9 +82,9 @@ def _build(description: Description, path: Path) -> Experiment:
         fluxes=(_reactor(description.source),),
         response=response,
         detectors=detectors,
-        observed=jnp.asarray(observed),
-        sigma=jnp.asarray(sigma),
-        norm_sigma=jnp.asarray(description.nuisances.norm.sigma),
+        observed=constant(observed),
+        sigma=constant(sigma),
+        norm_sigma=constant(description.nuisances.norm.sigma),
         per_kg=description.data.per_kg,
         per_energy=None if per_energy is None else per_energy * EV,
     )
@@ -97,21 +103,25 @@ def _reactor(source: ReactorTable) -> ReactorFlux:
     return flux if source.total_flux_per_cm2_s is None else flux.normalised_to(source.total_flux_per_cm2_s)
 
 
-def _response(table: ResponseTable, made_of: Target, low: np.ndarray, high: np.ndarray, path: Path) -> Response:
+def _response(
+    table: ResponseTable, made_of: Target, low: np.ndarray, high: np.ndarray, path: Path
+) -> Response:
     quenching: Quenching
     if table.quenching.model == "lindhard":
         numbers = {element.atomic_number for element in made_of.elements}
         if len(numbers) > 1:
-            raise InputError(f"'{path}': Lindhard's quenching is for one element; give a table for a compound")
-        quenching = Lindhard(jnp.asarray(table.quenching.k), Z=float(numbers.pop()))
+            raise InputError(
+                f"'{path}': Lindhard's quenching is for one element; give a table for a compound"
+            )
+        quenching = Lindhard(constant(table.quenching.k), Z=float(numbers.pop()))
     else:
         quenching = tabulated_yield(table.quenching.table, table.quenching.column)
     resolution = None
     if table.resolution is not None:
         resolution = Resolution(
-            noise=jnp.asarray(table.resolution.noise_eV * EV),
-            fano=jnp.asarray(table.resolution.fano),
-            pair_energy=jnp.asarray(table.resolution.pair_energy_eV * EV),
+            noise=constant(table.resolution.noise_eV * EV),
+            fano=constant(table.resolution.fano),
+            pair_energy=constant(table.resolution.pair_energy_eV * EV),
         )
     efficiency = None if table.efficiency_file is None else _efficiency(path.parent / table.efficiency_file)
     steps = np.concatenate([np.asarray(s.binding_energy) for s in made_of.shells])
@@ -119,10 +129,10 @@ def _response(table: ResponseTable, made_of: Target, low: np.ndarray, high: np.n
         quenching=quenching,
         resolution=resolution,
         efficiency=efficiency,
-        scale=jnp.ones(()),
-        shift=jnp.zeros(()),
-        low=jnp.asarray(low),
-        high=jnp.asarray(high),
+        scale=constant(1.0),
+        shift=constant(0.0),
+        low=constant(low),
+        high=constant(high),
         breaks=panel_edges(low, high, resolution, steps),
         contiguous=bool(np.array_equal(low[1:], high[:-1])),
     )
@@ -135,7 +145,7 @@ def _efficiency(path: Path) -> Efficiency:
         raise InputError(f"'{path}': energy_eV must be finite and rise from row to row")
     if not ((efficiency >= 0) & (efficiency <= 1)).all():
         raise InputError(f"'{path}': an efficiency lies between 0 and 1")
-    return Efficiency(jnp.asarray(energy * EV), jnp.asarray(efficiency))
+    return Efficiency(constant(energy * EV), constant(efficiency))
 
 
 def _data(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -144,7 +154,9 @@ def _data(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     for name, column in table.items():
         if not np.isfinite(column).all():
             row = int(np.flatnonzero(~np.isfinite(column))[0]) + 1
-            raise InputError(f"row {row} of '{path}': '{name}' must be a finite number, and is {column[row - 1]:g} or empty")
+            raise InputError(
+                f"row {row} of '{path}': '{name}' must be a finite number, and is {column[row - 1]:g} or empty"
+            )
     low, high, observed, sigma = table.values()
     for wrong, rule in (
         (low < 0, "low_eV must not be negative"),

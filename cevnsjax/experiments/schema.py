@@ -137,7 +137,10 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         field = getattr(here, "model_fields", {}).get(step)
         if field is None:
             return []
-        here = next((t for t in getattr(field.annotation, "__args__", ()) if hasattr(t, "model_fields")), field.annotation)
+        here = next(
+            (t for t in getattr(field.annotation, "__args__", ()) if hasattr(t, "model_fields")),
+            field.annotation,
+        )
     return list(getattr(here, "model_fields", {}))
 
 

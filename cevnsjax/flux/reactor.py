@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from cevnsjax.compilation import constant, run_once
 from cevnsjax.constants import GIGAWATT, METRE
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.flavours import NU_E_BAR, Flavour
-from cevnsjax.flux.base import Flux, total_flux
+from cevnsjax.flux.base import Flux
+from cevnsjax.flux.moments import total_flux
 from cevnsjax.flux.spectra import ISOTOPES, MAXIMAL_ENERGY, BinnedSpectrum, FissionSpectrum, capture_spectrum
 from cevnsjax.resources import data_folder, read_table
 
@@ -45,16 +46,16 @@ class ReactorFlux(Flux):
 
     def normalised_to(self, total: Float[Array, ""] | float) -> "ReactorFlux":
         """Return this flux scaled to a total [cm^-2 s^-1] over all energies."""
-        scale = self.scale * total / jax.jit(total_flux)(self)
+        scale = run_once(lambda flux, total: flux.scale * total / total_flux(flux), self, total)
         return eqx.tree_at(lambda flux: flux.scale, self, scale)
 
 
-def energy_per_fission(table: str, fractions: Float[Array, "emitters"]) -> Float[Array, ""]:
+def energy_per_fission(table: str, fractions: Float[np.ndarray, "emitters"]) -> float:
     """Return the mean energy per fission [MeV] from a column of `data/reactor/energy_per_fission.csv`."""
     if table not in ENERGY_TABLES:
         raise unknown_name("energy per fission", table, ENERGY_TABLES)
     energies = read_table(data_folder() / "reactor" / "energy_per_fission.csv", (table,))[table]
-    return jnp.asarray(energies) @ fractions / jnp.sum(fractions)
+    return float(energies @ fractions / fractions.sum())
 
 
 def reactor_flux(
@@ -71,22 +72,22 @@ def reactor_flux(
     `InputError` for a fraction of an isotope other than 235U, 238U, 239Pu, 241Pu, or a missing one.
     """
     if set(fission_fractions) != set(ISOTOPES):
-        raise InputError(f"fission fractions of {', '.join(fission_fractions)} given; give {', '.join(ISOTOPES)}")
-    fractions = jnp.asarray([float(fission_fractions[i]) for i in ISOTOPES])
-    energy: Array | float
-    if isinstance(energy_per_fission_MeV, str):
-        energy = energy_per_fission(energy_per_fission_MeV, fractions)
-    else:
-        energy = energy_per_fission_MeV
+        raise InputError(
+            f"fission fractions of {', '.join(fission_fractions)} given; give {', '.join(ISOTOPES)}"
+        )
+    fractions = np.array([float(fission_fractions[i]) for i in ISOTOPES])
+    energy = energy_per_fission_MeV
+    if isinstance(energy, str):
+        energy = energy_per_fission(energy, fractions)
     distance = baseline_m * METRE
     capture = capture_spectrum()
     edges = np.unique(np.concatenate([spectrum.knots, capture.knots, [0.0, MAXIMAL_ENERGY]]))
     return ReactorFlux(
-        fission_rate=jnp.asarray(power_GW * GIGAWATT / (4 * jnp.pi * distance**2 * energy)),
-        fractions=fractions,
-        captures_per_fission=jnp.asarray(float(captures_per_fission)),
-        scale=jnp.ones(()),
-        edges=jnp.asarray(edges),
+        fission_rate=constant(power_GW * GIGAWATT / (4 * np.pi * distance**2 * energy)),
+        fractions=constant(fractions),
+        captures_per_fission=constant(captures_per_fission),
+        scale=constant(1.0),
+        edges=constant(edges),
         fission=spectrum,
         capture=capture,
     )

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from cevnsjax.compilation import constant
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.resources import data_folder, read_table
 
@@ -60,13 +61,13 @@ class LinearSpectrum(Spectrum):
     table: Float[Array, "emitters knots"]
     logarithmic: bool = eqx.field(static=True, default=False)
 
-    def __call__(self, energy):  # noqa: D102
+    def __call__(self, energy):
         values = jnp.log(self.table) if self.logarithmic else self.table
         result = jax.vmap(jnp.interp, in_axes=(None, None, 0))(energy, self.table_energy, values)
         return jnp.exp(result) if self.logarithmic else result
 
     @property
-    def knots(self):  # noqa: D102
+    def knots(self):
         return np.asarray(self.table_energy)
 
 
@@ -91,12 +92,12 @@ class PolynomialSpectrum(Spectrum):
 
     coefficients: Float[Array, "emitters powers"]
 
-    def __call__(self, energy):  # noqa: D102
+    def __call__(self, energy):
         powers = jnp.stack([energy**p for p in range(self.coefficients.shape[1])])
         return jnp.exp(jnp.tensordot(self.coefficients, powers, axes=1))
 
     @property
-    def knots(self):  # noqa: D102
+    def knots(self):
         return _SMOOTH
 
 
@@ -107,12 +108,12 @@ class KopeikinSpectrum(Spectrum):
     uranium238: LinearSpectrum
     plutonium: PolynomialSpectrum
 
-    def __call__(self, energy):  # noqa: D102
+    def __call__(self, energy):
         parts = self.uranium235(energy), self.uranium238(energy), self.plutonium(energy)
         return jnp.concatenate(parts)
 
     @property
-    def knots(self):  # noqa: D102
+    def knots(self):
         return self.uranium235.knots
 
 
@@ -158,17 +159,17 @@ def _binned(name: str, columns: tuple[str, ...]) -> BinnedSpectrum:
     width = 2 * centre[0]
     # Whole multiples of the width, so that 2 and 8 MeV are edges to the last bit.
     edges = np.arange(centre.size + 1) / round(1 / width)
-    return BinnedSpectrum(jnp.asarray(edges), jnp.asarray(np.stack([table[c] for c in columns])))
+    return BinnedSpectrum(constant(edges), constant(np.stack([table[c] for c in columns])))
 
 
 def _vogel_engel() -> LinearSpectrum:
     table = _columns("vogel_engel_1989", ("energy_MeV", *ISOTOPES))
-    return LinearSpectrum(jnp.asarray(table["energy_MeV"]), jnp.asarray(np.stack([table[i] for i in ISOTOPES])))
+    return LinearSpectrum(constant(table["energy_MeV"]), constant(np.stack([table[i] for i in ISOTOPES])))
 
 
 def _huber_mueller() -> PolynomialSpectrum:
     table = _columns("huber_mueller", tuple(f"a{p}" for p in range(1, 7)))
-    return PolynomialSpectrum(jnp.asarray(np.stack(list(table.values()), axis=1)))
+    return PolynomialSpectrum(constant(np.stack(list(table.values()), axis=1)))
 
 
 def _kopeikin() -> KopeikinSpectrum:
@@ -177,12 +178,14 @@ def _kopeikin() -> KopeikinSpectrum:
     for isotope in ("U235", "U238"):
         known = np.isfinite(table[isotope])
         energy, values = table["energy_MeV"][known], table[isotope][known]
-        uranium.append(LinearSpectrum(jnp.asarray(energy), jnp.asarray(values[None]), logarithmic=True))
+        uranium.append(LinearSpectrum(constant(energy), constant(values[None]), logarithmic=True))
     plutonium = PolynomialSpectrum(_huber_mueller().coefficients[2:])
     return KopeikinSpectrum(*uranium, plutonium)
 
 
-def fission_spectrum(below: str = "vogel_engel", above: str = "huber_mueller", tail: str | None = None) -> FissionSpectrum:
+def fission_spectrum(
+    below: str = "vogel_engel", above: str = "huber_mueller", tail: str | None = None
+) -> FissionSpectrum:
     """Return the spectra per fission, by the names in BELOW_2_MEV, ABOVE_2_MEV and ABOVE_8_MEV.
 
     Above 8 MeV `polynomial` continues with Huber's and Mueller's polynomials, scaled to meet the spectrum

@@ -7,6 +7,7 @@ import numpy as np
 from jax.scipy.special import erf
 from jaxtyping import Array, Float
 
+from cevnsjax.compilation import constant
 from cevnsjax.quadrature import panel_nodes
 from cevnsjax.response.quenching import Quenching
 
@@ -102,4 +103,4 @@ def panel_edges(
         step = max(here / 10, narrowest) if resolution is None else resolution.sigma(here)
         fill.append(here + step)
     steps = steps[(steps > start) & (steps < end)]
-    return jnp.asarray(np.unique(np.concatenate([fill[:-1], [end], steps])))
+    return constant(np.unique(np.concatenate([fill[:-1], [end], steps])))

@@ -7,11 +7,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from cevnsjax.compilation import constant
 from cevnsjax.constants import KEV
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.resources import data_folder, read_table
 
 __all__ = ["Lindhard", "Quenching", "TabulatedYield", "recoil_energy", "tabulated_yield"]
+
+
+TABLE_SIZE = 512
+"""Points of the table that starts the inversion."""
 
 
 class Quenching(eqx.Module):
@@ -64,30 +69,21 @@ def tabulated_yield(table: str, column: str) -> TabulatedYield:
     columns = read_table(folder / f"{table}.csv", ("recoil_energy_keV", column))
     if not (columns[column] > 0).all():
         raise InputError(f"the yields '{column}' of '{table}' are not all positive")
-    return TabulatedYield(jnp.asarray(columns["recoil_energy_keV"] * KEV), jnp.asarray(columns[column]))
+    return TabulatedYield(constant(columns["recoil_energy_keV"] * KEV), constant(columns[column]))
 
 
-def recoil_energy(quenching: Quenching, ionisation: Float[Array, ""]) -> Float[Array, ""]:
-    """Return the recoil energy T [MeV] that leaves an ionisation energy E > 0 [MeV]: solves Q_f(T) T = E.
+def recoil_energy(quenching: Quenching, ionisation: Float[Array, "n"]) -> Float[Array, "n"]:
+    """Return the recoil energies T [MeV] that leave ionisation energies E > 0 [MeV]: solves Q_f(T) T = E.
 
-    Q_f(T) T must rise with T. Yields between 1e-4 and 1 are found. First and second derivatives, in E and in
-    the parameters of the quenching, are exact.
+    Q_f(T) T must rise with T, and Q_f lie between 1e-4 and 1. First and second derivatives, in E and in the
+    parameters of the quenching, are those of the exact solution.
     """
-    frozen = jax.lax.stop_gradient(quenching)
-    target = jax.lax.stop_gradient(ionisation)
-
-    def halve(_, bracket):
-        low, high = bracket
-        middle = (low + high) / 2
-        below = frozen.ionisation(jnp.exp(middle)) < target
-        return jnp.where(below, middle, low), jnp.where(below, high, middle)
-
-    bracket = jnp.log(target), jnp.log(target) + 4 * jnp.log(10.0)
-    low, high = jax.lax.fori_loop(0, 52, halve, bracket)
-    T = jnp.exp((low + high) / 2)
-    # Newton steps from the solution do not move it but carry its derivatives: the error of n steps is of
-    # order 2^n in the change of a parameter, so two steps are exact through the third derivative.
-    for _ in range(2):
-        value, slope = jax.value_and_grad(quenching.ionisation)(T)
+    frozen, target = jax.lax.stop_gradient((quenching, ionisation))
+    T = jnp.geomspace(jnp.min(target), 1e4 * jnp.max(target), TABLE_SIZE)
+    T = jnp.exp(jnp.interp(jnp.log(target), jnp.log(jax.vmap(frozen.ionisation)(T)), jnp.log(T)))
+    # The guess is good to 1e-4 or better, and each Newton step squares its error, that of the derivatives
+    # too: the guess has none, after the first step the first is right, after the second the second.
+    for _ in range(3):
+        value, slope = jax.vmap(jax.value_and_grad(quenching.ionisation))(T)
         T = T - (value - ionisation) / slope
     return T

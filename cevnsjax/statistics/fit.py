@@ -3,16 +3,16 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.parameters import Parameter, check_value
 from cevnsjax.statistics.intervals import Interval, allowed_intervals, search_grid, threshold
 from cevnsjax.statistics.likelihood import Likelihood
-from cevnsjax.statistics.minimise import minimise, starting_points
+from cevnsjax.statistics.minimise import starting_points
+from cevnsjax.statistics.profile import ProfiledChi2, minimum, on_grid
 
 __all__ = ["FitResult", "ProfileResult", "fit", "profile"]
 
@@ -50,56 +50,44 @@ class ProfileResult:
 
 
 class _Problem:
-    """A likelihood with some parameters free and some fixed: the function to minimise, and its profiles."""
+    """A likelihood with some parameters free and others fixed, its minimum, and profiles from there."""
 
-    def __init__(self, likelihood: Likelihood, free: Sequence[str] | None, values: Mapping[str, float] | None):
+    def __init__(self, likelihood: Likelihood, free: Sequence[str], values: Mapping[str, float]):
         known = likelihood.parameters
-        self.values = {name: float(value) for name, value in (values or {}).items()}
-        names = tuple(free) if free is not None else tuple(n for n in likelihood.model.free if n not in self.values)
-        for name in (*names, *self.values):
+        for name in (*free, *values):
             if name not in known:
                 raise unknown_name("parameter", name, known)
-        for name, value in self.values.items():
+        for name, value in values.items():
             check_value(known[name], value)
-        if not names:
+        if not free:
             raise InputError(f"no parameter is free; free at least one of {', '.join(known)}")
-        if len(set(names)) < len(names):
-            raise InputError(f"free parameters {', '.join(names)} given; each may stand once")
-        if both := [name for name in names if name in self.values]:
-            raise InputError(f"'{both[0]}' is both free and set to {self.values[both[0]]:g}; choose one")
+        if len(set(free)) < len(free):
+            raise InputError(f"free parameters {', '.join(free)} given; each may stand once")
+        if both := [name for name in free if name in values]:
+            raise InputError(f"'{both[0]}' is both free and set to {values[both[0]]:g}; choose one")
         self.likelihood = likelihood
-        self.free = tuple(known[name] for name in names)
+        self.fixed = {name: jnp.asarray(float(value)) for name, value in values.items()}
+        self.free = tuple(known[name] for name in free)
+        # What chi^2 minimises by itself, in closed form, need not be searched for.
+        self.searched = tuple(p for p in self.free if p.name not in likelihood.closed_norms)
 
-    def chi2(self, free: Sequence[Parameter], point: Float[Array, "free"], **others: Array) -> Float[Array, ""]:
-        params = {p.name: point[i] for i, p in enumerate(free)}
-        return self.likelihood.chi2({**self.values, **params, **others})
+        found = minimum(likelihood, self.fixed, starting_points(self.searched, STARTS), self.searched)
+        self.best = {p.name: float(x) for p, x in zip(self.searched, found.point, strict=True)}
+        norms = likelihood.best_norms({**self.fixed, **self.best})
+        self.best |= {name: float(norm) for name, norm in norms.items() if name not in self.fixed}
+        self.chi2_min = float(found.value)
+        self.converged = bool(found.converged)
 
-    def minimum(self) -> tuple[dict[str, float], float, bool]:
-        starts = starting_points(self.free, STARTS)
-        found = jax.jit(lambda s: minimise(lambda point: self.chi2(self.free, point), s, self.free))(starts)
-        best = {p.name: float(x) for p, x in zip(self.free, found.point, strict=True)}
-        norms = self.likelihood.best_norms({**self.values, **best})
-        best |= {name: float(norm) for name, norm in norms.items() if name not in self.values}
-        return best, float(found.value), bool(found.converged)
+    def profile(self, over: Parameter) -> ProfiledChi2:
+        others = tuple(p for p in self.searched if p.name != over.name)
+        centre = jnp.asarray([self.best[p.name] for p in others])
+        start = jnp.concatenate([centre[None], starting_points(others, 1)])
+        return ProfiledChi2(self.likelihood, self.fixed, start, jnp.asarray(self.chi2_min), over, others)
 
-    def profile(self, over: Parameter, best: Mapping[str, float]):
-        """Return chi^2 as a function of one parameter, minimised over the other free ones.
-
-        Its derivative is that of chi^2 at the minimum: by the envelope theorem the others' own motion does
-        not count, so they are stopped.
-        """
-        others = tuple(p for p in self.free if p.name != over.name)
-        if not others:
-            return lambda x: self.chi2((), jnp.zeros(0), **{over.name: x})
-        centre = jnp.asarray([best[p.name] for p in others])[None]
-        starts = jnp.concatenate([centre, starting_points(others, 2, seed=1)])
-
-        def at(x: Float[Array, ""]) -> Float[Array, ""]:
-            frozen = jax.lax.stop_gradient(x)
-            found = minimise(lambda point: self.chi2(others, point, **{over.name: frozen}), starts, others)
-            return self.chi2(others, jax.lax.stop_gradient(found.point), **{over.name: x})
-
-        return at
+    def intervals(self, profile: ProfiledChi2, cl: float) -> list[Interval]:
+        return allowed_intervals(
+            profile, search_grid(profile.over, self.best[profile.over.name]), threshold(cl)
+        )
 
 
 def fit(
@@ -114,15 +102,13 @@ def fit(
     least of several starts, with exact gradients; intervals come from roots of the profiles. Raises
     `InputError` for unknown, doubly given or impossible names and values.
     """
-    level = threshold(cl)
+    threshold(cl)
+    values = values or {}
+    if free is None:
+        free = [name for name in likelihood.model.free if name not in values]
     problem = _Problem(likelihood, free, values)
-    best, chi2_min, converged = problem.minimum()
-    intervals = {}
-    for parameter in problem.free:
-        profile = problem.profile(parameter, best)
-        grid = search_grid(parameter, best[parameter.name])
-        intervals[parameter.name] = allowed_intervals(lambda x, f=profile: f(x) - chi2_min, grid, level)
-    return FitResult(best, chi2_min, intervals, cl, converged)
+    intervals = {p.name: problem.intervals(problem.profile(p), cl) for p in problem.free}
+    return FitResult(problem.best, problem.chi2_min, intervals, cl, problem.converged)
 
 
 def profile(
@@ -140,24 +126,24 @@ def profile(
     by default what is allowed at three standard deviations. Raises `InputError` as `fit` does, and for
     limits that do not rise or lie out of bounds.
     """
-    level = threshold(cl)
+    threshold(cl)
     if points < 2:
         raise InputError(f"{points} points given; a profile needs at least 2")
     values = values or {}
-    others = likelihood.model.free if free is None else free
-    problem = _Problem(likelihood, [over, *(n for n in others if n != over and n not in values)], values)
-    parameter = problem.free[0]
-    if limits is not None and not check_value(parameter, limits[0]) < check_value(parameter, limits[1]):
-        raise InputError(f"the range {limits[0]:g} to {limits[1]:g} of {over} does not rise")
+    if free is None:
+        free = [name for name in likelihood.model.free if name not in values]
+    if limits is not None and over in likelihood.parameters:
+        low, high = (check_value(likelihood.parameters[over], limit) for limit in limits)
+        if low >= high:
+            raise InputError(f"the range {low:g} to {high:g} of {over} does not rise")
 
-    best, chi2_min, _ = problem.minimum()
-    chi2 = problem.profile(parameter, best)
-    grid = search_grid(parameter, best[over])
-    intervals = allowed_intervals(lambda x: chi2(x) - chi2_min, grid, level)
+    problem = _Problem(likelihood, [over, *(name for name in free if name != over)], values)
+    chi2 = problem.profile(problem.free[0])
     if limits is None:
-        reach = allowed_intervals(lambda x: chi2(x) - chi2_min, grid, threshold(PROFILE_REACH))
-        low, high = reach[0][0], reach[-1][1]
-        limits = (grid[0] if low is None else low, grid[-1] if high is None else high)
+        pieces = problem.intervals(chi2, PROFILE_REACH)
+        low, high = pieces[0][0], pieces[-1][1]
+        grid = search_grid(problem.free[0], problem.best[over])
+        limits = grid[0] if low is None else low, grid[-1] if high is None else high
     x = np.linspace(*limits, points)
-    delta = np.asarray(jax.jit(jax.vmap(chi2))(jnp.asarray(x))) - chi2_min
-    return ProfileResult(over, x, delta, best, chi2_min, intervals, cl)
+    delta = np.asarray(on_grid(chi2, jnp.asarray(x)))
+    return ProfileResult(over, x, delta, problem.best, problem.chi2_min, problem.intervals(chi2, cl), cl)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cevnsjax import interactions
+from cevnsjax.compilation import run_once
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.experiments import Experiment, expected_counts, load_experiment, tabulate
 from cevnsjax.interactions import Model
@@ -42,6 +43,7 @@ class Likelihood(eqx.Module):
     model: Model
     channel: Channel = eqx.field(static=True)
     pull: Pull = eqx.field(static=True)
+    nuisances: tuple[Parameter, ...] = eqx.field(static=True)
 
     def __init__(
         self,
@@ -67,9 +69,14 @@ class Likelihood(eqx.Module):
             raise InputError("no experiment given; give at least one name or TOML file")
         if len(set(names)) < len(names):
             raise InputError(f"experiments {', '.join(names)} given; each may stand once in a joint fit")
-        self.tables = tuple(_tabulate_once(e) for e in self.experiments)
+        self.tables = tuple(run_once(tabulate, e) for e in self.experiments)
         self.channel = channel  # type: ignore[assignment]
         self.pull = pull  # type: ignore[assignment]
+        lindhard = [
+            e.response.quenching for e in self.experiments if isinstance(e.response.quenching, Lindhard)
+        ]
+        quenching = [dataclasses.replace(QUENCHING_K, default=float(q.k)) for q in lindhard[:1]]
+        self.nuisances = (*(dataclasses.replace(NORM, name=name) for name in self.norms), *quenching)
 
     @property
     def norms(self) -> tuple[str, ...]:
@@ -79,13 +86,16 @@ class Likelihood(eqx.Module):
         return tuple(f"{NORM.name}_{e.name}" for e in self.experiments)
 
     @property
+    def closed_norms(self) -> tuple[str, ...]:
+        """The normalisations whose minimum is taken in closed form: those with a pull, if it is profiled."""
+        if self.pull != "profiled":
+            return ()
+        return tuple(n for n, e in zip(self.norms, self.experiments, strict=True) if e.norm_sigma > 0)
+
+    @property
     def parameters(self) -> dict[str, Parameter]:
         """All parameters by name: the model's, then the nuisances; defaults as they hold here."""
-        nuisances = [dataclasses.replace(NORM, name=name) for name in self.norms]
-        lindhard = [e.response.quenching for e in self.experiments if isinstance(e.response.quenching, Lindhard)]
-        if lindhard:
-            nuisances.append(dataclasses.replace(QUENCHING_K, default=float(lindhard[0].k)))
-        return {p.name: p for p in (*self.model.parameters, *nuisances)}
+        return {p.name: p for p in (*self.model.parameters, *self.nuisances)}
 
     def expected(self, params: Values) -> Float[Array, "bins"]:
         """Return the prediction in each bin, in the data's unit, experiments one after the other.
@@ -118,11 +128,6 @@ class Likelihood(eqx.Module):
         return _best_norms(self, canonical(params, self.parameters))
 
 
-def _tabulate_once(experiment: Experiment) -> RateTable:
-    # This program runs once: compiling it with little optimisation halves the time to the first number.
-    return jax.jit(tabulate, compiler_options={"xla_backend_optimization_level": 0})(experiment)
-
-
 def _predictions(likelihood: Likelihood, params: Parameters) -> list[Float[Array, "detectors bins"]]:
     """Return each experiment's prediction by detector, before normalisation; a table only where k moves it."""
     couplings = {p.name: params.get(p.name, jnp.asarray(p.default)) for p in likelihood.model.parameters}
@@ -132,12 +137,16 @@ def _predictions(likelihood: Likelihood, params: Parameters) -> list[Float[Array
             k = params[QUENCHING_K.name]
             experiment = eqx.tree_at(lambda e: e.response.quenching.k, experiment, k)
             table = tabulate(experiment)
-        predictions.append(expected_counts(experiment, table, likelihood.model, couplings, likelihood.channel))
+        predictions.append(
+            expected_counts(experiment, table, likelihood.model, couplings, likelihood.channel)
+        )
     return predictions
 
 
 @jax.jit
-def _expected_by_detector(likelihood: Likelihood, params: Parameters) -> tuple[Float[Array, "detectors bins"], ...]:
+def _expected_by_detector(
+    likelihood: Likelihood, params: Parameters
+) -> tuple[Float[Array, "detectors bins"], ...]:
     predictions = zip(likelihood.norms, _predictions(likelihood, params), strict=True)
     return tuple(params.get(norm, 1.0) * prediction for norm, prediction in predictions)
 
@@ -149,7 +158,9 @@ def _expected(likelihood: Likelihood, params: Parameters) -> Float[Array, "bins"
 
 @jax.jit
 def _chi2(likelihood: Likelihood, params: Parameters) -> Float[Array, ""]:
-    integrated = {"profiled": gaussian.chi2_profiled, "marginalised": gaussian.chi2_marginalised}[likelihood.pull]
+    integrated = {"profiled": gaussian.chi2_profiled, "marginalised": gaussian.chi2_marginalised}[
+        likelihood.pull
+    ]
     total = jnp.zeros(())
     for norm, e, prediction in zip(
         likelihood.norms, likelihood.experiments, _predictions(likelihood, params), strict=True

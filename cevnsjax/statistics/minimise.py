@@ -6,15 +6,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optimistix as optx
 from jaxtyping import Array, Bool, Float
 
 from cevnsjax.parameters import Parameter
 
 __all__ = ["Minimum", "minimise", "starting_points"]
 
-TOLERANCE = 1e-10
-MAX_STEPS = 200
+TOLERANCE = 1e-8
+MAX_STEPS = 100
 
 
 class Minimum(eqx.Module):
@@ -63,6 +62,8 @@ def minimise(
 
     The function is scalar and differentiable. Traceable: it may stand inside `jit` and `vmap`.
     """
+    import optimistix as optx  # takes a third of a second to import, which a prediction need not wait for
+
     coordinates = _Coordinates(
         low=jnp.asarray([p.bounds[0] for p in parameters]),
         high=jnp.asarray([p.bounds[1] for p in parameters]),
@@ -74,6 +75,7 @@ def minimise(
             lambda internal, _: function(coordinates.inside(internal)),
             optx.BFGS(rtol=TOLERANCE, atol=TOLERANCE),
             coordinates.internal(point),
+            options={"autodiff_mode": "fwd"},  # few parameters, and no look-ups to transpose
             max_steps=MAX_STEPS,
             throw=False,
         )
