@@ -16,8 +16,8 @@ __all__ = ["Shells", "effective_electrons", "shells"]
 class Shells(eqx.Module):
     """The shells of a neutral atom: electrons in each, and their binding energy [MeV]."""
 
-    occupancy: Float[Array, "shells"]
-    binding_energy: Float[Array, "shells"]
+    occupancy: Float[Array, " shells"]
+    binding_energy: Float[Array, " shells"]
 
 
 def shells(symbol: str) -> Shells:

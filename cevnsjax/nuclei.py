@@ -37,7 +37,7 @@ class Element(eqx.Module):
     symbol: str = eqx.field(static=True)
     atomic_number: int = eqx.field(static=True)
     isotopes: Nucleus
-    abundance: Float[Array, "isotopes"]
+    abundance: Float[Array, " isotopes"]
     molar_mass: Float[Array, ""]
     """Mean atomic mass [g/mol]."""
 

@@ -50,9 +50,7 @@ NORM = Parameter(
     r"1+\alpha",
     "factor on the predicted signal, Eq. (20) of 2501.12441",
 )
-QUENCHING_K = Parameter(
-    "quenching_k", 0.162, 0.01, (0.05, 0.4), "", "k", "Lindhard's k of the quenching factor"
-)
+QUENCHING_K = Parameter("quenching_k", 0.162, 0.01, (0.05, 0.4), "", "k", "Lindhard's k of the quenching factor")
 
 
 def check_value(parameter: Parameter, value: float) -> float:

@@ -42,8 +42,8 @@ class NuclearTable(eqx.Module):
     """One element's nuclei at the nodes: recoils, dT/dE, nuclei per kg, moments of each flux component."""
 
     recoil: NuclearRecoil  # each leaf of shape (isotopes, nodes)
-    jacobian: Float[Array, "nodes"]
-    per_kg: Float[Array, "isotopes"]
+    jacobian: Float[Array, " nodes"]
+    per_kg: Float[Array, " isotopes"]
     moments: Float[Array, "components 3 isotopes nodes"]
 
 
@@ -51,7 +51,7 @@ class ElectronTable(eqx.Module):
     """The electrons at the nodes: recoils, free electrons per kg, moments of each flux component."""
 
     recoil: ElectronRecoil
-    per_kg: Float[Array, "nodes"]
+    per_kg: Float[Array, " nodes"]
     moments: Float[Array, "components 3 nodes"]
 
 
@@ -62,7 +62,7 @@ class RateTable(eqx.Module):
     probability to be found in each bin.
     """
 
-    energy: Float[Array, "nodes"]
+    energy: Float[Array, " nodes"]
     weights: Float[Array, "bins nodes"]
     nuclei: tuple[NuclearTable, ...]
     electrons: ElectronTable
@@ -125,7 +125,7 @@ def rate_table(
 
 def ionisation_rate(
     table: RateTable, model: Model, params: Parameters, channel: Channel = "all"
-) -> Float[Array, "nodes"]:
+) -> Float[Array, " nodes"]:
     """Return dR/dE at the table's ionisation energies [events kg^-1 s^-1 MeV^-1].
 
     Off nuclei, Eq. (17) of arXiv:2501.12441: dT/dE sum over isotopes of N c_n(T) Phi_n(T). Off electrons,
@@ -141,16 +141,12 @@ def ionisation_rate(
                 rate += nuclei.jacobian * jnp.einsum("i,ijn,nij->j", nuclei.per_kg, coefficients, moments)
         if channel != "cevns":
             electrons = table.electrons
-            coefficients = jax.vmap(partial(model.electron, params, flavour=flavour))(
-                electrons.recoil
-            )  # nodes, 3
+            coefficients = jax.vmap(partial(model.electron, params, flavour=flavour))(electrons.recoil)  # nodes, 3
             rate += electrons.per_kg * jnp.einsum("jn,nj->j", coefficients, electrons.moments[component])
     return rate
 
 
-def bin_rates(
-    table: RateTable, model: Model, params: Parameters, channel: Channel = "all"
-) -> Float[Array, "bins"]:
+def bin_rates(table: RateTable, model: Model, params: Parameters, channel: Channel = "all") -> Float[Array, " bins"]:
     """Return the rate in each bin [events kg^-1 s^-1]."""
     return table.weights @ ionisation_rate(table, model, params, channel)
 

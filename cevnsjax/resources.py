@@ -53,8 +53,6 @@ def read_table(path: Path, columns: tuple[str, ...]) -> dict[str, np.ndarray]:
             try:
                 values[i] = float(row[name]) if row[name].strip() else np.nan
             except ValueError:
-                raise InputError(
-                    f"'{row[name]}' in row {i + 1}, column '{name}' of '{path}' is not a number"
-                ) from None
+                raise InputError(f"'{row[name]}' in row {i + 1}, column '{name}' of '{path}' is not a number") from None
         table[name] = values
     return table

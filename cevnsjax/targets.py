@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cevnsjax.atoms import Shells, shells
@@ -24,8 +25,8 @@ class Target(eqx.Module):
 
     def units_per_kg(self) -> Float[Array, ""]:
         """Return the number of formula units in one kilogram."""
-        molar_mass = sum(n * e.molar_mass for n, e in zip(self.atoms, self.elements, strict=True))
-        return 1000 * AVOGADRO / molar_mass
+        molar_masses = jnp.stack([e.molar_mass for e in self.elements])
+        return 1000 * AVOGADRO / (jnp.asarray(self.atoms) @ molar_masses)
 
 
 def target(elements: Mapping[str, float], form_factor: str = "helm") -> Target:

@@ -19,11 +19,11 @@ class Detectors(eqx.Module):
     """The detectors of an experiment: active mass [kg], live time [s], threshold [MeV] of each."""
 
     names: tuple[str, ...] = eqx.field(static=True)
-    mass: Float[Array, "detectors"]
-    live_time: Float[Array, "detectors"]
-    threshold: Float[Array, "detectors"]
+    mass: Float[Array, " detectors"]
+    live_time: Float[Array, " detectors"]
+    threshold: Float[Array, " detectors"]
 
-    def active(self, low: Float[Array, "bins"]) -> Bool[Array, "detectors bins"]:
+    def active(self, low: Float[Array, " bins"]) -> Bool[Array, "detectors bins"]:
         """Return which detectors see a bin: those whose threshold is at or below its lower edge [MeV]."""
         # Thresholds and edges are typed in eV; a part in 1e9 keeps their conversion from deciding.
         return self.threshold[:, None] <= low * (1 + 1e-9)
@@ -44,8 +44,8 @@ class Experiment(eqx.Module):
     fluxes: tuple[Flux, ...]
     response: Response
     detectors: Detectors
-    observed: Float[Array, "bins"]
-    sigma: Float[Array, "bins"]
+    observed: Float[Array, " bins"]
+    sigma: Float[Array, " bins"]
     norm_sigma: Float[Array, ""]
     per_kg: bool = eqx.field(static=True)
     per_energy: float | None = eqx.field(static=True)
@@ -66,22 +66,18 @@ class Experiment(eqx.Module):
             exposure *= self.per_energy / (self.response.high - self.response.low)
         return exposure
 
-    def active_mass(self) -> Float[Array, "bins"]:
+    def active_mass(self) -> Float[Array, " bins"]:
         """Return the mass [kg] of the detectors that see each bin."""
-        return jnp.sum(
-            jnp.where(self.detectors.active(self.response.low), self.detectors.mass[:, None], 0.0), axis=0
-        )
+        return jnp.sum(jnp.where(self.detectors.active(self.response.low), self.detectors.mass[:, None], 0.0), axis=0)
 
-    def events(self, expected: Float[Array, "bins"]) -> Float[Array, "bins"]:
+    def events(self, expected: Float[Array, " bins"]) -> Float[Array, " bins"]:
         """Return the number of events over the run that values in the data's unit stand for."""
         if self.per_energy is not None:
             expected = expected * (self.response.high - self.response.low) / self.per_energy
         return expected * self.active_mass() if self.per_kg else expected
 
 
-def tabulate(
-    experiment: Experiment, flux_order: int = FLUX_ORDER, response_order: int = RESPONSE_ORDER
-) -> RateTable:
+def tabulate(experiment: Experiment, flux_order: int = FLUX_ORDER, response_order: int = RESPONSE_ORDER) -> RateTable:
     """Return the experiment's rate table; differentiable in every leaf of the experiment."""
     return rate_table(experiment.target, experiment.fluxes, experiment.response, flux_order, response_order)
 

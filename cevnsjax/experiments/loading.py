@@ -71,7 +71,7 @@ def _build(description: Description, path: Path) -> Experiment:
     lowest = min(d.threshold_eV for d in description.detectors)
     if (low < lowest).any():
         raise InputError(
-            f"'{path}': the bin at {low.min():g} eV lies below every detector's threshold (the lowest is {lowest:g} eV)"
+            f"'{path}': the bin at {low.min():g} eV lies below all thresholds, of which the lowest is {lowest:g} eV"
         )
     per_energy = description.data.per_energy_eV
     return Experiment(
@@ -103,16 +103,12 @@ def _reactor(source: ReactorTable) -> ReactorFlux:
     return flux if source.total_flux_per_cm2_s is None else flux.normalised_to(source.total_flux_per_cm2_s)
 
 
-def _response(
-    table: ResponseTable, made_of: Target, low: np.ndarray, high: np.ndarray, path: Path
-) -> Response:
+def _response(table: ResponseTable, made_of: Target, low: np.ndarray, high: np.ndarray, path: Path) -> Response:
     quenching: Quenching
     if table.quenching.model == "lindhard":
         numbers = {element.atomic_number for element in made_of.elements}
         if len(numbers) > 1:
-            raise InputError(
-                f"'{path}': Lindhard's quenching is for one element; give a table for a compound"
-            )
+            raise InputError(f"'{path}': Lindhard's quenching is for one element; give a table for a compound")
         quenching = Lindhard(constant(table.quenching.k), Z=float(numbers.pop()))
     else:
         quenching = tabulated_yield(table.quenching.table, table.quenching.column)
@@ -155,7 +151,7 @@ def _data(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         if not np.isfinite(column).all():
             row = int(np.flatnonzero(~np.isfinite(column))[0]) + 1
             raise InputError(
-                f"row {row} of '{path}': '{name}' must be a finite number, and is {column[row - 1]:g} or empty"
+                f"row {row} of '{path}': '{name}' must be a finite number, not {column[row - 1]:g} or empty"
             )
     low, high, observed, sigma = table.values()
     for wrong, rule in (

@@ -20,7 +20,7 @@ class Flux(eqx.Module):
     """
 
     flavour: eqx.AbstractVar[Flavour]
-    edges: eqx.AbstractVar[Float[Array, "edges"]]
+    edges: eqx.AbstractVar[Float[Array, " edges"]]
 
     @abc.abstractmethod
     def density(self, energy: Float[Array, "*n"]) -> Float[Array, "*n"]:

@@ -29,8 +29,8 @@ class FluxMoments(eqx.Module):
     -phi(E_min) E_min^-n. A panel has its own slopes at both ends, as the flux may jump between panels.
     """
 
-    low: Float[Array, "panels"]
-    width: Float[Array, "panels"]
+    low: Float[Array, " panels"]
+    width: Float[Array, " panels"]
     value_low: Float[Array, "3 panels"]
     value_high: Float[Array, "3 panels"]
     slope_low: Float[Array, "3 panels"]

@@ -30,13 +30,13 @@ class ReactorFlux(Flux):
     """
 
     fission_rate: Float[Array, ""]
-    fractions: Float[Array, "emitters"]
+    fractions: Float[Array, " emitters"]
     captures_per_fission: Float[Array, ""]
     scale: Float[Array, ""]
-    edges: Float[Array, "edges"]
+    edges: Float[Array, " edges"]
     fission: FissionSpectrum
     capture: BinnedSpectrum
-    flavour: Flavour = eqx.field(static=True, default=NU_E_BAR)
+    flavour: Flavour = eqx.field(static=True)
 
     def density(self, energy: Float[Array, "*n"]) -> Float[Array, "*n"]:
         """Return phi(E) [cm^-2 s^-1 MeV^-1]."""
@@ -50,7 +50,7 @@ class ReactorFlux(Flux):
         return eqx.tree_at(lambda flux: flux.scale, self, scale)
 
 
-def energy_per_fission(table: str, fractions: Float[np.ndarray, "emitters"]) -> float:
+def energy_per_fission(table: str, fractions: Float[np.ndarray, " emitters"]) -> float:
     """Return the mean energy per fission [MeV] from a column of `data/reactor/energy_per_fission.csv`."""
     if table not in ENERGY_TABLES:
         raise unknown_name("energy per fission", table, ENERGY_TABLES)
@@ -72,9 +72,7 @@ def reactor_flux(
     `InputError` for a fraction of an isotope other than 235U, 238U, 239Pu, 241Pu, or a missing one.
     """
     if set(fission_fractions) != set(ISOTOPES):
-        raise InputError(
-            f"fission fractions of {', '.join(fission_fractions)} given; give {', '.join(ISOTOPES)}"
-        )
+        raise InputError(f"fission fractions of {', '.join(fission_fractions)} given; give {', '.join(ISOTOPES)}")
     fractions = np.array([float(fission_fractions[i]) for i in ISOTOPES])
     energy = energy_per_fission_MeV
     if isinstance(energy, str):
@@ -90,4 +88,5 @@ def reactor_flux(
         edges=constant(edges),
         fission=spectrum,
         capture=capture,
+        flavour=NU_E_BAR,
     )

@@ -50,40 +50,44 @@ class Spectrum(eqx.Module):
 
     @property
     @abc.abstractmethod
-    def knots(self) -> Float[np.ndarray, "knots"]:
+    def knots(self) -> Float[np.ndarray, " knots"]:
         """Energies [MeV] at which the spectrum has a kink or a step."""
 
 
 class LinearSpectrum(Spectrum):
     """A table, interpolated linearly in the energy, or in the logarithm of the spectrum."""
 
-    table_energy: Float[Array, "knots"]
+    table_energy: Float[Array, " knots"]
     table: Float[Array, "emitters knots"]
     logarithmic: bool = eqx.field(static=True, default=False)
 
-    def __call__(self, energy):
+    def __call__(self, energy: Float[Array, "*n"]) -> Float[Array, "emitters *n"]:
+        """Return antineutrinos / MeV / emission."""
         values = jnp.log(self.table) if self.logarithmic else self.table
         result = jax.vmap(jnp.interp, in_axes=(None, None, 0))(energy, self.table_energy, values)
         return jnp.exp(result) if self.logarithmic else result
 
     @property
-    def knots(self):
+    def knots(self) -> Float[np.ndarray, " knots"]:
+        """Energies [MeV] at which the spectrum has a kink or a step."""
         return np.asarray(self.table_energy)
 
 
 class BinnedSpectrum(Spectrum):
     """Means over equal bins: constant within each, so that the integral is the table's own; zero beyond."""
 
-    bin_edges: Float[Array, "edges"]
+    bin_edges: Float[Array, " edges"]
     table: Float[Array, "emitters bins"]
 
-    def __call__(self, energy):  # noqa: D102
+    def __call__(self, energy: Float[Array, "*n"]) -> Float[Array, "emitters *n"]:
+        """Return antineutrinos / MeV / emission."""
         index = jnp.searchsorted(self.bin_edges, energy, side="right") - 1
         inside = (index >= 0) & (index < self.table.shape[1])
         return jnp.where(inside, self.table[:, jnp.clip(index, 0, self.table.shape[1] - 1)], 0.0)
 
     @property
-    def knots(self):  # noqa: D102
+    def knots(self) -> Float[np.ndarray, " knots"]:
+        """Energies [MeV] at which the spectrum has a kink or a step."""
         return np.asarray(self.bin_edges)
 
 
@@ -92,12 +96,14 @@ class PolynomialSpectrum(Spectrum):
 
     coefficients: Float[Array, "emitters powers"]
 
-    def __call__(self, energy):
+    def __call__(self, energy: Float[Array, "*n"]) -> Float[Array, "emitters *n"]:
+        """Return antineutrinos / MeV / emission."""
         powers = jnp.stack([energy**p for p in range(self.coefficients.shape[1])])
         return jnp.exp(jnp.tensordot(self.coefficients, powers, axes=1))
 
     @property
-    def knots(self):
+    def knots(self) -> Float[np.ndarray, " knots"]:
+        """Energies [MeV] at which the spectrum has a kink or a step."""
         return _SMOOTH
 
 
@@ -108,12 +114,14 @@ class KopeikinSpectrum(Spectrum):
     uranium238: LinearSpectrum
     plutonium: PolynomialSpectrum
 
-    def __call__(self, energy):
+    def __call__(self, energy: Float[Array, "*n"]) -> Float[Array, "emitters *n"]:
+        """Return antineutrinos / MeV / emission."""
         parts = self.uranium235(energy), self.uranium238(energy), self.plutonium(energy)
         return jnp.concatenate(parts)
 
     @property
-    def knots(self):
+    def knots(self) -> Float[np.ndarray, " knots"]:
+        """Energies [MeV] at which the spectrum has a kink or a step."""
         return self.uranium235.knots
 
 
@@ -125,7 +133,8 @@ class FissionSpectrum(Spectrum):
     polynomial: PolynomialSpectrum
     tail: str = eqx.field(static=True)
 
-    def __call__(self, energy):  # noqa: D102
+    def __call__(self, energy: Float[Array, "*n"]) -> Float[Array, "emitters *n"]:
+        """Return antineutrinos / MeV / emission."""
         middle = jnp.where(energy < 2.0, self.below(energy), self.above(energy))
         if self.tail == "table":
             return middle
@@ -142,9 +151,10 @@ class FissionSpectrum(Spectrum):
         return jnp.zeros(at_8.shape) * energy
 
     @property
-    def knots(self):  # noqa: D102
+    def knots(self) -> Float[np.ndarray, " knots"]:
+        """Energies [MeV] at which the spectrum has a kink or a step."""
         below, above = self.below.knots, self.above.knots
-        parts = [below[below < 2.0], above[(above > 2.0) & (above < 8.0)], [2.0, 8.0]]
+        parts = [below[below < 2.0], above[(above > 2.0) & (above < 8.0)], np.array([2.0, 8.0])]
         parts.append(above[above > 8.0] if self.tail == "table" else _SMOOTH[_SMOOTH > 8.0])
         return np.unique(np.concatenate(parts))
 
@@ -174,13 +184,14 @@ def _huber_mueller() -> PolynomialSpectrum:
 
 def _kopeikin() -> KopeikinSpectrum:
     table = _columns("kopeikin_2021", ("energy_MeV", "U235", "U238"))
-    uranium = []
-    for isotope in ("U235", "U238"):
+
+    def uranium(isotope: str) -> LinearSpectrum:
         known = np.isfinite(table[isotope])
         energy, values = table["energy_MeV"][known], table[isotope][known]
-        uranium.append(LinearSpectrum(constant(energy), constant(values[None]), logarithmic=True))
+        return LinearSpectrum(constant(energy), constant(values[None]), logarithmic=True)
+
     plutonium = PolynomialSpectrum(_huber_mueller().coefficients[2:])
-    return KopeikinSpectrum(*uranium, plutonium)
+    return KopeikinSpectrum(uranium("U235"), uranium("U238"), plutonium)
 
 
 def fission_spectrum(

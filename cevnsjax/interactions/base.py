@@ -64,9 +64,7 @@ class Interaction(eqx.Module):
         """Return the addition to Q_V, the nucleus' flavour-diagonal vector charge (the SM's is negative)."""
         return 0.0
 
-    def nuclear_transitions(
-        self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour
-    ) -> Array | float:
+    def nuclear_transitions(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Array | float:
         """Return the sum of |Q_V|^2 over the final flavours that differ from the initial one."""
         return 0.0
 
@@ -80,9 +78,7 @@ class Interaction(eqx.Module):
         """Return the additions to g_V and g_A of the electron, in the sign convention of neutrinos."""
         return 0.0, 0.0
 
-    def electron_transitions(
-        self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour
-    ) -> Array | float:
+    def electron_transitions(self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour) -> Array | float:
         """Return the sum of |g_V|^2 over the final flavours that differ from the initial one."""
         return 0.0
 

@@ -35,9 +35,7 @@ class Model(eqx.Module):
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """All parameters of the interactions, each once, in the order of the interactions."""
-        return tuple(
-            {p.name: p for interaction in self.interactions for p in interaction.parameters}.values()
-        )
+        return tuple({p.name: p for interaction in self.interactions for p in interaction.parameters}.values())
 
     def nuclear(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Coefficients:
         """Return c_n of scattering off a nucleus, Eq. (1) with Q_V^2 -> |Q_ll|^2 + sum_l' |Q_ll'|^2."""
@@ -79,9 +77,7 @@ def cross_section(coefficients: Coefficients, energy: Float[Array, "*n"]) -> Flo
 
 MODELS: dict[str, Model] = {
     m.name: m
-    for m in (
-        Model("sm", "Standard Model; free: the weak mixing angle", (StandardModel(),), ("sin2_theta_w",)),
-    )
+    for m in (Model("sm", "Standard Model; free: the weak mixing angle", (StandardModel(),), ("sin2_theta_w",)),)
 }
 """The models by name."""
 

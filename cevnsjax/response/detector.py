@@ -1,7 +1,6 @@
 """From ionisation energy to the bins of the data: resolution, efficiency, energy scale and thresholds."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erf
@@ -24,7 +23,7 @@ class Resolution(eqx.Module):
     fano: Float[Array, ""]
     pair_energy: Float[Array, ""]
 
-    def sigma(self, energy: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    def sigma(self, energy: Float[Array, "*n"] | float) -> Float[Array, "*n"]:
         """Return the standard deviation [MeV] at an ionisation energy [MeV]."""
         return (self.noise**2 + self.fano * self.pair_energy * energy) ** 0.5
 
@@ -32,8 +31,8 @@ class Resolution(eqx.Module):
 class Efficiency(eqx.Module):
     """The trigger's efficiency against the ionisation energy [MeV], linear between its points."""
 
-    energy: Float[Array, "knots"]
-    efficiency: Float[Array, "knots"]
+    energy: Float[Array, " knots"]
+    efficiency: Float[Array, " knots"]
 
     def __call__(self, energy: Float[Array, "*n"]) -> Float[Array, "*n"]:
         """Return the efficiency at ionisation energies [MeV], constant beyond the table's ends."""
@@ -54,12 +53,12 @@ class Response(eqx.Module):
     efficiency: Efficiency | None
     scale: Float[Array, ""]
     shift: Float[Array, ""]
-    low: Float[Array, "bins"]
-    high: Float[Array, "bins"]
-    breaks: Float[Array, "breaks"]
+    low: Float[Array, " bins"]
+    high: Float[Array, " bins"]
+    breaks: Float[Array, " breaks"]
     contiguous: bool = eqx.field(static=True)
 
-    def nodes(self, order: int) -> tuple[Float[Array, "nodes"], Float[Array, "nodes"]]:
+    def nodes(self, order: int) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
         """Return ionisation energies [MeV] and quadrature weights on panels between all edges.
 
         The bins' edges are among them, so that a bin without resolution is integrated to its very limits,
@@ -70,7 +69,7 @@ class Response(eqx.Module):
         energy, weight = panel_nodes(edges[:-1], edges[1:], order)
         return energy.ravel(), weight.ravel()
 
-    def bin_matrix(self, energy: Float[Array, "nodes"]) -> Float[Array, "bins nodes"]:
+    def bin_matrix(self, energy: Float[Array, " nodes"]) -> Float[Array, "bins nodes"]:
         """Return the probability that an ionisation energy is found in each bin."""
         reconstructed = self.scale * energy + self.shift
         low, high = self.low[:, None], self.high[:, None]
@@ -85,7 +84,7 @@ class Response(eqx.Module):
 
 def panel_edges(
     low: np.ndarray, high: np.ndarray, resolution: Resolution | None, steps: np.ndarray
-) -> Float[Array, "breaks"]:
+) -> Float[Array, " breaks"]:
     """Return fixed panel edges [MeV] for bins [low, high], given the energies at which Z_eff steps.
 
     Panels are at most one standard deviation wide; they reach REACH standard deviations beyond the bins, but
@@ -94,13 +93,12 @@ def panel_edges(
     """
     start, end = float(low.min()), float(high.max())
     if resolution is not None:
-        resolution = jax.tree.map(float, resolution)  # no array operation, hence no compilation, in the loop
-        start = max(0.0, start - REACH * resolution.sigma(start))
-        end += REACH * resolution.sigma(end)
+        start = max(0.0, start - REACH * float(resolution.sigma(start)))
+        end += REACH * float(resolution.sigma(end))
     narrowest = float((high - low).min())
     fill = [start]
     while (here := fill[-1]) < end:
-        step = max(here / 10, narrowest) if resolution is None else resolution.sigma(here)
+        step = max(here / 10, narrowest) if resolution is None else float(resolution.sigma(here))
         fill.append(here + step)
     steps = steps[(steps > start) & (steps < end)]
     return constant(np.unique(np.concatenate([fill[:-1], [end], steps])))

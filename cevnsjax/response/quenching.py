@@ -52,8 +52,8 @@ class Lindhard(Quenching):
 class TabulatedYield(Quenching):
     """A measured yield, interpolated linearly in the recoil energy [MeV], constant beyond the table's ends."""
 
-    recoil: Float[Array, "knots"]
-    yields: Float[Array, "knots"]
+    recoil: Float[Array, " knots"]
+    yields: Float[Array, " knots"]
 
     def factor(self, T: Float[Array, ""]) -> Float[Array, ""]:
         """Return Q_f(T) at a recoil energy T [MeV]."""
@@ -72,7 +72,7 @@ def tabulated_yield(table: str, column: str) -> TabulatedYield:
     return TabulatedYield(constant(columns["recoil_energy_keV"] * KEV), constant(columns[column]))
 
 
-def recoil_energy(quenching: Quenching, ionisation: Float[Array, "n"]) -> Float[Array, "n"]:
+def recoil_energy(quenching: Quenching, ionisation: Float[Array, " n"]) -> Float[Array, " n"]:
     """Return the recoil energies T [MeV] that leave ionisation energies E > 0 [MeV]: solves Q_f(T) T = E.
 
     Q_f(T) T must rise with T, and Q_f lie between 1e-4 and 1. First and second derivatives, in E and in the

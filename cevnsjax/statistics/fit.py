@@ -41,8 +41,8 @@ class ProfileResult:
     """Delta chi-squared along one parameter, the others minimised; `best_fit` and `intervals` as in a fit."""
 
     name: str
-    x: Float[np.ndarray, "points"]
-    delta_chi2: Float[np.ndarray, "points"]
+    x: Float[np.ndarray, " points"]
+    delta_chi2: Float[np.ndarray, " points"]
     best_fit: dict[str, float]
     chi2_min: float
     intervals: list[Interval]
@@ -85,9 +85,7 @@ class _Problem:
         return ProfiledChi2(self.likelihood, self.fixed, start, jnp.asarray(self.chi2_min), over, others)
 
     def intervals(self, profile: ProfiledChi2, cl: float) -> list[Interval]:
-        return allowed_intervals(
-            profile, search_grid(profile.over, self.best[profile.over.name]), threshold(cl)
-        )
+        return allowed_intervals(profile, search_grid(profile.over, self.best[profile.over.name]), threshold(cl))
 
 
 def fit(
@@ -141,9 +139,9 @@ def profile(
     chi2 = problem.profile(problem.free[0])
     if limits is None:
         pieces = problem.intervals(chi2, PROFILE_REACH)
-        low, high = pieces[0][0], pieces[-1][1]
+        (left, _), (_, right) = pieces[0], pieces[-1]
         grid = search_grid(problem.free[0], problem.best[over])
-        limits = grid[0] if low is None else low, grid[-1] if high is None else high
+        limits = (grid[0] if left is None else left, grid[-1] if right is None else right)
     x = np.linspace(*limits, points)
     delta = np.asarray(on_grid(chi2, jnp.asarray(x)))
     return ProfileResult(over, x, delta, problem.best, problem.chi2_min, problem.intervals(chi2, cl), cl)

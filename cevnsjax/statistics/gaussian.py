@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 __all__ = ["best_norm", "chi2_at_norm", "chi2_marginalised", "chi2_profiled"]
 
-Bins = Float[Array, "bins"]
+Bins = Float[Array, " bins"]
 Scalar = Float[Array, ""]
 
 

@@ -26,13 +26,11 @@ def threshold(cl: float) -> float:
     Raises `InputError` unless 0 < cl < 1.
     """
     if not 0.0 < cl < 1.0:
-        raise InputError(
-            f"a confidence level of {cl:g} is not possible: give a number between 0 and 1, such as 0.90"
-        )
+        raise InputError(f"a confidence level of {cl:g} is not possible: give a number between 0 and 1, such as 0.90")
     return NormalDist().inv_cdf((1 + cl) / 2) ** 2
 
 
-def search_grid(parameter: Parameter, best: float) -> Float[np.ndarray, "points"]:
+def search_grid(parameter: Parameter, best: float) -> Float[np.ndarray, " points"]:
     """Return ascending values to search for intervals: the bounds evenly, or all scales around the best fit."""
     low, high = parameter.bounds
     if np.isfinite(low) and np.isfinite(high):
@@ -42,7 +40,7 @@ def search_grid(parameter: Parameter, best: float) -> Float[np.ndarray, "points"
     return np.unique(np.clip(grid, low, high))
 
 
-def allowed_intervals(profile: Profile, grid: Float[np.ndarray, "points"], level: float) -> list[Interval]:
+def allowed_intervals(profile: Profile, grid: Float[np.ndarray, " points"], level: float) -> list[Interval]:
     """Return where `profile` is at most `level`, within the range of the ascending grid.
 
     `profile` is a scalar function of a scalar, traceable and differentiable; a module with arrays as leaves
@@ -66,9 +64,7 @@ def allowed_intervals(profile: Profile, grid: Float[np.ndarray, "points"], level
     crossing = np.flatnonzero(allowed[:-1] != allowed[1:])
     ends: list[float | None] = []
     if crossing.size:
-        ends += np.asarray(
-            _crossings(profile, jnp.asarray(level), grid[crossing], grid[crossing + 1])
-        ).tolist()
+        ends += np.asarray(_crossings(profile, jnp.asarray(level), grid[crossing], grid[crossing + 1])).tolist()
     if allowed[0]:
         ends.insert(0, None)
     if allowed[-1]:
@@ -81,28 +77,28 @@ def _with_slope(profile: Profile, x: Float[Array, ""]) -> tuple[Float[Array, ""]
 
 
 @eqx.filter_jit
-def _values_and_slopes(profile: Profile, x: Float[Array, "n"]) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
+def _values_and_slopes(profile: Profile, x: Float[Array, " n"]) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
     return jax.vmap(lambda one: _with_slope(profile, one))(x)
 
 
 @eqx.filter_jit
-def _turning_points(profile: Profile, low: Array | np.ndarray, high: Array | np.ndarray) -> Float[Array, "n"]:
+def _turning_points(profile: Profile, low: Array | np.ndarray, high: Array | np.ndarray) -> Float[Array, " n"]:
     return _bisect(lambda x: _with_slope(profile, x)[1], low, high)
 
 
 @eqx.filter_jit
 def _crossings(
     profile: Profile, level: Float[Array, ""], low: Array | np.ndarray, high: Array | np.ndarray
-) -> Float[Array, "n"]:
+) -> Float[Array, " n"]:
     return _bisect(lambda x: profile(x) - level, low, high)
 
 
-def _bisect(function: Profile, low: Array | np.ndarray, high: Array | np.ndarray) -> Float[Array, "n"]:
+def _bisect(function: Profile, low: Array | np.ndarray, high: Array | np.ndarray) -> Float[Array, " n"]:
     """Return a root between each pair, at whose ends the function has opposite signs."""
     import optimistix as optx  # takes a third of a second to import, which a prediction need not wait for
 
     def one(low: Float[Array, ""], high: Float[Array, ""]) -> Float[Array, ""]:
-        solver = optx.Bisection(rtol=1e-8, atol=0.0)
+        solver = optx.Bisection(rtol=1e-8, atol=0.0)  # type: ignore[call-arg,var-annotated]  # it reads norm as required
         options = {"lower": low, "upper": high}
         middle = (low + high) / 2
         return optx.root_find(

@@ -72,9 +72,7 @@ class Likelihood(eqx.Module):
         self.tables = tuple(run_once(tabulate, e) for e in self.experiments)
         self.channel = channel  # type: ignore[assignment]
         self.pull = pull  # type: ignore[assignment]
-        lindhard = [
-            e.response.quenching for e in self.experiments if isinstance(e.response.quenching, Lindhard)
-        ]
+        lindhard = [e.response.quenching for e in self.experiments if isinstance(e.response.quenching, Lindhard)]
         quenching = [dataclasses.replace(QUENCHING_K, default=float(q.k)) for q in lindhard[:1]]
         self.nuisances = (*(dataclasses.replace(NORM, name=name) for name in self.norms), *quenching)
 
@@ -97,7 +95,7 @@ class Likelihood(eqx.Module):
         """All parameters by name: the model's, then the nuisances; defaults as they hold here."""
         return {p.name: p for p in (*self.model.parameters, *self.nuisances)}
 
-    def expected(self, params: Values) -> Float[Array, "bins"]:
+    def expected(self, params: Values) -> Float[Array, " bins"]:
         """Return the prediction in each bin, in the data's unit, experiments one after the other.
 
         A normalisation that `params` leaves out is one. Raises `InputError` for an unknown parameter.
@@ -137,30 +135,24 @@ def _predictions(likelihood: Likelihood, params: Parameters) -> list[Float[Array
             k = params[QUENCHING_K.name]
             experiment = eqx.tree_at(lambda e: e.response.quenching.k, experiment, k)
             table = tabulate(experiment)
-        predictions.append(
-            expected_counts(experiment, table, likelihood.model, couplings, likelihood.channel)
-        )
+        predictions.append(expected_counts(experiment, table, likelihood.model, couplings, likelihood.channel))
     return predictions
 
 
 @jax.jit
-def _expected_by_detector(
-    likelihood: Likelihood, params: Parameters
-) -> tuple[Float[Array, "detectors bins"], ...]:
+def _expected_by_detector(likelihood: Likelihood, params: Parameters) -> tuple[Float[Array, "detectors bins"], ...]:
     predictions = zip(likelihood.norms, _predictions(likelihood, params), strict=True)
     return tuple(params.get(norm, 1.0) * prediction for norm, prediction in predictions)
 
 
 @jax.jit
-def _expected(likelihood: Likelihood, params: Parameters) -> Float[Array, "bins"]:
+def _expected(likelihood: Likelihood, params: Parameters) -> Float[Array, " bins"]:
     return jnp.concatenate([p.sum(axis=0) for p in _expected_by_detector(likelihood, params)])
 
 
 @jax.jit
 def _chi2(likelihood: Likelihood, params: Parameters) -> Float[Array, ""]:
-    integrated = {"profiled": gaussian.chi2_profiled, "marginalised": gaussian.chi2_marginalised}[
-        likelihood.pull
-    ]
+    integrated = {"profiled": gaussian.chi2_profiled, "marginalised": gaussian.chi2_marginalised}[likelihood.pull]
     total = jnp.zeros(())
     for norm, e, prediction in zip(
         likelihood.norms, likelihood.experiments, _predictions(likelihood, params), strict=True

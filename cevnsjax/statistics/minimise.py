@@ -19,7 +19,7 @@ MAX_STEPS = 100
 class Minimum(eqx.Module):
     """Where a function is least, its value there, and whether the minimiser says that it converged."""
 
-    point: Float[Array, "parameters"]
+    point: Float[Array, " parameters"]
     value: Float[Array, ""]
     converged: Bool[Array, ""]
 
@@ -27,11 +27,11 @@ class Minimum(eqx.Module):
 class _Coordinates(eqx.Module):
     """Minuit's internal coordinates: any real number maps into the bounds, and the bounds can be reached."""
 
-    low: Float[Array, "parameters"]
-    high: Float[Array, "parameters"]
-    scale: Float[Array, "parameters"]
+    low: Float[Array, " parameters"]
+    high: Float[Array, " parameters"]
+    scale: Float[Array, " parameters"]
 
-    def inside(self, internal: Float[Array, "parameters"]) -> Float[Array, "parameters"]:
+    def inside(self, internal: Float[Array, " parameters"]) -> Float[Array, " parameters"]:
         below, above = jnp.isfinite(self.low), jnp.isfinite(self.high)
         both = below & above
         low, high = jnp.where(below, self.low, 0.0), jnp.where(above, self.high, 0.0)
@@ -42,7 +42,7 @@ class _Coordinates(eqx.Module):
         one_sided = jnp.where(below, low + ramp, high - ramp)
         return jnp.where(both, boxed, jnp.where(below | above, one_sided, x))
 
-    def internal(self, point: Float[Array, "parameters"]) -> Float[Array, "parameters"]:
+    def internal(self, point: Float[Array, " parameters"]) -> Float[Array, " parameters"]:
         below, above = jnp.isfinite(self.low), jnp.isfinite(self.high)
         both = below & above
         low, high = jnp.where(below, self.low, 0.0), jnp.where(above, self.high, 0.0)
@@ -54,7 +54,7 @@ class _Coordinates(eqx.Module):
 
 
 def minimise(
-    function: Callable[[Float[Array, "parameters"]], Float[Array, ""]],
+    function: Callable[[Float[Array, " parameters"]], Float[Array, ""]],
     start: Float[Array, "starts parameters"],
     parameters: Sequence[Parameter],
 ) -> Minimum:
@@ -70,8 +70,8 @@ def minimise(
         scale=jnp.asarray([p.scale for p in parameters]),
     )
 
-    def from_one(point: Float[Array, "parameters"]) -> Minimum:
-        solution = optx.minimise(
+    def from_one(point: Float[Array, " parameters"]) -> Minimum:
+        solution: optx.Solution = optx.minimise(
             lambda internal, _: function(coordinates.inside(internal)),
             optx.BFGS(rtol=TOLERANCE, atol=TOLERANCE),
             coordinates.internal(point),
@@ -80,16 +80,14 @@ def minimise(
             throw=False,
         )
         best = coordinates.inside(solution.value)
-        return Minimum(best, function(best), solution.result == optx.RESULTS.successful)
+        return Minimum(best, function(best), jnp.asarray(solution.result == optx.RESULTS.successful))
 
     minima = jax.vmap(from_one)(start)
     least = jnp.argmin(jnp.where(jnp.isfinite(minima.value), minima.value, jnp.inf))
     return jax.tree.map(lambda leaf: leaf[least], minima)
 
 
-def starting_points(
-    parameters: Sequence[Parameter], number: int, seed: int = 0
-) -> Float[Array, "starts parameters"]:
+def starting_points(parameters: Sequence[Parameter], number: int, seed: int = 0) -> Float[Array, "starts parameters"]:
     """Return the defaults, and points drawn around them: within the bounds, else ten scales to either side."""
     rng = np.random.default_rng(seed)
     default = np.array([p.default for p in parameters])

@@ -34,7 +34,7 @@ class ProfiledChi2(eqx.Module):
         best = minimise(lambda point: self._chi2(frozen, point), self.start, self.others)
         return self._chi2(fixed, jax.lax.stop_gradient(best.point)) - self.reference
 
-    def _chi2(self, fixed: dict[str, Float[Array, ""]], point: Float[Array, "others"]) -> Float[Array, ""]:
+    def _chi2(self, fixed: dict[str, Float[Array, ""]], point: Float[Array, " others"]) -> Float[Array, ""]:
         moving = {p.name: point[i] for i, p in enumerate(self.others)}
         return self.likelihood.chi2({**fixed, **moving})
 
@@ -48,13 +48,13 @@ def minimum(
 ) -> Minimum:
     """Return the least chi^2 over the parameters, from several starts, the fixed ones given."""
 
-    def chi2(point: Float[Array, "parameters"]) -> Float[Array, ""]:
+    def chi2(point: Float[Array, " parameters"]) -> Float[Array, ""]:
         return likelihood.chi2({**fixed, **{p.name: point[i] for i, p in enumerate(parameters)}})
 
     return minimise(chi2, start, parameters)
 
 
 @eqx.filter_jit
-def on_grid(profile: ProfiledChi2, x: Float[Array, "points"]) -> Float[Array, "points"]:
+def on_grid(profile: ProfiledChi2, x: Float[Array, " points"]) -> Float[Array, " points"]:
     """Return the profile at many values, vmapped."""
     return jax.vmap(profile)(x)
