@@ -2,7 +2,9 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +36,11 @@ def experiment_names() -> list[str]:
     return sorted(path.parent.name for path in data_folder().glob(f"*/{DESCRIPTION}"))
 
 
-def load_experiment(name: str | os.PathLike[str]) -> Experiment:
+def load_experiment(name: str | os.PathLike[str], overrides: Mapping[str, object] | None = None) -> Experiment:
     """Return an embedded experiment by name, or the one that a TOML file describes.
+
+    `overrides` replace entries of the description, {"source.above_8_MeV": "cut"} for instance; None removes
+    one, {"response.resolution": None}. So one assumption at a time can be switched.
 
     Raises `InputError` for an unknown name, a file that cannot be read, and anything in it that is not
     known, missing, or impossible; the message says what was given and what would be right.
@@ -53,7 +58,22 @@ def load_experiment(name: str | os.PathLike[str]) -> Experiment:
         raise InputError(f"cannot read the experiment file '{path}': {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"'{path}' is not valid TOML: {error}") from error
+    for key, value in (overrides or {}).items():
+        _override(content, key.split("."), value, path)
     return _build(parse(content, path), path)
+
+
+def _override(content: dict[str, Any], keys: list[str], value: object, path: Path) -> None:
+    """Set one entry of the description, or remove it where the value is None."""
+    *tables, last = keys
+    for table in tables:
+        if not isinstance(content.get(table), dict):
+            raise InputError(f"'{path}': there is no table '{table}' in which to override '{'.'.join(keys)}'")
+        content = content[table]
+    if value is None:
+        content.pop(last, None)
+    else:
+        content[last] = value
 
 
 def _build(description: Description, path: Path) -> Experiment:

@@ -1,0 +1,152 @@
+"""Figures for a paper: one column wide, units on the axes, colours that the colour-blind can tell apart."""
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["profile_figure", "spectrum_figure", "weak_mixing_angle_figure"]
+
+COLUMN_WIDTH = 3.4
+"""Width of a journal's column [inch]."""
+
+# M. Okabe and K. Ito, "Color Universal Design" (2008).
+BLUE, ORANGE, GREEN, SKY, VERMILION = "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00"
+
+STYLE: dict[Any, Any] = {
+    "font.size": 8.0,
+    "axes.labelsize": 8.0,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "lines.linewidth": 1.2,
+    "mathtext.fontset": "dejavusans",
+    "figure.constrained_layout.use": True,
+}
+
+
+def spectrum_figure(prediction: "xr.Dataset") -> Figure:
+    """Return the detectors' predictions stacked against the data, and below each channel by itself.
+
+    `prediction` is what `results.prediction_dataset` gives.
+    """
+    low, high = prediction["low"].values, prediction["high"].values
+    edges, centre = np.append(low, high[-1]), (low + high) / 2
+    unit = prediction["observed"].attrs["units"].replace("eV_ee", r"eV$_\mathrm{ee}$")
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_WIDTH, 3.7))
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+        by_detector = prediction["expected"].sum("channel")
+        base = np.zeros(centre.size)
+        for detector, colour in zip(
+            by_detector["detector"].values, (ORANGE, SKY, GREEN, VERMILION, BLUE), strict=False
+        ):
+            share = by_detector.sel(detector=detector).values
+            label = f"{detector}, {low[np.flatnonzero(share)[0]]:g} eV threshold"
+            top.stairs(base + share, edges, baseline=base, fill=True, color=colour, label=label)
+            base = base + share
+        top.stairs(base, edges, baseline=None, color="black", lw=0.6)
+        top.errorbar(
+            centre, prediction["observed"], prediction["sigma"], fmt="o", ms=2.5, lw=0.8, color="black", label="data"
+        )
+        top.axhline(0.0, color="grey", lw=0.5)
+        top.set_ylabel(unit)
+        top.legend(loc="upper right")
+
+        for channel, colour, style, label in (
+            ("cevns", BLUE, "-", r"CE$\nu$NS"),
+            ("eves", VERMILION, "--", r"$\bar\nu_e\,e$"),
+        ):
+            total = prediction["expected"].sel(channel=channel).sum("detector").values
+            bottom.stairs(total, edges, baseline=None, color=colour, ls=style, label=label)
+        bottom.set_yscale("log")
+        bottom.set_ylim(1e-3, 1e2)
+        bottom.set_xlim(edges[0], edges[-1])
+        bottom.set_xlabel(r"ionisation energy [eV$_\mathrm{ee}$]")
+        bottom.set_ylabel(unit)
+        bottom.legend(loc="center left", bbox_to_anchor=(0.0, 0.4))
+    return figure
+
+
+def profile_figure(
+    profiles: Sequence[tuple[str, "xr.Dataset"]],
+    axis_label: str,
+    levels: Sequence[tuple[float, str]],
+    published: tuple[float, float, float, str] | None = None,
+) -> Figure:
+    """Return Delta chi-squared curves with labels, horizontal levels, and a published value with its interval."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_WIDTH, 2.6))
+        axes = figure.subplots()
+        if published is not None:
+            value, low, high, label = published
+            axes.axvspan(low, high, color="0.88", lw=0, label=label)
+            axes.axvline(value, color="0.6", lw=0.8)
+        for (label, curve), colour, style in zip(profiles, (BLUE, VERMILION, GREEN), ("-", "--", "-."), strict=False):
+            (name,) = curve["delta_chi2"].dims
+            axes.plot(curve[name], curve["delta_chi2"], color=colour, ls=style, label=label)
+        top = max(float(curve["delta_chi2"].max()) for _, curve in profiles)
+        for level, text in levels:
+            axes.axhline(level, color="black", lw=0.5, ls=":")
+            axes.annotate(
+                text, (1.0, level), xycoords=("axes fraction", "data"), xytext=(-3, 1.5), textcoords="offset points",
+                ha="right", fontsize=6.5,
+            )  # fmt: skip
+        axes.set_ylim(0.0, min(top, 9.0))
+        axes.margins(x=0)
+        axes.set_xlabel(axis_label)
+        axes.set_ylabel(r"$\Delta\chi^2$")
+        axes.legend(loc="upper center")
+    return figure
+
+
+def weak_mixing_angle_figure(
+    others: Sequence[dict[str, str]],
+    theory: Sequence[tuple[float, float]],
+    ours: tuple[float, float, float, float, str],
+) -> Figure:
+    """Return sin^2(theta_W) against the momentum transfer [MeV].
+
+    `others` are rows of `data/published/weak_mixing_angle.csv`; `theory` the predicted values at (scale,
+    value), drawn as they are, without a curve between them; `ours` is (scale, value, low, high, label).
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_WIDTH, 2.9))
+        axes = figure.subplots()
+        at_zero, at_z = theory
+        axes.axhline(at_zero[1], color=BLUE, lw=0.9, label=rf"theory at $q = 0$: {at_zero[1]}")
+        axes.axhline(at_z[1], color=BLUE, lw=0.9, ls="--", label=rf"theory at $M_Z$: {at_z[1]}")
+        looks = itertools.cycle(zip("sDv^<>P", (ORANGE, GREEN, "black", SKY, "grey", "0.3", BLUE), strict=True))
+        for row, (marker, colour) in zip(others, looks, strict=False):
+            errors = [[float(row["error_down"])], [float(row["error_up"])]]
+            axes.errorbar(
+                float(row["scale_MeV"]),
+                float(row["value"]),
+                errors,
+                fmt=marker,
+                ms=3.5,
+                lw=0.9,
+                mfc="none",
+                color=colour,
+                capsize=1.5,
+                label=row["experiment"].replace("133Cs", r"$^{133}$Cs").replace("nu-e", r"$\bar\nu_e\,e$"),
+            )
+        scale, value, low, high, label = ours
+        spread = [[value - low], [high - value]]
+        axes.errorbar(scale, value, spread, fmt="o", ms=4, lw=1.4, color=VERMILION, capsize=2, label=label)
+        axes.set_xscale("log")
+        axes.set_xlim(1.0, 3e5)
+        axes.set_ylim(0.19, 0.375)
+        axes.set_xlabel(r"momentum transfer [MeV]")
+        axes.set_ylabel(r"$\sin^2\theta_W$")
+        axes.legend(loc="upper right", ncols=2, columnspacing=1.0)
+    return figure

@@ -1,0 +1,166 @@
+"""Results as they leave the package: plain dicts for JSON, xarray data sets for NetCDF."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cevnsjax.constants import EV
+from cevnsjax.errors import InputError
+from cevnsjax.statistics import FitResult, Likelihood, ProfileResult
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "fit_dict",
+    "prediction_dataset",
+    "prediction_dict",
+    "profile_dataset",
+    "profile_dict",
+    "replace_file",
+    "write_json",
+    "write_netcdf",
+]
+
+# xarray takes half a second to import: only what writes a data set does.
+
+
+def prediction_dict(likelihood: Likelihood, values: Mapping[str, float]) -> dict[str, Any]:
+    """Return the prediction of a likelihood with one experiment, bin by bin, with the contract's keys.
+
+    `low` and `high` [eV_ee] limit a bin; `expected`, `observed` and `sigma` are in `unit`, `total` is the sum
+    of `expected`. `events` is the number of events in all detectors together that the prediction stands for.
+    """
+    (experiment,) = likelihood.experiments
+    expected = np.asarray(likelihood.expected(values))
+    columns = {
+        "low": np.asarray(experiment.response.low) / EV,
+        "high": np.asarray(experiment.response.high) / EV,
+        "expected": expected,
+        "observed": np.asarray(experiment.observed),
+        "sigma": np.asarray(experiment.sigma),
+    }
+    rows = np.stack(list(columns.values()), axis=1)
+    # An edge is typed in eV and kept in MeV: nine digits give back what was typed.
+    bins = [
+        {"low": round(low, 9), "high": round(high, 9), "unit": experiment.unit}
+        | {"expected": expected, "observed": observed, "sigma": sigma}
+        for low, high, expected, observed, sigma in rows.tolist()
+    ]
+    return {
+        "experiment": experiment.name,
+        "model": likelihood.model.name,
+        "bins": bins,
+        "total": float(expected.sum()),
+        "events": float(np.asarray(experiment.events(likelihood.expected(values))).sum()),
+    }
+
+
+def fit_dict(result: FitResult) -> dict[str, Any]:
+    """Return a fit with the contract's keys; an open end of an interval is None, null in JSON."""
+    return {
+        "best_fit": result.best_fit,
+        "chi2_min": result.chi2_min,
+        "intervals": {name: [list(piece) for piece in pieces] for name, pieces in result.intervals.items()},
+        "cl": result.cl,
+        "converged": result.converged,
+    }
+
+
+def profile_dict(result: ProfileResult) -> dict[str, Any]:
+    """Return a profile with the contract's keys."""
+    return {
+        "x": result.x.tolist(),
+        "delta_chi2": result.delta_chi2.tolist(),
+        "best_fit": result.best_fit,
+        "intervals": [list(piece) for piece in result.intervals],
+        "cl": result.cl,
+    }
+
+
+def profile_dataset(result: ProfileResult, likelihood: Likelihood) -> "xr.Dataset":
+    """Return a profile as an xarray data set along its parameter; how it was made stands in the attributes."""
+    import xarray as xr
+
+    parameter = likelihood.parameters[result.name]
+    return xr.Dataset(
+        {"delta_chi2": (result.name, result.delta_chi2, {"long_name": "chi-squared above its minimum"})},
+        coords={result.name: (result.name, result.x, {"long_name": parameter.description, "units": parameter.unit})},
+        attrs=_origin(likelihood)
+        | {
+            "best_fit": json.dumps(result.best_fit),
+            "chi2_min": result.chi2_min,
+            "intervals": json.dumps(result.intervals),
+            "cl": result.cl,
+        },
+    )
+
+
+def prediction_dataset(likelihood: Likelihood, values: Mapping[str, float]) -> "xr.Dataset":
+    """Return each detector's share of the prediction by channel, and the data, along the bins [eV_ee]."""
+    import xarray as xr
+
+    (experiment,) = likelihood.experiments
+    shares = [
+        np.asarray(Likelihood(experiment, model=likelihood.model, channel=channel).expected_by_detector(values)[0])
+        for channel in ("cevns", "eves")
+    ]
+    low, high = (np.asarray(edge) / EV for edge in (experiment.response.low, experiment.response.high))
+    unit = {"units": experiment.unit}
+    return xr.Dataset(
+        {
+            "expected": (("channel", "detector", "bin"), np.stack(shares), unit),
+            "observed": ("bin", np.asarray(experiment.observed), unit),
+            "sigma": ("bin", np.asarray(experiment.sigma), unit),
+            "low": ("bin", low, {"units": "eV_ee"}),
+            "high": ("bin", high, {"units": "eV_ee"}),
+        },
+        coords={"channel": ["cevns", "eves"], "detector": list(experiment.detectors.names)},
+        attrs=_origin(likelihood) | {"values": json.dumps({k: float(v) for k, v in values.items()})},
+    )
+
+
+def _origin(likelihood: Likelihood) -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {
+        "experiments": ", ".join(e.name for e in likelihood.experiments),
+        "references": "; ".join(e.reference for e in likelihood.experiments),
+        "model": likelihood.model.name,
+        "channel": likelihood.channel,
+        "pull": likelihood.pull,
+        "cevnsjax_version": version("cevnsjax"),
+    }
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; raises `InputError` where the folder does not allow it."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise InputError(f"cannot write '{path}': {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except OSError as error:
+        os.unlink(name)
+        raise InputError(f"cannot write '{path}': {error.strerror}") from error
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON; a NaN is an error, not a word that no reader knows."""
+    replace_file(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+
+
+def write_netcdf(path: Path, dataset: "xr.Dataset") -> None:
+    """Write a data set as NetCDF 4."""
+    replace_file(path, bytes(dataset.to_netcdf(engine="h5netcdf")))

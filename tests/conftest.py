@@ -1,0 +1,31 @@
+"""What all tests share: shapes checked at run time, the independent calculation, one experiment."""
+
+import sys
+from pathlib import Path
+
+import hypothesis
+import pytest
+from jaxtyping import install_import_hook
+
+sys.path.insert(0, str(Path(__file__).parent / "reference"))
+
+# Before cevnsjax is first imported: every annotated shape and type is then checked in every call. The
+# numeric tower lets an int stand for a float, as type checkers do.
+install_import_hook("cevnsjax", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+import cevnsjax  # noqa: E402
+
+# The same examples in every run: a red test is then always about a change. No deadline, as the first
+# example waits for the compiler; no database, as nothing is random.
+hypothesis.settings.register_profile("cevnsjax", max_examples=30, deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("cevnsjax")
+
+
+@pytest.fixture(scope="session")
+def conus_plus():
+    return cevnsjax.load_experiment("conus_plus")
+
+
+@pytest.fixture(scope="session")
+def likelihood():
+    return cevnsjax.Likelihood("conus_plus")

@@ -1,0 +1,49 @@
+"""Electron shells and the number of electrons that a recoil sets free."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from direct import effective_electrons as reference
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cevnsjax.atoms import effective_electrons, shells
+from cevnsjax.errors import InputError
+from cevnsjax.nuclei import element
+
+GERMANIUM = shells("Ge")
+
+
+def z_eff(energy_eV):
+    return float(effective_electrons(jnp.asarray(energy_eV * 1e-6), GERMANIUM))
+
+
+@pytest.mark.parametrize(("energy_eV", "electrons"), [(160, 20), (181, 22), (1500, 30), (12000, 32)])
+def test_germanium(energy_eV, electrons):
+    # Occupancies of split shells are typed to four digits.
+    assert z_eff(energy_eV) == pytest.approx(electrons, abs=1e-4)
+
+
+@pytest.mark.parametrize("symbol", ["Na", "Si", "Ar", "Ge", "I", "Xe", "Cs"])
+def test_neutral_atoms_have_as_many_electrons_as_protons(symbol):
+    assert float(shells(symbol).occupancy.sum()) == pytest.approx(element(symbol).atomic_number, abs=1e-4)
+    assert float(shells(symbol).binding_energy.min()) > 0.0
+
+
+@given(st.floats(0.5, 12_000.0))
+def test_against_reference(energy_eV):
+    assert z_eff(energy_eV) == pytest.approx(reference(energy_eV), rel=1e-14)
+
+
+def test_no_energy_frees_nothing():
+    assert z_eff(0.0) == 0.0
+
+
+def test_slope_is_zero_and_finite():
+    # A sum of steps: the edges of the quadrature panels carry what a step adds.
+    assert float(jax.grad(effective_electrons)(jnp.asarray(2e-4), GERMANIUM)) == 0.0
+
+
+def test_unknown_atom():
+    with pytest.raises(InputError, match="unknown atom 'Uuo'"):
+        shells("Uuo")
