@@ -233,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         message = error.format_message()
         if not message or len(sys.argv[1:] if arguments is None else arguments) == 0:
             sys.exit(0)
-        _fail(message)
+        _fail(f"{message.rstrip('.')}; see 'cevnsjax --help'")
     except InputError as error:
         _fail(str(error))
     except (typer.Abort, KeyboardInterrupt):

@@ -20,7 +20,7 @@ YUKAWA_RANGE_FM = 0.7
 _SERIES = [(-1) ** n * 6 * (n + 1) / factorial(2 * n + 3) for n in range(9)]
 
 
-def _uniform_sphere(x2: Float[Array, ""]) -> Float[Array, ""]:
+def _uniform_sphere(x2: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """Return 3 j_1(x)/x of x^2. The closed form loses digits, and its derivative is NaN, at x = 0."""
     small = x2 < 1.0
     series = jnp.polyval(jnp.asarray(_SERIES[::-1]), jnp.where(small, x2, 0.0))
@@ -29,7 +29,7 @@ def _uniform_sphere(x2: Float[Array, ""]) -> Float[Array, ""]:
     return jnp.where(small, series, closed)
 
 
-def helm(q2: Float[Array, ""], charge_radius: Float[Array, ""]) -> Float[Array, ""]:
+def helm(q2: Float[Array, "*n"], charge_radius: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """Return Helm's form factor at q^2 [MeV^2] for a root-mean-square radius R [fm].
 
     3 j_1(q R_0) / (q R_0) exp(-q^2 s^2 / 2) with R_0^2 = (5/3) (R^2 - 3 s^2), s = 0.9 fm:
@@ -40,7 +40,7 @@ def helm(q2: Float[Array, ""], charge_radius: Float[Array, ""]) -> Float[Array, 
     return _uniform_sphere(k2 * r0_squared) * jnp.exp(-k2 * SKIN_THICKNESS_FM**2 / 2)
 
 
-def klein_nystrand(q2: Float[Array, ""], charge_radius: Float[Array, ""]) -> Float[Array, ""]:
+def klein_nystrand(q2: Float[Array, "*n"], charge_radius: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """Return Klein and Nystrand's form factor at q^2 [MeV^2] for a root-mean-square radius R [fm].
 
     3 j_1(q R_A) / (q R_A) / (1 + a^2 q^2), a = 0.7 fm: S. R. Klein and J. Nystrand, Phys. Rev. C 60,
@@ -52,7 +52,7 @@ def klein_nystrand(q2: Float[Array, ""], charge_radius: Float[Array, ""]) -> Flo
     return _uniform_sphere(k2 * ra_squared) / (1 + YUKAWA_RANGE_FM**2 * k2)
 
 
-def point(q2: Float[Array, ""], charge_radius: Float[Array, ""]) -> Float[Array, ""]:
+def point(q2: Float[Array, "*n"], charge_radius: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """Return one: a nucleus without size, for checks and to see what the form factor does."""
     return jnp.ones_like(q2)
 

@@ -70,7 +70,7 @@ def element(symbol: str) -> Element:
     )
 
 
-def minimal_energy(recoil_energy: Float[Array, "*n"], mass: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def minimal_energy(recoil_energy: Float[Array, "*#n"], mass: Float[Array, "*#n"]) -> Float[Array, "..."]:
     """Return the least neutrino energy [MeV] that gives a recoil energy T [MeV] to a target of a mass [MeV].
 
     E_min = (T + sqrt(T^2 + 2 M T)) / 2, exact two-body kinematics, of nuclei and electrons alike. Its
@@ -79,7 +79,7 @@ def minimal_energy(recoil_energy: Float[Array, "*n"], mass: Float[Array, "*n"]) 
     return (recoil_energy + jnp.sqrt(recoil_energy**2 + 2 * mass * recoil_energy)) / 2
 
 
-def maximal_recoil_energy(energy: Float[Array, "*n"], mass: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def maximal_recoil_energy(energy: Float[Array, "*#n"], mass: Float[Array, "*#n"]) -> Float[Array, "..."]:
     """Return the largest recoil energy [MeV] at a neutrino energy E [MeV]: 2 E^2 / (M + 2 E)."""
     return 2 * energy**2 / (mass + 2 * energy)
 

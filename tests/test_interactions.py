@@ -193,7 +193,7 @@ def test_electron_couplings_interfere_and_transitions_add_in_squares(v, a, turn,
 class MagneticMoment(Interaction):
     """Photon exchange with a helicity flip: (pi alpha^2 / m_e^2) (1/T - 1/E) mu^2, Z^2 F^2 off nuclei."""
 
-    parameters = (Parameter("mu", 0.0, 1e-11, latex=r"\\mu"),)
+    parameters = (Parameter("mu", 0.0, 1e-11, latex=r"\mu"),)
 
     def nuclear_terms(self, params, recoil, flavour):
         return recoil.nucleus.Z**2 * recoil.form_factor**2 * self._terms(params["mu"], recoil.T)
@@ -213,9 +213,7 @@ def test_magnetic_moment_off_electrons_equals_the_standard_model():
     # Known: at mu = 6.45e-12 sqrt(T / keV) in the limit of large E; given to three digits, and squared.
     T_keV = 0.2
     values = params(mu=6.45e-12 * T_keV**0.5)
-    assert electron(1e6, T_keV * 1e-3, MAGNETIC, values) == pytest.approx(
-        2 * electron(1e6, T_keV * 1e-3), rel=8e-4
-    )
+    assert electron(1e6, T_keV * 1e-3, MAGNETIC, values) == pytest.approx(2 * electron(1e6, T_keV * 1e-3), rel=8e-4)
 
 
 def test_magnetic_moment_off_nuclei_adds():

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from cevnsjax.errors import InputError
+from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.flux.reactor import ENERGY_TABLES
 from cevnsjax.flux.spectra import ABOVE_2_MEV, ABOVE_8_MEV, BELOW_2_MEV, ISOTOPES
 from cevnsjax.form_factors import FORM_FACTORS
@@ -149,13 +149,14 @@ def parse(content: dict[str, Any], path: Path) -> Description:
     try:
         return Description.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        errors = error.errors(include_url=False)
+    # A key that is not known is often the one that seems to be missing, misspelt.
+    first = min(errors, key=lambda e: e["type"] != "extra_forbidden")
     location = first["loc"]
     key = ".".join(str(step) for step in location if step not in ("lindhard", "table", "[key]"))
     if first["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1])
-        hint = f" (known: {', '.join(known)})" if known else ""
-        raise InputError(f"'{path}': '{key}' is not a key here{hint}")
+        wrong = unknown_name("key", key, [".".join([*map(str, location[:-1]), k]) for k in _known_keys(location[:-1])])
+        raise InputError(f"'{path}': {wrong}")
     if first["type"] == "missing":
         raise InputError(f"'{path}': the key '{key}' is missing")
     given = first["input"]

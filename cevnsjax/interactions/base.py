@@ -30,12 +30,12 @@ Coefficients = Float[Array, "3"]
 class NuclearRecoil(eqx.Module):
     """A nucleus recoiling with kinetic energy T [MeV], and the form factor F at its momentum transfer."""
 
-    T: Float[Array, ""]
+    T: Float[Array, "*n"]
     nucleus: Nucleus
-    form_factor: Float[Array, ""]
+    form_factor: Float[Array, "*n"]
 
     @property
-    def q2(self) -> Float[Array, ""]:
+    def q2(self) -> Float[Array, "*n"]:
         """Squared momentum transfer, 2 M T [MeV^2]."""
         return 2 * self.nucleus.mass * self.T
 
@@ -43,10 +43,10 @@ class NuclearRecoil(eqx.Module):
 class ElectronRecoil(eqx.Module):
     """A free electron recoiling with kinetic energy T [MeV]."""
 
-    T: Float[Array, ""]
+    T: Float[Array, "*n"]
 
     @property
-    def q2(self) -> Float[Array, ""]:
+    def q2(self) -> Float[Array, "*n"]:
         """Squared momentum transfer, 2 m_e T [MeV^2]."""
         return 2 * ELECTRON_MASS * self.T
 

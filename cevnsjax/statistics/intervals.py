@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from cevnsjax.errors import InputError
 from cevnsjax.parameters import Parameter
@@ -54,7 +54,7 @@ def allowed_intervals(profile: Profile, grid: Float[np.ndarray, " points"], leve
     # Only a dip between two excluded points, or a rise between two allowed ones, can hide a piece.
     hidden = turns & (np.sign(slopes[1:]) == np.sign(excess[:-1]))
     if hidden.any():
-        extrema = np.asarray(_turning_points(profile, grid[:-1][hidden], grid[1:][hidden]))
+        extrema = np.asarray(_turning_points(profile, jnp.asarray(grid[:-1][hidden]), jnp.asarray(grid[1:][hidden])))
         order = np.argsort(np.concatenate([grid, extrema]))
         more, _ = _values_and_slopes(profile, jnp.asarray(extrema))
         grid = np.concatenate([grid, extrema])[order]
@@ -64,7 +64,8 @@ def allowed_intervals(profile: Profile, grid: Float[np.ndarray, " points"], leve
     crossing = np.flatnonzero(allowed[:-1] != allowed[1:])
     ends: list[float | None] = []
     if crossing.size:
-        ends += np.asarray(_crossings(profile, jnp.asarray(level), grid[crossing], grid[crossing + 1])).tolist()
+        low, high = jnp.asarray(grid[crossing]), jnp.asarray(grid[crossing + 1])
+        ends += np.asarray(_crossings(profile, jnp.asarray(level), low, high)).tolist()
     if allowed[0]:
         ends.insert(0, None)
     if allowed[-1]:
@@ -82,27 +83,29 @@ def _values_and_slopes(profile: Profile, x: Float[Array, " n"]) -> tuple[Float[A
 
 
 @eqx.filter_jit
-def _turning_points(profile: Profile, low: Array | np.ndarray, high: Array | np.ndarray) -> Float[Array, " n"]:
-    return _bisect(lambda x: _with_slope(profile, x)[1], low, high)
+def _turning_points(profile: Profile, low: Array, high: Array) -> Float[Array, " n"]:
+    return _bisect(lambda x: _with_slope(profile, x)[1] > 0, low, high)
 
 
 @eqx.filter_jit
-def _crossings(
-    profile: Profile, level: Float[Array, ""], low: Array | np.ndarray, high: Array | np.ndarray
-) -> Float[Array, " n"]:
-    return _bisect(lambda x: profile(x) - level, low, high)
+def _crossings(profile: Profile, level: Float[Array, ""], low: Array, high: Array) -> Float[Array, " n"]:
+    return _bisect(lambda x: profile(x) > level, low, high)
 
 
-def _bisect(function: Profile, low: Array | np.ndarray, high: Array | np.ndarray) -> Float[Array, " n"]:
-    """Return a root between each pair, at whose ends the function has opposite signs."""
-    import optimistix as optx  # takes a third of a second to import, which a prediction need not wait for
+def _bisect(above: Callable[[Float[Array, ""]], Bool[Array, ""]], low: Array, high: Array) -> Float[Array, " n"]:
+    """Return where a condition changes between each pair, to 1e-12 of their distance.
+
+    A library's root finder refuses a bracket whose end is the root itself, and a grid point may be one.
+    """
 
     def one(low: Float[Array, ""], high: Float[Array, ""]) -> Float[Array, ""]:
-        solver = optx.Bisection(rtol=1e-8, atol=0.0)  # type: ignore[call-arg,var-annotated]  # it reads norm as required
-        options = {"lower": low, "upper": high}
-        middle = (low + high) / 2
-        return optx.root_find(
-            lambda x, _: function(x), solver, middle, options=options, max_steps=100, throw=False
-        ).value
+        at_high = above(high)
 
-    return jax.vmap(one)(jnp.asarray(low), jnp.asarray(high))
+        def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+            middle = (ends[0] + ends[1]) / 2
+            right = above(middle) == at_high
+            return jnp.where(right, ends[0], middle), jnp.where(right, middle, ends[1])
+
+        return sum(jax.lax.fori_loop(0, 40, halve, (low, high))) / 2
+
+    return jax.vmap(one)(low, high)

@@ -121,22 +121,40 @@ class Likelihood(eqx.Module):
         width = jnp.concatenate([e.sigma for e in self.experiments])
         return -self.chi2(params) / 2 - jnp.sum(jnp.log(jnp.sqrt(2 * jnp.pi) * width))
 
+    def absorb(self, params: Parameters) -> tuple["Likelihood", Parameters]:
+        """Return this likelihood with tables made for the parameters that move them, and the other parameters.
+
+        Whoever varies couplings at a fixed quenching absorbs it first, and so makes the tables once.
+        """
+        if QUENCHING_K.name not in params:
+            return self, params
+        k = params[QUENCHING_K.name]
+        pairs = [_requenched(e, t, k) for e, t in zip(self.experiments, self.tables, strict=True)]
+        experiments, tables = zip(*pairs, strict=True)
+        absorbed = eqx.tree_at(lambda one: (one.experiments, one.tables), self, (experiments, tables))
+        return absorbed, {name: value for name, value in params.items() if name != QUENCHING_K.name}
+
     def best_norms(self, params: Values) -> dict[str, Float[Array, ""]]:
         """Return the normalisations that minimise chi^2 where `params` leaves them out, else as given."""
         return _best_norms(self, canonical(params, self.parameters))
 
 
+def _requenched(experiment: Experiment, table: RateTable, k: Float[Array, ""]) -> tuple[Experiment, RateTable]:
+    """Return an experiment and its table at another k, unchanged where the quenching is not Lindhard's."""
+    if not isinstance(experiment.response.quenching, Lindhard):
+        return experiment, table
+    experiment = eqx.tree_at(lambda e: e.response.quenching.k, experiment, k)
+    return experiment, tabulate(experiment)
+
+
 def _predictions(likelihood: Likelihood, params: Parameters) -> list[Float[Array, "detectors bins"]]:
-    """Return each experiment's prediction by detector, before normalisation; a table only where k moves it."""
+    """Return each experiment's prediction by detector, before normalisation."""
     couplings = {p.name: params.get(p.name, jnp.asarray(p.default)) for p in likelihood.model.parameters}
-    predictions = []
-    for experiment, table in zip(likelihood.experiments, likelihood.tables, strict=True):
-        if QUENCHING_K.name in params and isinstance(experiment.response.quenching, Lindhard):
-            k = params[QUENCHING_K.name]
-            experiment = eqx.tree_at(lambda e: e.response.quenching.k, experiment, k)
-            table = tabulate(experiment)
-        predictions.append(expected_counts(experiment, table, likelihood.model, couplings, likelihood.channel))
-    return predictions
+    likelihood, params = likelihood.absorb(params)
+    return [
+        expected_counts(experiment, table, likelihood.model, couplings, likelihood.channel)
+        for experiment, table in zip(likelihood.experiments, likelihood.tables, strict=True)
+    ]
 
 
 @jax.jit

@@ -1,5 +1,7 @@
 """Chi-squared as a function of some parameters, the other free ones minimised."""
 
+from collections.abc import Mapping
+
 import equinox as eqx
 import jax
 from jaxtyping import Array, Float
@@ -30,13 +32,15 @@ class ProfiledChi2(eqx.Module):
         fixed = {**self.fixed, self.over.name: x}
         if not self.others:
             return self.likelihood.chi2(fixed) - self.reference
-        frozen = jax.lax.stop_gradient(fixed)
-        best = minimise(lambda point: self._chi2(frozen, point), self.start, self.others)
-        return self._chi2(fixed, jax.lax.stop_gradient(best.point)) - self.reference
+        likelihood, rest = self.likelihood.absorb(fixed)
+        frozen = jax.lax.stop_gradient((likelihood, rest))
+        best = minimise(lambda point: self._chi2(*frozen, point), self.start, self.others)
+        return self._chi2(likelihood, rest, jax.lax.stop_gradient(best.point)) - self.reference
 
-    def _chi2(self, fixed: dict[str, Float[Array, ""]], point: Float[Array, " others"]) -> Float[Array, ""]:
-        moving = {p.name: point[i] for i, p in enumerate(self.others)}
-        return self.likelihood.chi2({**fixed, **moving})
+    def _chi2(
+        self, likelihood: Likelihood, fixed: Mapping[str, Float[Array, ""]], point: Float[Array, " others"]
+    ) -> Float[Array, ""]:
+        return likelihood.chi2({**fixed, **{p.name: point[i] for i, p in enumerate(self.others)}})
 
 
 @eqx.filter_jit

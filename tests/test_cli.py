@@ -1,0 +1,162 @@
+"""The command line as scripts see it: JSON, exit status, nothing written where something is wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from cevnsjax.cli import main
+
+
+@pytest.fixture
+def run(capsys):
+    """Return a function that runs the command line and gives status, standard output, standard error."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def test_predict(run, likelihood) -> None:
+    status, out, _ = run("predict", "conus_plus", "--json")
+    content = json.loads(out)
+    assert status == 0
+    assert set(content) >= {"experiment", "model", "bins", "total"}
+    assert set(content["bins"][0]) == {"low", "high", "unit", "expected", "observed", "sigma"}
+    assert [b["low"] for b in content["bins"]] == list(range(160, 350, 10))
+    assert content["bins"][0]["unit"] == "counts / kg / (10 eV_ee)"
+    np.testing.assert_allclose([b["expected"] for b in content["bins"]], likelihood.expected({}), rtol=1e-14)
+    assert content["total"] == pytest.approx(sum(b["expected"] for b in content["bins"]))
+
+
+def test_predict_with_values_and_channels(run) -> None:
+    totals = []
+    for channel in ("all", "cevns", "eves"):
+        _, out, _ = run("predict", "conus_plus", "--channel", channel, "--set", "norm=2", "--json")
+        totals.append(json.loads(out)["total"])
+    assert totals[0] == pytest.approx(totals[1] + totals[2], rel=1e-12)
+    assert totals[0] == pytest.approx(2 * 139.7157, rel=1e-6)
+
+
+def test_fit_and_profile_agree(run, tmp_path: Path) -> None:
+    _, out, _ = run("fit", "conus_plus", "--json", "--cl", "0.9")
+    fitted = json.loads(out)
+    assert set(fitted) >= {"best_fit", "chi2_min", "intervals", "cl"}
+    file = tmp_path / "curve.nc"
+    arguments = ("--over", "sin2_theta_w", "--range", "0", "1", "--points", "101", "--json", "--out", str(file))
+    _, out, _ = run("profile", "conus_plus", *arguments)
+    curve = json.loads(out)
+    assert set(curve) >= {"x", "delta_chi2", "best_fit", "intervals"}
+    assert curve["intervals"] == [pytest.approx(piece, abs=1e-9) for piece in fitted["intervals"]["sin2_theta_w"]]
+    with xr.open_dataset(file, engine="h5netcdf") as stored:
+        np.testing.assert_array_equal(stored["delta_chi2"], curve["delta_chi2"])
+        assert json.loads(stored.attrs["best_fit"]) == curve["best_fit"]
+        assert stored.attrs["model"] == "sm"
+
+
+def test_open_ends_are_null(run) -> None:
+    """Without a pull and with k free, 99.99 % of nothing bounds sin^2(theta_W) from above."""
+    _, out, _ = run("fit", "conus_plus", "--channel", "eves", "--json")
+    assert json.loads(out)["intervals"]["sin2_theta_w"] == [[None, None]]
+
+
+def test_lists(run) -> None:
+    _, out, _ = run("experiments")
+    assert out.startswith("conus_plus")
+    _, out, _ = run("models")
+    assert out.startswith("sm")
+    assert "sin2_theta_w" in out
+    assert json.loads(run("experiments", "--json")[1])["experiments"][0]["name"] == "conus_plus"
+    assert json.loads(run("models", "--json")[1])["models"][0]["name"] == "sm"
+
+
+def test_tables_for_people(run) -> None:
+    _, out, _ = run("predict", "conus_plus")
+    assert len(out.splitlines()) == 2 + 19 + 1
+    _, out, _ = run("fit", "conus_plus", "--cl", "0.6827")
+    assert "sin2_theta_w = 0.258" in out
+    _, out, _ = run("profile", "conus_plus", "--over", "norm", "--points", "3")
+    assert len(out.splitlines()) == 1 + 3 + 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("predict", "--help"), ("profile", "--help")])
+def test_help(run, arguments: tuple[str, ...]) -> None:
+    status, out, _ = run(*arguments)
+    assert status == 0
+    assert "Usage" in out
+
+
+MISTAKES = {
+    "no such command": ("predicts", "conus_plus"),
+    "no experiment": ("predict",),
+    "no experiment to fit": ("fit",),
+    "unknown experiment": ("predict", "conus_pluss"),
+    "no such file": ("predict", "nowhere/experiment.toml"),
+    "a folder": ("predict", "./"),
+    "two experiments to predict": ("predict", "conus_plus", "conus_plus"),
+    "same experiment twice": ("fit", "conus_plus", "conus_plus"),
+    "unknown option": ("predict", "conus_plus", "--modle", "sm"),
+    "option without its value": ("predict", "conus_plus", "--model"),
+    "unknown model": ("predict", "conus_plus", "--model", "smm"),
+    "unknown channel": ("predict", "conus_plus", "--channel", "cenns"),
+    "unknown parameter": ("predict", "conus_plus", "--set", "sin2=0.2"),
+    "no assignment": ("predict", "conus_plus", "--set", "sin2_theta_w"),
+    "not a number": ("predict", "conus_plus", "--set", "sin2_theta_w=a"),
+    "nan": ("predict", "conus_plus", "--set", "sin2_theta_w=nan"),
+    "out of bounds": ("predict", "conus_plus", "--set", "sin2_theta_w=1.5"),
+    "a parameter of another model": ("fit", "conus_plus", "--free", "mu_nu_e"),
+    "nothing free": ("fit", "conus_plus", "--free", ""),
+    "free and set": ("fit", "conus_plus", "--free", "norm", "--set", "norm=1"),
+    "impossible level": ("fit", "conus_plus", "--cl", "90"),
+    "level in words": ("fit", "conus_plus", "--cl", "ninety"),
+    "no --over": ("profile", "conus_plus"),
+    "range that falls": ("profile", "conus_plus", "--over", "sin2_theta_w", "--range", "0.3", "0.2"),
+    "half a range": ("profile", "conus_plus", "--over", "sin2_theta_w", "--range", "0.3"),
+    "range out of bounds": ("profile", "conus_plus", "--over", "sin2_theta_w", "--range", "-1", "2"),
+    "one point": ("profile", "conus_plus", "--over", "sin2_theta_w", "--points", "1"),
+    "no such folder": ("profile", "conus_plus", "--over", "norm", "--out", "nowhere/x.nc"),
+    "results into nowhere": ("reproduce", "--out", "nowhere/at/all"),
+}
+
+
+@pytest.mark.parametrize("arguments", MISTAKES.values(), ids=MISTAKES)
+def test_mistakes(run, arguments: tuple[str, ...], tmp_path: Path, monkeypatch) -> None:
+    """Status 2, one line that is no traceback, an empty standard output, and nothing written."""
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(*arguments)
+    assert status == 2
+    assert out == ""
+    assert err.startswith("cevnsjax: ")
+    assert err.count("\n") == 1
+    assert len(err) > 25
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_onto_a_file(run, tmp_path: Path) -> None:
+    file = tmp_path / "taken"
+    file.write_text("mine")
+    status, _, err = run("reproduce", "--out", str(file))
+    assert status == 2
+    assert "it is a file" in err
+    assert file.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_as_a_process(tmp_path: Path) -> None:
+    """The installed command: one JSON object on standard output, one line and status 2 for a mistake."""
+    command = [str(Path(sys.executable).parent / "cevnsjax")]
+    good = subprocess.run([*command, "predict", "conus_plus", "--json"], cwd=tmp_path, capture_output=True, text=True)
+    assert good.returncode == 0
+    assert good.stderr == ""
+    assert json.loads(good.stdout)["experiment"] == "conus_plus"
+    bad = subprocess.run([*command, "fit", "conus"], cwd=tmp_path, capture_output=True, text=True)
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr.count("\n") == 1

@@ -1,0 +1,98 @@
+"""The Gaussian chi-squared with a pull against numerical minimisation and integration."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.optimize import minimize_scalar
+
+from cevnsjax.statistics.gaussian import best_norm, chi2_at_norm, chi2_marginalised, chi2_profiled
+
+PULL = st.floats(0.01, 1.0)
+SEEDS = st.integers(0, 2**31)
+
+
+def sample(seed):
+    """Prediction, data and errors of five bins, the size of those of CONUS+."""
+    random = np.random.default_rng(seed)
+    return random.uniform(0.0, 30.0, 5), random.normal(10.0, 15.0, 5), random.uniform(5.0, 20.0, 5)
+
+
+def arrays(data, pull):
+    return (*(jnp.asarray(column) for column in data), jnp.asarray(pull))
+
+
+def chi2(n, data, pull):
+    """Eq. (20) of arXiv:2501.12441, n = 1 + alpha."""
+    expected, observed, sigma = data
+    return np.sum(((n * expected - observed) / sigma) ** 2) + ((n - 1) / pull) ** 2
+
+
+@given(seed=SEEDS, pull=PULL, n=st.floats(-2.0, 3.0))
+def test_at_a_given_norm(seed, pull, n):
+    data = sample(seed)
+    assert float(chi2_at_norm(*arrays(data, pull), jnp.asarray(n))) == pytest.approx(chi2(n, data, pull), rel=1e-13)
+
+
+@given(seed=SEEDS, pull=PULL)
+def test_profiled_is_the_minimum(seed, pull):
+    data = sample(seed)
+    found = minimize_scalar(lambda n: chi2(n, data, pull), bracket=(1 - pull, 1 + pull), tol=1e-9)
+    assert float(chi2_profiled(*arrays(data, pull))) == pytest.approx(found.fun, rel=1e-12)
+    # A minimiser that sees values alone finds the place to the root of the double precision.
+    assert float(best_norm(*arrays(data, pull))) == pytest.approx(found.x, abs=1e-6)
+
+
+@given(seed=SEEDS, pull=PULL)
+def test_marginalised_is_the_integral(seed, pull):
+    data = sample(seed)
+    centre, least = float(best_norm(*arrays(data, pull))), float(chi2_profiled(*arrays(data, pull)))
+    # Relative to the minimum, so that nothing underflows; twelve widths of the pull hold the whole integral.
+    integral, _ = quad(
+        lambda n: np.exp((least - chi2(n, data, pull)) / 2), centre - 12 * pull, centre + 12 * pull, points=[centre]
+    )
+    expected = least - 2 * np.log(integral / (np.sqrt(2 * np.pi) * pull))
+    assert float(chi2_marginalised(*arrays(data, pull))) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@given(SEEDS)
+def test_without_a_pull_the_norm_is_one(seed):
+    data = sample(seed)
+    fixed = arrays(data, 0.0)
+    plain = np.sum(((data[0] - data[1]) / data[2]) ** 2)
+    assert float(best_norm(*fixed)) == 1.0
+    assert float(chi2_profiled(*fixed)) == pytest.approx(plain, rel=1e-14)
+    assert float(chi2_marginalised(*fixed)) == pytest.approx(plain, rel=1e-14)
+
+
+@given(seed=SEEDS, n=st.floats(-2.0, 3.0))
+def test_without_a_pull_a_given_norm_is_free(seed, n):
+    expected, observed, sigma = data = sample(seed)
+    free = np.sum(((n * expected - observed) / sigma) ** 2)
+    assert float(chi2_at_norm(*arrays(data, 0.0), jnp.asarray(n))) == pytest.approx(free, rel=1e-13)
+
+
+@pytest.mark.parametrize("function", [chi2_profiled, chi2_marginalised, best_norm])
+@pytest.mark.parametrize("pull", [0.0, 0.2])
+def test_gradients_are_finite_without_a_signal(function, pull):
+    _, observed, sigma = sample(1)
+    slopes = jax.grad(function, argnums=(0, 1, 2, 3))(*arrays((np.zeros(5), observed, sigma), pull))
+    assert all(np.isfinite(slope).all() for slope in slopes)
+
+
+@pytest.mark.parametrize("pull", [0.0, 0.2])
+def test_gradients_at_a_given_norm_are_finite(pull):
+    slopes = jax.grad(chi2_at_norm, argnums=(0, 3, 4))(*arrays(sample(1), pull), jnp.asarray(0.9))
+    assert all(np.isfinite(slope).all() for slope in slopes)
+
+
+@given(seed=SEEDS, pull=PULL)
+def test_gradient_of_the_profiled_is_that_at_the_best_norm(seed, pull):
+    # At a minimum over n, what n itself does to the gradient drops out.
+    expected, observed, sigma = data = sample(seed)
+    n = float(best_norm(*arrays(data, pull)))
+    slope = 2 * n * (n * expected - observed) / sigma**2
+    np.testing.assert_allclose(jax.grad(chi2_profiled)(*arrays(data, pull)), slope, rtol=1e-10, atol=1e-12)
