@@ -1,14 +1,17 @@
 """Neutrino flavours, as labels of flux components and of couplings."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-__all__ = ["NU_E", "NU_E_BAR", "NU_MU", "NU_MU_BAR", "NU_TAU", "NU_TAU_BAR", "Flavour"]
+__all__ = ["LEPTONS", "NU_E", "NU_E_BAR", "NU_MU", "NU_MU_BAR", "NU_TAU", "NU_TAU_BAR", "Flavour", "Lepton"]
+
+Lepton = Literal["e", "mu", "tau"]
+LEPTONS: tuple[Lepton, ...] = get_args(Lepton)
 
 
 class Flavour(NamedTuple):
     """A neutrino of one flavour, or its antineutrino."""
 
-    lepton: Literal["e", "mu", "tau"]
+    lepton: Lepton
     antineutrino: bool
 
 

@@ -25,7 +25,16 @@ from cevnsjax.parameters import Parameters
 from cevnsjax.response import Response, recoil_energy
 from cevnsjax.targets import Target
 
-__all__ = ["CHANNELS", "Channel", "RateTable", "bin_rates", "ionisation_rate", "rate_table", "recoil_rate"]
+__all__ = [
+    "CHANNELS",
+    "Channel",
+    "RateTable",
+    "bin_rates",
+    "bin_rates_by_quadrature",
+    "ionisation_rate",
+    "rate_table",
+    "recoil_rate",
+]
 
 Channel = Literal["all", "cevns", "eves"]
 CHANNELS: tuple[str, ...] = get_args(Channel)
@@ -161,11 +170,43 @@ def recoil_rate(
     """Return dR/dT [s^-1 MeV^-1 per target] for any d(sigma)/dT(E, T) [cm^2/MeV], by direct quadrature over E.
 
     `cross_section(E, T)` takes energies of any shape and one recoil energy [MeV]; `mass` [MeV] is the
-    target's. This path shares with the fast one only the flux itself: it is the check of the moments, and
-    the way for a cross section that is no polynomial in 1/E.
+    target's. Nothing is assumed of its form.
     """
 
     def at(T: Array) -> Array:
         return fold(lambda energy: cross_section(energy, T), flux, minimal_energy(T, mass), order)
 
     return jnp.vectorize(at)(recoil)
+
+
+def bin_rates_by_quadrature(
+    table: RateTable,
+    fluxes: tuple[Flux, ...],
+    nuclear: Callable[[Array, NuclearRecoil, Flavour], Array] | None = None,
+    electron: Callable[[Array, ElectronRecoil, Flavour], Array] | None = None,
+    order: int = 8,
+) -> Float[Array, " bins"]:
+    """Return the rate in each bin [events kg^-1 s^-1] for any cross sections, by quadrature over E and T.
+
+    `nuclear(E, recoil, flavour)` and `electron(E, recoil, flavour)` return d(sigma)/dT [cm^2/MeV] at energies
+    [MeV] of any shape and one recoil, off a nucleus and off a free electron. This is the check of the flux
+    moments, with which it shares only the flux itself, and the way for a cross section that is no polynomial
+    in 1/E.
+    """
+
+    def integral(
+        cross_section: Callable[..., Array], flux: Flux, mass: Array, recoil: NuclearRecoil | ElectronRecoil
+    ) -> Array:
+        return fold(lambda E: cross_section(E, recoil, flux.flavour), flux, minimal_energy(recoil.T, mass), order)
+
+    rate = jnp.zeros_like(table.energy)
+    for flux in fluxes:
+        if nuclear is not None:
+            for nuclei in table.nuclei:
+                one = partial(integral, nuclear, flux)
+                per_nucleus = jax.vmap(jax.vmap(one))(nuclei.recoil.nucleus.mass, nuclei.recoil)
+                rate += nuclei.jacobian * (nuclei.per_kg @ per_nucleus)
+        if electron is not None:
+            one = partial(integral, electron, flux, jnp.asarray(ELECTRON_MASS))
+            rate += table.electrons.per_kg * jax.vmap(one)(table.electrons.recoil)
+    return table.weights @ rate

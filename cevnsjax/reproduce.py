@@ -123,6 +123,8 @@ def _make(folder: Path, advance: Callable[[str], None]) -> dict[str, Any]:
     theory = (0.0, SIN2_THETA_W), (91187.6, SIN2_THETA_W_Z)
     ours = scale, default.best, default.low, default.high, "CONUS+, this work"
     _save(plotting.weak_mixing_angle_figure(others, theory, ours), folder / "fig3_weak_mixing_angle")
+    points = results.points_dataset([*others, _as_row(ours)], likelihood)
+    results.write_netcdf(folder / "fig3_weak_mixing_angle.nc", points)
 
     advance("report")
     comparisons = _comparisons(likelihood, default, published)
@@ -174,6 +176,13 @@ def _momentum_transfer(likelihood: Likelihood) -> float:
     events = experiment.events(jnp.sum(experiment.exposure(), axis=0)) @ table.weights * rate
     q = jnp.sqrt(2 * experiment.target.elements[0].nuclear_mass * nuclei.recoil.T[0])
     return float(events @ q / events.sum())
+
+
+def _as_row(point: tuple[float, float, float, float, str]) -> dict[str, str]:
+    """Return our own point as a row like those of `data/published/weak_mixing_angle.csv`."""
+    scale, value, low, high, label = point
+    numbers = {"scale_MeV": scale, "value": value, "error_up": high - value, "error_down": value - low}
+    return {"experiment": label, "source": "this run"} | {name: repr(number) for name, number in numbers.items()}
 
 
 def _comparisons(likelihood: Likelihood, default: Variant, published: dict[str, dict[str, str]]) -> list[Comparison]:

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "fit_dict",
+    "points_dataset",
     "prediction_dataset",
     "prediction_dict",
     "profile_dataset",
@@ -122,6 +123,18 @@ def prediction_dataset(likelihood: Likelihood, values: Mapping[str, float]) -> "
         },
         coords={"channel": ["cevns", "eves"], "detector": list(experiment.detectors.names)},
         attrs=_origin(likelihood) | {"values": json.dumps({k: float(v) for k, v in values.items()})},
+    )
+
+
+def points_dataset(rows: Sequence[Mapping[str, str]], likelihood: Likelihood) -> "xr.Dataset":
+    """Return determinations of sin^2(theta_W), rows of `data/published/weak_mixing_angle.csv`, along experiments."""
+    import xarray as xr
+
+    units = {"scale_MeV": "MeV", "value": "", "error_up": "", "error_down": ""}
+    columns = {name: ("experiment", [float(row[name]) for row in rows], {"units": u}) for name, u in units.items()}
+    sources = {"source": ("experiment", [row["source"] for row in rows])}
+    return xr.Dataset(
+        columns | sources, coords={"experiment": [row["experiment"] for row in rows]}, attrs=_origin(likelihood)
     )
 
 

@@ -144,17 +144,13 @@ class Toy(Interaction):
 
     parameters = tuple(Parameter(name, 0.0, 1.0) for name in ("shift", "change", "g_v", "g_a", "turn"))
 
-    def nuclear_charge(self, params, recoil, flavour):
-        return params["shift"]
+    def nuclear_charge(self, params, recoil, flavour, final):
+        return params["shift"] if final == flavour.lepton else params["change"] if final == "tau" else 0.0
 
-    def nuclear_transitions(self, params, recoil, flavour):
-        return params["change"] ** 2
-
-    def electron_couplings(self, params, recoil, flavour):
-        return params["g_v"], params["g_a"]
-
-    def electron_transitions(self, params, recoil, flavour):
-        return params["turn"] ** 2
+    def electron_couplings(self, params, recoil, flavour, final):
+        if final == flavour.lepton:
+            return params["g_v"], params["g_a"]
+        return (params["turn"] if final == "tau" else 0.0), 0.0
 
 
 WITH_TOY = Model("toy", "", (StandardModel(), Toy()), ("shift",))

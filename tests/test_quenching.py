@@ -50,8 +50,7 @@ def test_inverse_of_many_energies_at_once(k):
     np.testing.assert_allclose(jax.vmap(quenching.ionisation)(T), E, rtol=1e-13)
 
 
-@pytest.mark.parametrize("E", [1e-6, 1.6e-4, 2e-3, 0.05])
-@pytest.mark.parametrize("k", [0.05, 0.162, 0.4])
+@pytest.mark.parametrize(("E", "k"), [(1e-6, 0.05), (1e-6, 0.4), (1.6e-4, 0.162), (0.05, 0.05), (0.05, 0.4)])
 def test_first_and_second_derivatives_of_the_inverse(E, k):
     def recoil(E, k):
         # Beside others, that the table be as wide as it ever is.

@@ -144,6 +144,11 @@ def test_doubling_both_orders_changes_nothing(changed, measured, channel):
 # The path for any cross section
 
 
+@pytest.fixture(scope="module")
+def table(conus_plus):
+    return run_once(tabulate, conus_plus)
+
+
 def test_recoil_rate_of_any_function(conus_plus):
     (flux,) = conus_plus.fluxes
     T, mass = np.array([2e-4, 1e-3]), 67_663.0
@@ -163,8 +168,8 @@ def test_recoil_rate_of_any_function(conus_plus):
     np.testing.assert_allclose(recoil_rate(cross_section, flux, jnp.asarray(T), jnp.asarray(mass)), expected, rtol=2e-7)
 
 
-def test_fast_path_off_nuclei_equals_direct_folding(conus_plus):
-    table, germanium = tabulate(conus_plus), element("Ge")
+def test_fast_path_off_nuclei_equals_direct_folding(conus_plus, table):
+    germanium = element("Ge")
     some = jnp.arange(40, table.energy.size, 40)
     (nuclei,), (flux,) = table.nuclei, conus_plus.fluxes
     T, total = nuclei.recoil.T[0, some], 0.0
@@ -182,8 +187,8 @@ def test_fast_path_off_nuclei_equals_direct_folding(conus_plus):
     np.testing.assert_allclose(fast, nuclei.jacobian[some] * total, rtol=1e-6, atol=1e-12 * float(fast.max()))
 
 
-def test_fast_path_off_electrons_equals_direct_folding(conus_plus):
-    table, (flux,) = tabulate(conus_plus), conus_plus.fluxes
+def test_fast_path_off_electrons_equals_direct_folding(conus_plus, table):
+    (flux,) = conus_plus.fluxes
     some = jnp.arange(40, table.energy.size, 40)
     g_v, g_a = 0.5 + 2 * 0.23857, -0.5
 

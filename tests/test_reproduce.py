@@ -26,7 +26,12 @@ def content(folder: Path) -> dict:
 
 def test_all_is_there_and_nothing_else(folder: Path) -> None:
     figures = ["fig1_spectrum", "fig2_sin2_theta_w", "fig3_weak_mixing_angle"]
-    curves = ["fig1_spectrum.nc", "fig2_sin2_theta_w_profiled.nc", "fig2_sin2_theta_w_marginalised.nc"]
+    curves = [
+        "fig1_spectrum.nc",
+        "fig3_weak_mixing_angle.nc",
+        "fig2_sin2_theta_w_profiled.nc",
+        "fig2_sin2_theta_w_marginalised.nc",
+    ]
     expected = [f"{name}.{suffix}" for name in figures for suffix in ("pdf", "png")]
     assert {path.name for path in folder.iterdir()} == {*expected, *curves, "report.md", "report.json"}
     assert list(folder.parent.iterdir()) == [folder]

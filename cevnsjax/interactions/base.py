@@ -4,10 +4,10 @@ At fixed recoil energy T every cross section here is a polynomial in 1/E,
 
     d(sigma)/dT (E, T) = c_0(T) + c_1(T)/E + c_2(T)/E^2 ,
 
-and an interaction says how it changes c_n. Amplitudes of one final flavour interfere: they add up in
-`nuclear_charge` and `electron_couplings`. Amplitudes that change the flavour add in squares:
-`nuclear_transitions`, `electron_transitions`. What flips the helicity, or is no vector current at all, adds
-its own coefficients: `nuclear_terms`, `electron_terms`.
+and an interaction says how it changes c_n. Vector amplitudes are given for each final flavour: those with the
+same one add up and interfere, then all are squared and summed. What keeps the flavour therefore interferes
+with the Standard Model, and what changes it adds in squares. What flips the helicity, or is no vector current
+at all, adds coefficients of its own.
 """
 
 from typing import ClassVar
@@ -17,11 +17,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cevnsjax.constants import ELECTRON_MASS
-from cevnsjax.flavours import Flavour
+from cevnsjax.flavours import Flavour, Lepton
 from cevnsjax.nuclei import Nucleus
 from cevnsjax.parameters import Parameter, Parameters
 
-__all__ = ["Coefficients", "ElectronRecoil", "Interaction", "NuclearRecoil"]
+__all__ = ["Amplitude", "Coefficients", "ElectronRecoil", "Interaction", "NuclearRecoil"]
+
+Amplitude = Float[Array, ""] | float
+"""A vector coupling; the number 0.0 where an interaction has none."""
 
 Coefficients = Float[Array, "3"]
 """c_0, c_1, c_2 [cm^2 MeV^(n-1)]."""
@@ -55,17 +58,15 @@ class Interaction(eqx.Module):
     """Base of all interactions. Each method's default is to change nothing; override what applies.
 
     Every method takes the values of the parameters, the recoil and the flavour of the incoming neutrino,
-    all scalar: `vmap` comes outside.
+    all scalar: `vmap` comes outside. Couplings are those of neutrinos; the model turns the sign of g_A for
+    antineutrinos. (Their vector amplitudes all turn together, whatever the interaction, which leaves the
+    cross section as it is.)
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = ()
 
-    def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Array | float:
-        """Return the addition to Q_V, the nucleus' flavour-diagonal vector charge (the SM's is negative)."""
-        return 0.0
-
-    def nuclear_transitions(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Array | float:
-        """Return the sum of |Q_V|^2 over the final flavours that differ from the initial one."""
+    def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
+        """Return the addition to Q_V, the nucleus' vector charge towards a final flavour (the SM's is negative)."""
         return 0.0
 
     def nuclear_terms(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Coefficients:
@@ -73,14 +74,10 @@ class Interaction(eqx.Module):
         return jnp.zeros(3)
 
     def electron_couplings(
-        self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour
-    ) -> tuple[Array | float, Array | float]:
-        """Return the additions to g_V and g_A of the electron, in the sign convention of neutrinos."""
+        self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour, final: Lepton
+    ) -> tuple[Amplitude, Amplitude]:
+        """Return the additions to g_V and g_A of the electron towards a final flavour."""
         return 0.0, 0.0
-
-    def electron_transitions(self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour) -> Array | float:
-        """Return the sum of |g_V|^2 over the final flavours that differ from the initial one."""
-        return 0.0
 
     def electron_terms(self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour) -> Coefficients:
         """Return the coefficients of what adds incoherently to scattering off one electron."""

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from cevnsjax.constants import ELECTRON_MASS, G_FERMI, HBAR_C_MEV_CM
 from cevnsjax.errors import unknown_name
-from cevnsjax.flavours import Flavour
+from cevnsjax.flavours import LEPTONS, Flavour
 from cevnsjax.interactions.base import Coefficients, ElectronRecoil, Interaction, NuclearRecoil
 from cevnsjax.interactions.standard_model import StandardModel
 from cevnsjax.parameters import Parameter, Parameters
@@ -38,35 +38,32 @@ class Model(eqx.Module):
         return tuple({p.name: p for interaction in self.interactions for p in interaction.parameters}.values())
 
     def nuclear(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Coefficients:
-        """Return c_n of scattering off a nucleus, Eq. (1) with Q_V^2 -> |Q_ll|^2 + sum_l' |Q_ll'|^2."""
-        acting = self.interactions
-        charge = sum((i.nuclear_charge(params, recoil, flavour) for i in acting), jnp.zeros(()))
-        transitions = sum((i.nuclear_transitions(params, recoil, flavour) for i in acting), jnp.zeros(()))
+        """Return c_n of scattering off a nucleus: Eq. (1) with Q_V^2 summed over final flavours."""
+        charge2 = jnp.zeros(())
+        for final in LEPTONS:
+            charge2 += sum(i.nuclear_charge(params, recoil, flavour, final) for i in self.interactions) ** 2
         mass, T = recoil.nucleus.mass, recoil.T
         c1 = -T if self.finite_recoil else jnp.zeros_like(T)
         kinematics = jnp.stack([jnp.ones_like(T), c1, -mass * T / 2])
-        strength = _CONTACT * mass / jnp.pi * recoil.form_factor**2
-        vector = strength * (charge**2 + transitions) * kinematics
-        return sum((i.nuclear_terms(params, recoil, flavour) for i in acting), vector)
+        vector = _CONTACT * mass / jnp.pi * recoil.form_factor**2 * charge2 * kinematics
+        return sum((i.nuclear_terms(params, recoil, flavour) for i in self.interactions), vector)
 
     def electron(self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour) -> Coefficients:
-        """Return c_n of scattering off one free electron, Eqs. (3) and (7b); g_A changes sign for antineutrinos."""
-        acting = self.interactions
-        couplings = [i.electron_couplings(params, recoil, flavour) for i in acting]
-        g_v = sum((v for v, _ in couplings), jnp.zeros(()))
-        g_a = sum((a for _, a in couplings), jnp.zeros(()))
-        if flavour.antineutrino:
-            g_a = -g_a
-        transitions = sum((i.electron_transitions(params, recoil, flavour) for i in acting), jnp.zeros(()))
-        same = (g_v + g_a) ** 2 + transitions
-        opposite = (g_v - g_a) ** 2 + transitions
-        interference = g_v**2 - g_a**2 + transitions
-        T = recoil.T
-        strength = _CONTACT * ELECTRON_MASS / (2 * jnp.pi)
-        vector = strength * jnp.stack(
-            [same + opposite, -2 * T * opposite, T**2 * opposite - ELECTRON_MASS * T * interference]
-        )
-        return sum((i.electron_terms(params, recoil, flavour) for i in acting), vector)
+        """Return c_n of scattering off one free electron: Eq. (3), summed over final flavours.
+
+        g_A changes its sign for antineutrinos.
+        """
+        sign = -1 if flavour.antineutrino else 1
+        T, brackets = recoil.T, jnp.zeros(3)
+        for final in LEPTONS:
+            couplings = [i.electron_couplings(params, recoil, flavour, final) for i in self.interactions]
+            g_v, g_a = sum(v for v, _ in couplings), sign * sum(a for _, a in couplings)
+            same, opposite, interference = (g_v + g_a) ** 2, (g_v - g_a) ** 2, g_v**2 - g_a**2
+            brackets += jnp.stack(
+                [same + opposite, -2 * T * opposite, T**2 * opposite - ELECTRON_MASS * T * interference]
+            )
+        vector = _CONTACT * ELECTRON_MASS / (2 * jnp.pi) * brackets
+        return sum((i.electron_terms(params, recoil, flavour) for i in self.interactions), vector)
 
 
 def cross_section(coefficients: Coefficients, energy: Float[Array, "*n"]) -> Float[Array, "*n"]:
