@@ -34,7 +34,8 @@ def fold(
 
     `cross_section` takes energies [MeV] of shape (panels, order) and returns [cm^2/MeV]. Nothing is assumed
     of its form: this is the check of the moments, and the way in for a cross section that is no polynomial
-    in 1/E. Panels below E_min shrink to no width, so the limit keeps its derivative.
+    in 1/E. Panels below E_min shrink to no width, so the limit keeps its derivative. A cross section that rises
+    like 1/E^2 needs E_min above 1 keV, or a higher order: the lowest panel of the tables is 8 keV wide.
     """
     edges = jnp.maximum(flux.edges, minimum)
     energy, weight = panel_nodes(edges[:-1], edges[1:], order)
