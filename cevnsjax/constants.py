@@ -20,6 +20,15 @@ SIN2_THETA_W_Z = 0.23121
 ELECTRON_MASS = 0.51099895069
 """Electron mass [MeV]."""
 
+PROTON_MASS = 938.27208943
+"""Proton mass [MeV]."""
+
+NEUTRON_MASS = 939.56542194
+"""Neutron mass [MeV]."""
+
+W_MASS = 80369.2
+"""Mass of the W boson [MeV]; PDG 2024, 80.3692(133) GeV."""
+
 ATOMIC_MASS_UNIT = 931.49410372
 """Unified atomic mass unit [MeV]."""
 

@@ -109,11 +109,12 @@ def test_minimiser_within_all_kinds_of_bounds(bounds: tuple[float, float]) -> No
         x, y = point
         return (x**2 - 5.0) ** 2 / 10 - 0.5 * x + (y - 1.0) ** 2
 
-    found = minimise(wells, starting_points(parameters, 8), parameters)
+    scale = jnp.ones(2)
+    found = minimise(wells, starting_points(parameters, scale, 9), scale, parameters)
     grid = np.linspace(0.0, 4.0, 400001)
     assert bool(found.converged)
     assert found.value == pytest.approx(float(wells((grid, 1.0)).min()), abs=1e-8)
 
     slope = dataclasses.replace(parameters[0], bounds=(max(bounds[0], -5.0), np.inf))
-    at_bound = minimise(lambda point: point[0], jnp.asarray([[0.5]]), (slope,))
+    at_bound = minimise(lambda point: point[0], jnp.asarray([[0.5]]), jnp.ones(1), (slope,))
     assert at_bound.point[0] == pytest.approx(-5.0, abs=1e-5)

@@ -96,3 +96,14 @@ def test_gradient_of_the_profiled_is_that_at_the_best_norm(seed, pull):
     n = float(best_norm(*arrays(data, pull)))
     slope = 2 * n * (n * expected - observed) / sigma**2
     np.testing.assert_allclose(jax.grad(chi2_profiled)(*arrays(data, pull)), slope, rtol=1e-10, atol=1e-12)
+
+
+def test_predictions_far_beyond_the_data_lose_no_digits():
+    """A coupling in a scan may predict 1e12 times the data: chi^2 then tends to that of the best shape, plus the
+    pull 1/s^2 of a normalisation that shrinks to nothing."""
+    observed, sigma = jnp.asarray([3.0, 1.0, -2.0]), jnp.asarray([1.0, 2.0, 1.5])
+    shape = jnp.asarray([2.0, 1.0, 0.5])
+    unit, data = np.asarray(shape / sigma), np.asarray(observed / sigma)
+    limit = data @ data - (unit @ data) ** 2 / (unit @ unit) + 1 / 0.2**2
+    for size in (1e9, 1e12, 1e15):
+        assert float(chi2_profiled(size * shape, observed, sigma, jnp.asarray(0.2))) == pytest.approx(limit, rel=1e-7)

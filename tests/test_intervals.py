@@ -70,9 +70,9 @@ def test_thresholds_of_one_parameter() -> None:
 
 
 def test_search_grid_stays_in_bounds_and_holds_the_ends() -> None:
-    bounded = search_grid(Parameter("a", 0.5, 0.1, (0.0, 1.0)), 0.3)
+    bounded = search_grid(Parameter("a", 0.5, 0.1, (0.0, 1.0)), 0.3, 0.1)
     assert (bounded[0], bounded[-1]) == (0.0, 1.0)
-    half = search_grid(Parameter("a", 1.0, 0.1, (0.0, np.inf)), 0.3)
+    half = search_grid(Parameter("a", 1.0, 0.1, (0.0, np.inf)), 0.3, 0.1)
     assert half[0] == 0.0
     assert 0.3 in half
     assert (np.diff(half) > 0).all()

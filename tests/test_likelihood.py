@@ -28,7 +28,9 @@ def test_closed_form_pull_is_the_gradient_minimisers(likelihood) -> None:
     """The minimum over the normalisation, found by BFGS on the explicit chi-squared."""
     params = {"sin2_theta_w": 0.3}
     norm = likelihood.parameters["norm"]
-    found = minimise(lambda point: likelihood.chi2({**params, "norm": point[0]}), jnp.asarray([[0.5]]), (norm,))
+    found = minimise(
+        lambda point: likelihood.chi2({**params, "norm": point[0]}), jnp.asarray([[0.5]]), jnp.asarray([0.1]), (norm,)
+    )
     assert likelihood.chi2(params) == pytest.approx(float(found.value), abs=1e-8)
     assert likelihood.best_norms(params)["norm"] == pytest.approx(float(found.point[0]), abs=1e-5)
 

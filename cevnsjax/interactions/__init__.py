@@ -1,16 +1,26 @@
 """Interactions of neutrinos with nuclei and electrons, as shifts and additions."""
 
 from cevnsjax.interactions.base import ElectronRecoil, Interaction, NuclearRecoil
+from cevnsjax.interactions.electromagnetic import ChargeRadius, MagneticMoment, Millicharge
+from cevnsjax.interactions.mediators import ScalarMediator, VectorMediator
 from cevnsjax.interactions.model import MODELS, Model, cross_section, model
+from cevnsjax.interactions.nsi import TensorNSI, VectorNSI
 from cevnsjax.interactions.standard_model import StandardModel
 
 __all__ = [
     "MODELS",
+    "ChargeRadius",
     "ElectronRecoil",
     "Interaction",
+    "MagneticMoment",
+    "Millicharge",
     "Model",
     "NuclearRecoil",
+    "ScalarMediator",
     "StandardModel",
+    "TensorNSI",
+    "VectorMediator",
+    "VectorNSI",
     "cross_section",
     "model",
 ]

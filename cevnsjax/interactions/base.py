@@ -10,8 +10,6 @@ with the Standard Model, and what changes it adds in squares. What flips the hel
 at all, adds coefficients of its own.
 """
 
-from typing import ClassVar
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -63,7 +61,10 @@ class Interaction(eqx.Module):
     cross section as it is.)
     """
 
-    parameters: ClassVar[tuple[Parameter, ...]] = ()
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters that the interaction reads; a subclass may simply assign a tuple."""
+        return ()
 
     def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
         """Return the addition to Q_V, the nucleus' vector charge towards a final flavour (the SM's is negative)."""

@@ -8,8 +8,11 @@ from cevnsjax.constants import ELECTRON_MASS, G_FERMI, HBAR_C_MEV_CM
 from cevnsjax.errors import unknown_name
 from cevnsjax.flavours import LEPTONS, Flavour
 from cevnsjax.interactions.base import Coefficients, ElectronRecoil, Interaction, NuclearRecoil
+from cevnsjax.interactions.electromagnetic import ChargeRadius, MagneticMoment, Millicharge
+from cevnsjax.interactions.mediators import B_MINUS_L, UNIVERSAL, ScalarMediator, VectorMediator
+from cevnsjax.interactions.nsi import TensorNSI, VectorNSI
 from cevnsjax.interactions.standard_model import StandardModel
-from cevnsjax.parameters import Parameter, Parameters
+from cevnsjax.parameters import G_BL, G_Z, M_Z, Parameter, Parameters
 
 __all__ = ["MODELS", "Model", "cross_section", "model"]
 
@@ -72,9 +75,25 @@ def cross_section(coefficients: Coefficients, energy: Float[Array, "*n"]) -> Flo
     return c0 + c1 / energy + c2 / energy**2
 
 
+def _beyond(name: str, description: str, interaction: Interaction, free: tuple[str, ...]) -> Model:
+    return Model(name, description, (StandardModel(), interaction), free)
+
+
 MODELS: dict[str, Model] = {
     m.name: m
-    for m in (Model("sm", "Standard Model; free: the weak mixing angle", (StandardModel(),), ("sin2_theta_w",)),)
+    for m in (
+        Model("sm", "Standard Model", (StandardModel(),), ("sin2_theta_w",)),
+        _beyond("magnetic_moment", "effective magnetic moments", MagneticMoment(), ("mu_nu_e",)),
+        _beyond("millicharge", "electric charges of neutrinos", Millicharge(), ("q_ee", "q_emu", "q_etau")),
+        _beyond("charge_radius", "charge radii of neutrinos", ChargeRadius(), ("r2_ee", "r2_emu", "r2_etau")),
+        _beyond("vector_bl", "light vector mediator of B - L", VectorMediator(G_BL, M_Z, B_MINUS_L), ("g_bl",)),
+        _beyond(
+            "vector_universal", "light vector mediator, all charges one", VectorMediator(G_Z, M_Z, UNIVERSAL), ("g_z",)
+        ),
+        _beyond("scalar", "light scalar mediator", ScalarMediator(), ("g_phi",)),
+        _beyond("nsi_vector", "vector interactions with quarks", VectorNSI(), ("eps_ee_uv", "eps_ee_dv")),
+        _beyond("nsi_tensor", "tensor interactions with quarks", TensorNSI(), ("eps_ee_ut", "eps_ee_dt")),
+    )
 }
 """The models by name."""
 

@@ -16,7 +16,8 @@ from cevnsjax.statistics.profile import ProfiledChi2, minimum, on_grid
 
 __all__ = ["FitResult", "ProfileResult", "fit", "profile"]
 
-STARTS = 8
+STARTS = 13
+PROFILE_STARTS = 4
 PROFILE_REACH = 0.9973
 """A profile without a range shows what is allowed at this confidence level, three standard deviations."""
 
@@ -71,7 +72,10 @@ class _Problem:
         # What chi^2 minimises by itself, in closed form, need not be searched for.
         self.searched = tuple(p for p in self.free if p.name not in likelihood.closed_norms)
 
-        found = minimum(likelihood, self.fixed, starting_points(self.searched, STARTS), self.searched)
+        found, scale = minimum(likelihood, self.fixed, self.searched, STARTS)
+        self.scale = {p.name: p.scale for p in self.free} | {
+            p.name: float(s) for p, s in zip(self.searched, scale, strict=True)
+        }
         self.best = {p.name: float(x) for p, x in zip(self.searched, found.point, strict=True)}
         norms = likelihood.best_norms({**self.fixed, **self.best})
         self.best |= {name: float(norm) for name, norm in norms.items() if name not in self.fixed}
@@ -81,11 +85,15 @@ class _Problem:
     def profile(self, over: Parameter) -> ProfiledChi2:
         others = tuple(p for p in self.searched if p.name != over.name)
         centre = jnp.asarray([self.best[p.name] for p in others])
-        start = jnp.concatenate([centre[None], starting_points(others, 1)])
-        return ProfiledChi2(self.likelihood, self.fixed, start, jnp.asarray(self.chi2_min), over, others)
+        scale = jnp.asarray([self.scale[p.name] for p in others])
+        start = jnp.concatenate([centre[None], starting_points(others, scale, PROFILE_STARTS)])
+        return ProfiledChi2(self.likelihood, self.fixed, start, scale, jnp.asarray(self.chi2_min), over, others)
 
     def intervals(self, profile: ProfiledChi2, cl: float) -> list[Interval]:
-        return allowed_intervals(profile, search_grid(profile.over, self.best[profile.over.name]), threshold(cl))
+        return allowed_intervals(profile, self.grid(profile.over), threshold(cl))
+
+    def grid(self, over: Parameter) -> Float[np.ndarray, " points"]:
+        return search_grid(over, self.best[over.name], self.scale[over.name])
 
 
 def fit(
@@ -140,7 +148,7 @@ def profile(
     if limits is None:
         pieces = problem.intervals(chi2, PROFILE_REACH)
         (left, _), (_, right) = pieces[0], pieces[-1]
-        grid = search_grid(problem.free[0], problem.best[over])
+        grid = problem.grid(problem.free[0])
         limits = (grid[0] if left is None else left, grid[-1] if right is None else right)
     x = np.linspace(*limits, points)
     delta = np.asarray(on_grid(chi2, jnp.asarray(x)))

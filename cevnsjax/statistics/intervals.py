@@ -30,12 +30,16 @@ def threshold(cl: float) -> float:
     return NormalDist().inv_cdf((1 + cl) / 2) ** 2
 
 
-def search_grid(parameter: Parameter, best: float) -> Float[np.ndarray, " points"]:
-    """Return ascending values to search for intervals: the bounds evenly, or all scales around the best fit."""
+def search_grid(parameter: Parameter, best: float, scale: float) -> Float[np.ndarray, " points"]:
+    """Return ascending values to search for intervals.
+
+    Between two finite bounds evenly; else half a scale apart up to forty scales to either side of the best
+    fit, and beyond, and close to it, at all powers of ten.
+    """
     low, high = parameter.bounds
     if np.isfinite(low) and np.isfinite(high):
         return np.linspace(low, high, 97)
-    away = parameter.scale * np.geomspace(1e-3, 1e6, 55)
+    away = scale * np.concatenate([np.geomspace(1e-3, 1e6, 55), np.arange(0.5, 40.0, 0.5)])
     grid = np.concatenate([best - away, [best], best + away])
     return np.unique(np.clip(grid, low, high))
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from cevnsjax.parameters import Parameter
 
-__all__ = ["Minimum", "minimise", "starting_points"]
+__all__ = ["Minimum", "minimise", "starting_points", "typical_steps"]
 
 TOLERANCE = 1e-8
 MAX_STEPS = 100
@@ -56,18 +56,20 @@ class _Coordinates(eqx.Module):
 def minimise(
     function: Callable[[Float[Array, " parameters"]], Float[Array, ""]],
     start: Float[Array, "starts parameters"],
+    scale: Float[Array, " parameters"],
     parameters: Sequence[Parameter],
 ) -> Minimum:
     """Return the least of the minima that BFGS finds from several starts, within the parameters' bounds.
 
-    The function is scalar and differentiable. Traceable: it may stand inside `jit` and `vmap`.
+    The function is scalar and differentiable; `scale` is a typical step of each parameter. Traceable: it may
+    stand inside `jit` and `vmap`.
     """
     import optimistix as optx  # takes a third of a second to import, which a prediction need not wait for
 
     coordinates = _Coordinates(
         low=jnp.asarray([p.bounds[0] for p in parameters]),
         high=jnp.asarray([p.bounds[1] for p in parameters]),
-        scale=jnp.asarray([p.scale for p in parameters]),
+        scale=scale,
     )
 
     def from_one(point: Float[Array, " parameters"]) -> Minimum:
@@ -87,11 +89,38 @@ def minimise(
     return jax.tree.map(lambda leaf: leaf[least], minima)
 
 
-def starting_points(parameters: Sequence[Parameter], number: int, seed: int = 0) -> Float[Array, "starts parameters"]:
-    """Return the defaults, and points drawn around them: within the bounds, else ten scales to either side."""
-    rng = np.random.default_rng(seed)
+def typical_steps(
+    function: Callable[[Float[Array, " parameters"]], Float[Array, ""]], parameters: Sequence[Parameter]
+) -> Float[Array, " parameters"]:
+    """Return, for each parameter, the least step from its default that changes the function by one.
+
+    What a data set says of a coupling may lie orders of magnitude from what others say: the step is found,
+    in powers of two about the parameter's own scale, which is returned where no step within bounds does it.
+    """
     default = np.array([p.default for p in parameters])
-    low = np.array([max(p.bounds[0], p.default - 10 * p.scale) for p in parameters])
-    high = np.array([min(p.bounds[1], p.default + 10 * p.scale) for p in parameters])
-    drawn = rng.uniform(low, high, size=(number - 1, len(parameters)))
-    return jnp.asarray(np.concatenate([default[None], drawn]))
+    # Both directions, the smaller steps first.
+    steps = np.outer(2.0 ** np.arange(-30, 61), [1.0, -1.0]).ravel()
+    found = []
+    for i, p in enumerate(parameters):
+        trial = np.tile(default, (steps.size, 1))
+        trial[:, i] = np.clip(p.default + steps * p.scale, *p.bounds)
+        change = jnp.abs(jax.vmap(function)(jnp.asarray(trial)) - function(jnp.asarray(default)))
+        size = jnp.asarray(np.abs(steps) * p.scale)
+        first = jnp.argmax(change >= 1.0)
+        found.append(jnp.where(change[first] >= 1.0, size[first], p.scale))
+    return jnp.stack(found) if found else jnp.zeros(0)
+
+
+def starting_points(
+    parameters: Sequence[Parameter], scale: Float[Array, " parameters"], number: int, seed: int = 0
+) -> Float[Array, "starts parameters"]:
+    """Return the defaults, and points drawn around them, three scales and thirty scales wide in turn.
+
+    A coupling that enters squared has no slope at its default, zero: the drawn points find the way out.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = jnp.asarray(rng.uniform(-1.0, 1.0, size=(number - 1, len(parameters))))
+    width = jnp.where(jnp.arange(number - 1) % 2 == 0, 3.0, 30.0)[:, None] * scale
+    default = jnp.asarray([p.default for p in parameters])[None]
+    low, high = (jnp.asarray([p.bounds[end] for p in parameters]) for end in (0, 1))
+    return jnp.clip(jnp.concatenate([default, default + width * drawn]), low, high)

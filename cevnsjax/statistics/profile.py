@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from cevnsjax.parameters import Parameter
 from cevnsjax.statistics.likelihood import Likelihood
-from cevnsjax.statistics.minimise import Minimum, minimise
+from cevnsjax.statistics.minimise import Minimum, minimise, starting_points, typical_steps
 
 __all__ = ["ProfiledChi2", "minimum", "on_grid"]
 
@@ -23,6 +23,7 @@ class ProfiledChi2(eqx.Module):
     likelihood: Likelihood
     fixed: dict[str, Float[Array, ""]]
     start: Float[Array, "starts others"]
+    scale: Float[Array, " others"]
     reference: Float[Array, ""]
     over: Parameter = eqx.field(static=True)
     others: tuple[Parameter, ...] = eqx.field(static=True)
@@ -34,7 +35,7 @@ class ProfiledChi2(eqx.Module):
             return self.likelihood.chi2(fixed) - self.reference
         likelihood, rest = self.likelihood.absorb(fixed)
         frozen = jax.lax.stop_gradient((likelihood, rest))
-        best = minimise(lambda point: self._chi2(*frozen, point), self.start, self.others)
+        best = minimise(lambda point: self._chi2(*frozen, point), self.start, self.scale, self.others)
         return self._chi2(likelihood, rest, jax.lax.stop_gradient(best.point)) - self.reference
 
     def _chi2(
@@ -46,16 +47,18 @@ class ProfiledChi2(eqx.Module):
 @eqx.filter_jit
 def minimum(
     likelihood: Likelihood,
-    fixed: dict[str, Float[Array, ""]],
-    start: Float[Array, "starts parameters"],
+    fixed: Mapping[str, Float[Array, ""]],
     parameters: tuple[Parameter, ...],
-) -> Minimum:
-    """Return the least chi^2 over the parameters, from several starts, the fixed ones given."""
+    starts: int,
+) -> tuple[Minimum, Float[Array, " parameters"]]:
+    """Return the least chi^2 over the parameters, the fixed ones given, and a typical step of each."""
+    likelihood, fixed = likelihood.absorb(fixed)
 
     def chi2(point: Float[Array, " parameters"]) -> Float[Array, ""]:
         return likelihood.chi2({**fixed, **{p.name: point[i] for i, p in enumerate(parameters)}})
 
-    return minimise(chi2, start, parameters)
+    scale = typical_steps(chi2, parameters)
+    return minimise(chi2, starting_points(parameters, scale, starts), scale, parameters), scale
 
 
 @eqx.filter_jit

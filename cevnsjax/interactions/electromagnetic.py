@@ -1,0 +1,109 @@
+"""Electromagnetic properties of neutrinos, Eqs. (5)-(7) of arXiv:2501.12441.
+
+The photon couples to the charge of the target: amplitudes of millicharge and charge radius shift the vector
+coupling, and interfere with the Standard Model where they keep the flavour; a magnetic moment flips the
+helicity and adds. For antineutrinos the electromagnetic and the weak vector amplitudes both change sign, so
+that a charge or a radius of the neutrino means the same for both.
+"""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from cevnsjax.constants import ALPHA, ELECTRON_MASS, G_FERMI, HBAR_C_MEV_CM
+from cevnsjax.flavours import LEPTONS, Flavour, Lepton
+from cevnsjax.interactions.base import Amplitude, Coefficients, ElectronRecoil, Interaction, NuclearRecoil
+from cevnsjax.parameters import CHARGE_RADII, MILLICHARGES, MU_NU, Parameter, Parameters
+
+__all__ = ["ChargeRadius", "MagneticMoment", "Millicharge", "effective_magnetic_moment"]
+
+_PHOTON = 2**0.5 * jnp.pi * ALPHA / G_FERMI
+"""sqrt(2) pi alpha / G_F [MeV^2]: one photon exchange in units of one Z exchange."""
+
+_DIPOLE = jnp.pi * ALPHA**2 / ELECTRON_MASS**2 * HBAR_C_MEV_CM**2
+"""pi alpha^2 / m_e^2 [cm^2]: scattering by one Bohr magneton."""
+
+
+def _pair(one: Lepton, other: Lepton) -> str:
+    """Return the label of a pair of flavours, whatever their order: couplings are symmetric."""
+    return "".join(sorted((one, other), key=LEPTONS.index))
+
+
+class MagneticMoment(Interaction):
+    """An effective magnetic moment mu of each flavour, in Bohr magnetons; Eqs. (6a) and (6b).
+
+    d(sigma)/dT = (pi alpha^2 / m_e^2) (1/T - 1/E) (mu / mu_B)^2 off an electron, times Z^2 F^2 off a nucleus.
+    """
+
+    parameters: ClassVar[tuple[Parameter, ...]] = tuple(MU_NU.values())
+
+    def nuclear_terms(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Coefficients:
+        """Return the coefficients of Eq. (6a)."""
+        charge2 = (recoil.nucleus.Z * recoil.form_factor) ** 2
+        return charge2 * self._terms(params, recoil.T, flavour)
+
+    def electron_terms(self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour) -> Coefficients:
+        """Return the coefficients of Eq. (6b)."""
+        return self._terms(params, recoil.T, flavour)
+
+    def _terms(self, params: Parameters, T: Float[Array, ""], flavour: Flavour) -> Coefficients:
+        strength = _DIPOLE * params[MU_NU[flavour.lepton].name] ** 2
+        return strength * jnp.stack([1 / T, -jnp.ones_like(T), jnp.zeros_like(T)])
+
+
+class _PhotonExchange(Interaction):
+    """What millicharge and charge radius share: Q_V -> Q_V - Z Q_ll', g_V -> g_V + Q_ll'; Eqs. (7a), (7b)."""
+
+    def amplitude(self, params: Parameters, q2: Float[Array, ""], pair: str) -> Float[Array, ""]:
+        """Return Q_ll' at a squared momentum transfer [MeV^2]."""
+        raise NotImplementedError
+
+    def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
+        """Return -Z Q_ll'."""
+        return -recoil.nucleus.Z * self.amplitude(params, recoil.q2, _pair(flavour.lepton, final))
+
+    def electron_couplings(
+        self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour, final: Lepton
+    ) -> tuple[Amplitude, Amplitude]:
+        """Return Q_ll' as an addition to g_V."""
+        return self.amplitude(params, recoil.q2, _pair(flavour.lepton, final)), 0.0
+
+
+class Millicharge(_PhotonExchange):
+    """Electric charges q of neutrinos, in units of e: Q_ll' = -(sqrt(2) pi alpha / G_F) (2 / q^2) q_ll'."""
+
+    parameters: ClassVar[tuple[Parameter, ...]] = tuple(MILLICHARGES.values())
+
+    def amplitude(self, params: Parameters, q2: Float[Array, ""], pair: str) -> Float[Array, ""]:
+        """Return Q_ll' at a squared momentum transfer [MeV^2]."""
+        return -_PHOTON * 2 / q2 * params[MILLICHARGES[pair].name]
+
+
+class ChargeRadius(_PhotonExchange):
+    """Charge radii squared <r^2> of neutrinos [cm^2]: Q_ll' = (sqrt(2) pi alpha / G_F) <r^2>_ll' / 3.
+
+    Zero is the Standard Model: its own radius, -0.83e-32 cm^2 for nu_e, belongs to the radiative corrections
+    that the tree-level charge leaves out. A "total" radius in the literature includes it; TEXONO's is half of
+    this one.
+    """
+
+    parameters: ClassVar[tuple[Parameter, ...]] = tuple(CHARGE_RADII.values())
+
+    def amplitude(self, params: Parameters, q2: Float[Array, ""], pair: str) -> Float[Array, ""]:
+        """Return Q_ll', the same at all momentum transfers."""
+        return _PHOTON / 3 * params[CHARGE_RADII[pair].name] / HBAR_C_MEV_CM**2
+
+
+def effective_magnetic_moment(
+    mixing: Float[Array, "3"], magnetic: Float[Array, "3 3"], electric: Float[Array, "3 3"]
+) -> Float[Array, ""]:
+    """Return the effective moment of a flavour near its source, from the moments of the mass states.
+
+    mu_eff^2 = sum_j |sum_k U*_lk lambda_jk|^2 with lambda = mu - i epsilon, Eq. (5) of arXiv:2501.12441 (which
+    calls the same sum mu_eff, without the square; the dimension tells). `mixing` is the row U_lk of the
+    flavour, complex or real; moments in any unit, which is that of the result. Finite gradients need a
+    moment that is not zero.
+    """
+    moments = magnetic - 1j * electric
+    return jnp.sqrt(jnp.sum(jnp.abs(moments @ jnp.conj(mixing)) ** 2))

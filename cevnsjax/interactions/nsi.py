@@ -1,0 +1,63 @@
+"""Non-standard interactions with quarks, of vector and of tensor type, at energies far below their scale."""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from cevnsjax.constants import G_FERMI, HBAR_C_MEV_CM, W_MASS
+from cevnsjax.flavours import Flavour, Lepton
+from cevnsjax.interactions.base import Amplitude, Coefficients, Interaction, NuclearRecoil
+from cevnsjax.nuclei import Nucleus
+from cevnsjax.parameters import NSI_TENSOR, NSI_VECTOR, Parameter, Parameters
+
+__all__ = ["TensorNSI", "VectorNSI", "new_physics_scale"]
+
+
+def _quark_sum(nucleus: Nucleus, up: Float[Array, ""], down: Float[Array, ""]) -> Float[Array, ""]:
+    """Return (2 up + down) Z + (up + 2 down) N: what a coupling to quarks is for a nucleus."""
+    return (2 * up + down) * nucleus.Z + (up + 2 * down) * nucleus.N
+
+
+class VectorNSI(Interaction):
+    """L = -2 sqrt(2) G_F eps_ll'^qV (nubar_l gamma^mu P_L nu_l') (qbar gamma_mu q), for electron neutrinos.
+
+    Q_V -> Q_V + (2 eps^uV + eps^dV) Z + (eps^uV + 2 eps^dV) N towards each final flavour: J. Barranco et al.,
+    JHEP 12 (2005) 021, as in T. Rink, CONUS talk at PASCOS 2022.
+    """
+
+    parameters: ClassVar[tuple[Parameter, ...]] = tuple(p for pair in NSI_VECTOR.values() for p in pair)
+
+    def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
+        """Return the quarks' sum for the transition between the two flavours."""
+        if "e" not in (flavour.lepton, final):
+            return 0.0
+        other = final if flavour.lepton == "e" else flavour.lepton
+        up, down = NSI_VECTOR[f"e{other}"]
+        return _quark_sum(recoil.nucleus, params[up.name], params[down.name])
+
+
+class TensorNSI(Interaction):
+    """L = -2 sqrt(2) G_F eps_ee^qT (nubar sigma^{mu nu} nu) (qbar sigma_{mu nu} q), for electron neutrinos.
+
+    d(sigma)/dT = (G_F^2 M / pi) Q_T^2 F^2 (1 - M T / (4 E^2)), which adds and reaches to higher recoil energies
+    than Eq. (1): J. Barranco et al., Int. J. Mod. Phys. A 27 (2012) 1250147, as in T. Rink, CONUS talk at
+    PASCOS 2022. As there, the quarks of a nucleus act together whatever its spin.
+    """
+
+    parameters: ClassVar[tuple[Parameter, ...]] = NSI_TENSOR
+
+    def nuclear_terms(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Coefficients:
+        """Return the coefficients of the tensor cross section."""
+        if flavour.lepton != "e":
+            return jnp.zeros(3)
+        up, down = NSI_TENSOR
+        charge = _quark_sum(recoil.nucleus, params[up.name], params[down.name])
+        mass, T = recoil.nucleus.mass, recoil.T
+        strength = (G_FERMI * HBAR_C_MEV_CM * charge * recoil.form_factor) ** 2 * mass / jnp.pi
+        return strength * jnp.stack([jnp.ones_like(T), jnp.zeros_like(T), -mass * T / 4])
+
+
+def new_physics_scale(epsilon: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """Return the scale Lambda [GeV] of an interaction of strength epsilon: eps = (m_W / Lambda)^2."""
+    return W_MASS / 1e3 / jnp.sqrt(jnp.abs(epsilon))
