@@ -8,9 +8,15 @@ from hypothesis import strategies as st
 
 from cevnsjax.errors import InputError
 from cevnsjax.parameters import Parameter
+from cevnsjax.statistics.curve import FunctionCurve
 from cevnsjax.statistics.intervals import allowed_intervals, search_grid, threshold
 
 GRID = np.linspace(-10.0, 10.0, 41)
+
+
+def intervals(function, grid, level):
+    curve = FunctionCurve(function)
+    return allowed_intervals(curve, curve.along(grid), level)
 
 
 def two_wells(x):
@@ -27,26 +33,26 @@ def parabola(x):
 
 
 def test_both_wells_are_found() -> None:
-    pieces = allowed_intervals(two_wells, GRID, 1.0)
+    pieces = intervals(two_wells, GRID, 1.0)
     ends = np.array(pieces)
     assert ends == pytest.approx(np.array([[-np.sqrt(5), -np.sqrt(3)], [np.sqrt(3), np.sqrt(5)]]), rel=1e-7)
 
 
 def test_a_piece_narrower_than_the_grid_is_found() -> None:
-    (piece,) = allowed_intervals(narrow_well, np.linspace(-10.0, 10.0, 21), 1e-2)
+    (piece,) = intervals(narrow_well, np.linspace(-10.0, 10.0, 21), 1e-2)
     half = 0.3 * np.sqrt(-np.log(1 - 1e-3))
     assert piece == pytest.approx((3.3 - half, 3.3 + half), rel=1e-6)
 
 
 def test_a_forbidden_gap_narrower_than_the_grid_is_found() -> None:
-    pieces = allowed_intervals(lambda x: 10.0 - narrow_well(x), np.linspace(-10.0, 10.0, 21), 9.99)
+    pieces = intervals(lambda x: 10.0 - narrow_well(x), np.linspace(-10.0, 10.0, 21), 9.99)
     assert [end is None for piece in pieces for end in piece] == [True, False, False, True]
 
 
 def test_open_ends_and_nothing() -> None:
-    assert allowed_intervals(parabola, GRID, 1e3) == [(None, None)]
-    assert allowed_intervals(lambda x: parabola(x) + 5.0, GRID, 1.0) == []
-    ((low, high),) = allowed_intervals(lambda x: x, GRID, 0.3)
+    assert intervals(parabola, GRID, 1e3) == [(None, None)]
+    assert intervals(lambda x: parabola(x) + 5.0, GRID, 1.0) == []
+    ((low, high),) = intervals(lambda x: x, GRID, 0.3)
     assert low is None
     assert high == pytest.approx(0.3, abs=1e-7)
 
@@ -54,7 +60,7 @@ def test_open_ends_and_nothing() -> None:
 @settings(max_examples=25, deadline=None)
 @given(centre=st.floats(-9.0, 9.0), width=st.floats(0.05, 5.0))
 def test_parabolas(centre: float, width: float) -> None:
-    (piece,) = allowed_intervals(lambda x: ((x - centre) / width) ** 2, GRID, 1.0)
+    (piece,) = intervals(lambda x: ((x - centre) / width) ** 2, GRID, 1.0)
     for end, exact in zip(piece, (centre - width, centre + width), strict=True):
         assert (end is None) == (abs(exact) >= 10.0)
         assert end is None or end == pytest.approx(exact, abs=1e-6)

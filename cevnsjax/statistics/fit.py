@@ -9,15 +9,17 @@ from jaxtyping import Float
 
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.parameters import Parameter, check_value
+from cevnsjax.statistics.curve import Curve, FunctionCurve
 from cevnsjax.statistics.intervals import Interval, allowed_intervals, search_grid, threshold
 from cevnsjax.statistics.likelihood import Likelihood
 from cevnsjax.statistics.minimise import starting_points
-from cevnsjax.statistics.profile import ProfiledChi2, minimum, on_grid
+from cevnsjax.statistics.profile import Chi2Along, ProfiledChi2, global_minima
 
 __all__ = ["FitResult", "ProfileResult", "fit", "profile"]
 
 STARTS = 13
-PROFILE_STARTS = 4
+LANES = 3
+"""How many valleys a profile follows: as many minima, and as many points of departure."""
 PROFILE_REACH = 0.9973
 """A profile without a range shows what is allowed at this confidence level, three standard deviations."""
 
@@ -72,25 +74,28 @@ class _Problem:
         # What chi^2 minimises by itself, in closed form, need not be searched for.
         self.searched = tuple(p for p in self.free if p.name not in likelihood.closed_norms)
 
-        found, scale = minimum(likelihood, self.fixed, self.searched, STARTS)
+        found, scale = global_minima(likelihood, self.fixed, self.searched, STARTS)
         self.scale = {p.name: p.scale for p in self.free} | {
             p.name: float(s) for p, s in zip(self.searched, scale, strict=True)
         }
-        self.best = {p.name: float(x) for p, x in zip(self.searched, found.point, strict=True)}
+        self.minima = np.asarray(found.point)
+        self.best = {p.name: float(x) for p, x in zip(self.searched, self.minima[0], strict=True)}
         norms = likelihood.best_norms({**self.fixed, **self.best})
         self.best |= {name: float(norm) for name, norm in norms.items() if name not in self.fixed}
-        self.chi2_min = float(found.value)
-        self.converged = bool(found.converged)
+        self.chi2_min = float(found.value[0])
+        self.converged = bool(found.converged[0])
 
-    def profile(self, over: Parameter) -> ProfiledChi2:
-        others = tuple(p for p in self.searched if p.name != over.name)
-        centre = jnp.asarray([self.best[p.name] for p in others])
+    def profile(self, over: Parameter) -> Curve:
+        """Return chi^2 above its minimum along one parameter."""
+        reference = jnp.asarray(self.chi2_min)
+        keep = [i for i, p in enumerate(self.searched) if p.name != over.name]
+        if not keep:
+            return FunctionCurve(Chi2Along(self.likelihood, self.fixed, reference, over))
+        others = tuple(self.searched[i] for i in keep)
         scale = jnp.asarray([self.scale[p.name] for p in others])
-        start = jnp.concatenate([centre[None], starting_points(others, scale, PROFILE_STARTS)])
-        return ProfiledChi2(self.likelihood, self.fixed, start, scale, jnp.asarray(self.chi2_min), over, others)
-
-    def intervals(self, profile: ProfiledChi2, cl: float) -> list[Interval]:
-        return allowed_intervals(profile, self.grid(profile.over), threshold(cl))
+        seeds = jnp.concatenate([self.minima[:LANES, keep], starting_points(others, scale, LANES)])
+        origin = jnp.asarray(self.best[over.name])
+        return ProfiledChi2(self.likelihood, self.fixed, scale, origin, seeds, reference, over, others)
 
     def grid(self, over: Parameter) -> Float[np.ndarray, " points"]:
         return search_grid(over, self.best[over.name], self.scale[over.name])
@@ -108,12 +113,15 @@ def fit(
     least of several starts, with exact gradients; intervals come from roots of the profiles. Raises
     `InputError` for unknown, doubly given or impossible names and values.
     """
-    threshold(cl)
+    level = threshold(cl)
     values = values or {}
     if free is None:
         free = [name for name in likelihood.model.free if name not in values]
     problem = _Problem(likelihood, free, values)
-    intervals = {p.name: problem.intervals(problem.profile(p), cl) for p in problem.free}
+    intervals = {}
+    for parameter in problem.free:
+        curve = problem.profile(parameter)
+        intervals[parameter.name] = allowed_intervals(curve, curve.along(problem.grid(parameter)), level)
     return FitResult(problem.best, problem.chi2_min, intervals, cl, problem.converged)
 
 
@@ -132,7 +140,7 @@ def profile(
     by default what is allowed at three standard deviations. Raises `InputError` as `fit` does, and for
     limits that do not rise or lie out of bounds.
     """
-    threshold(cl)
+    level = threshold(cl)
     if points < 2:
         raise InputError(f"{points} points given; a profile needs at least 2")
     values = values or {}
@@ -144,12 +152,15 @@ def profile(
             raise InputError(f"the range {low:g} to {high:g} of {over} does not rise")
 
     problem = _Problem(likelihood, [over, *(name for name in free if name != over)], values)
-    chi2 = problem.profile(problem.free[0])
+    curve, grid = problem.profile(problem.free[0]), problem.grid(problem.free[0])
+    searched = curve.along(grid)
     if limits is None:
-        pieces = problem.intervals(chi2, PROFILE_REACH)
+        pieces = allowed_intervals(curve, searched, threshold(PROFILE_REACH))
         (left, _), (_, right) = pieces[0], pieces[-1]
-        grid = problem.grid(problem.free[0])
         limits = (grid[0] if left is None else left, grid[-1] if right is None else right)
     x = np.linspace(*limits, points)
-    delta = np.asarray(on_grid(chi2, jnp.asarray(x)))
-    return ProfileResult(over, x, delta, problem.best, problem.chi2_min, problem.intervals(chi2, cl), cl)
+    # The grid leads from the best fit to a range that may lie far from it.
+    everywhere = np.unique(np.concatenate([x, grid]))
+    delta = np.asarray(curve.along(everywhere).value)[np.searchsorted(everywhere, x)]
+    intervals = allowed_intervals(curve, searched, level)
+    return ProfileResult(over, x, delta, problem.best, problem.chi2_min, intervals, cl)

@@ -1,4 +1,4 @@
-"""Allowed intervals of one parameter: where a profile stays below a threshold, every disjoint piece."""
+"""Allowed intervals of one parameter: where a curve stays below a threshold, every disjoint piece."""
 
 from collections.abc import Callable
 from statistics import NormalDist
@@ -11,13 +11,12 @@ from jaxtyping import Array, Bool, Float
 
 from cevnsjax.errors import InputError
 from cevnsjax.parameters import Parameter
+from cevnsjax.statistics.curve import Curve, Points
 
 __all__ = ["Interval", "allowed_intervals", "search_grid", "threshold"]
 
 Interval = tuple[float | None, float | None]
 """Low and high end; None where the data give no end within the range that was searched."""
-
-Profile = Callable[[Float[Array, ""]], Float[Array, ""]]
 
 
 def threshold(cl: float) -> float:
@@ -44,72 +43,86 @@ def search_grid(parameter: Parameter, best: float, scale: float) -> Float[np.nda
     return np.unique(np.clip(grid, low, high))
 
 
-def allowed_intervals(profile: Profile, grid: Float[np.ndarray, " points"], level: float) -> list[Interval]:
-    """Return where `profile` is at most `level`, within the range of the ascending grid.
+def allowed_intervals(curve: Curve, points: Points, level: float) -> list[Interval]:
+    """Return where a curve is at most `level`, within the range of its ascending points.
 
-    `profile` is a scalar function of a scalar, traceable and differentiable; a module with arrays as leaves
-    is compiled once for all its values. The slopes at neighbouring points tell of a minimum or a maximum in
-    between: these are found and join the grid, so that an allowed piece narrower than the grid is not
-    missed, unless the function turns more than once between two points. Ends are roots found by bisection.
+    The slopes at neighbouring points tell of a minimum or a maximum in between: these are found and join the
+    points, so that an allowed piece narrower than their distance is not missed, unless the curve turns more
+    than once between two. Ends are found by bisection.
     """
-    values, slopes = map(np.asarray, _values_and_slopes(profile, jnp.asarray(grid)))
-    excess = values - level
-    turns = (np.sign(slopes[:-1]) * np.sign(slopes[1:]) < 0) & (np.sign(excess[:-1]) == np.sign(excess[1:]))
+    x, excess, slopes = np.asarray(points.x), np.asarray(points.value) - level, np.asarray(points.slope)
+    same_side = (excess[:-1] <= 0) == (excess[1:] <= 0)
     # Only a dip between two excluded points, or a rise between two allowed ones, can hide a piece.
-    hidden = turns & (np.sign(slopes[1:]) == np.sign(excess[:-1]))
-    if hidden.any():
-        extrema = np.asarray(_turning_points(profile, jnp.asarray(grid[:-1][hidden]), jnp.asarray(grid[1:][hidden])))
-        order = np.argsort(np.concatenate([grid, extrema]))
-        more, _ = _values_and_slopes(profile, jnp.asarray(extrema))
-        grid = np.concatenate([grid, extrema])[order]
-        excess = np.concatenate([excess, np.asarray(more) - level])[order]
+    toward = np.where(excess[:-1] > 0, 1.0, -1.0)
+    hidden = np.flatnonzero(same_side & (slopes[:-1] * toward < 0) & (slopes[1:] * toward > 0))
 
-    allowed = excess <= 0
-    crossing = np.flatnonzero(allowed[:-1] != allowed[1:])
+    # Brackets: two values between which the curve crosses the level, in the cell of two neighbouring points.
+    crossing = np.flatnonzero(~same_side)
+    brackets = [(cell, x[cell], x[cell + 1]) for cell in crossing]
+    if hidden.size:
+        turns, heights = map(np.asarray, _turning_points(curve, *_cells(points, hidden)))
+        for cell, turn, height in zip(hidden, turns, heights, strict=True):
+            if (height <= level) != (excess[cell] <= 0):
+                brackets += [(cell, x[cell], turn), (cell, turn, x[cell + 1])]
     ends: list[float | None] = []
-    if crossing.size:
-        low, high = jnp.asarray(grid[crossing]), jnp.asarray(grid[crossing + 1])
-        ends += np.asarray(_crossings(profile, jnp.asarray(level), low, high)).tolist()
-    if allowed[0]:
+    if brackets:
+        cells, low, high = (np.array(column) for column in zip(*brackets, strict=True))
+        left, right = _cells(points, cells)
+        found = _crossings(curve, jnp.asarray(level), left, right, jnp.asarray(low), jnp.asarray(high))
+        ends += sorted(np.asarray(found).tolist())
+    if excess[0] <= 0:
         ends.insert(0, None)
-    if allowed[-1]:
+    if excess[-1] <= 0:
         ends.append(None)
     return list(zip(ends[::2], ends[1::2], strict=True))
 
 
-def _with_slope(profile: Profile, x: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    return jax.jvp(profile, (x,), (jnp.ones(()),))
+def _cells(points: Points, cells: np.ndarray) -> tuple[Points, Points]:
+    """Return the left and the right points of some cells."""
+    left, right = (jax.tree.map(lambda leaf, i=index: leaf[i], points) for index in (cells, cells + 1))
+    return left, right
 
 
 @eqx.filter_jit
-def _values_and_slopes(profile: Profile, x: Float[Array, " n"]) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    return jax.vmap(lambda one: _with_slope(profile, one))(x)
+def _turning_points(curve: Curve, left: Points, right: Points) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Return where the slope changes its sign in each cell, and the curve's height there."""
+
+    def one(left: Points, right: Points) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        x = _bisect(lambda x: curve.between(x, left, right)[1] > 0, left.x, right.x)
+        return x, curve.between(x, left, right)[0]
+
+    return jax.vmap(one)(left, right)
 
 
 @eqx.filter_jit
-def _turning_points(profile: Profile, low: Array, high: Array) -> Float[Array, " n"]:
-    return _bisect(lambda x: _with_slope(profile, x)[1] > 0, low, high)
+def _crossings(
+    curve: Curve,
+    level: Float[Array, ""],
+    left: Points,
+    right: Points,
+    low: Float[Array, " n"],
+    high: Float[Array, " n"],
+) -> Float[Array, " n"]:
+    """Return where the curve crosses the level between `low` and `high`, in the cell of `left` and `right`."""
+
+    def one(left: Points, right: Points, low: Float[Array, ""], high: Float[Array, ""]) -> Float[Array, ""]:
+        return _bisect(lambda x: curve.between(x, left, right)[0] > level, low, high)
+
+    return jax.vmap(one)(left, right, low, high)
 
 
-@eqx.filter_jit
-def _crossings(profile: Profile, level: Float[Array, ""], low: Array, high: Array) -> Float[Array, " n"]:
-    return _bisect(lambda x: profile(x) > level, low, high)
-
-
-def _bisect(above: Callable[[Float[Array, ""]], Bool[Array, ""]], low: Array, high: Array) -> Float[Array, " n"]:
-    """Return where a condition changes between each pair, to 1e-12 of their distance.
+def _bisect(
+    above: Callable[[Float[Array, ""]], Bool[Array, ""]], low: Float[Array, ""], high: Float[Array, ""]
+) -> Float[Array, ""]:
+    """Return where a condition changes between two values, to 1e-9 of their distance.
 
     A library's root finder refuses a bracket whose end is the root itself, and a grid point may be one.
     """
+    at_high = above(high)
 
-    def one(low: Float[Array, ""], high: Float[Array, ""]) -> Float[Array, ""]:
-        at_high = above(high)
+    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        middle = (ends[0] + ends[1]) / 2
+        right = above(middle) == at_high
+        return jnp.where(right, ends[0], middle), jnp.where(right, middle, ends[1])
 
-        def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-            middle = (ends[0] + ends[1]) / 2
-            right = above(middle) == at_high
-            return jnp.where(right, ends[0], middle), jnp.where(right, middle, ends[1])
-
-        return sum(jax.lax.fori_loop(0, 40, halve, (low, high))) / 2
-
-    return jax.vmap(one)(low, high)
+    return sum(jax.lax.fori_loop(0, 30, halve, (low, high))) / 2

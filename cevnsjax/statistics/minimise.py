@@ -10,18 +10,20 @@ from jaxtyping import Array, Bool, Float
 
 from cevnsjax.parameters import Parameter
 
-__all__ = ["Minimum", "minimise", "starting_points", "typical_steps"]
+__all__ = ["Minimum", "minima", "starting_points", "typical_steps"]
 
-TOLERANCE = 1e-8
-MAX_STEPS = 100
+TOLERANCE = 1e-6
+"""Of a step, in units of the parameters' scales, and of the function: its minimum is then good to 1e-12."""
+
+MAX_STEPS = 60
 
 
 class Minimum(eqx.Module):
     """Where a function is least, its value there, and whether the minimiser says that it converged."""
 
-    point: Float[Array, " parameters"]
-    value: Float[Array, ""]
-    converged: Bool[Array, ""]
+    point: Float[Array, "*starts parameters"]
+    value: Float[Array, "*starts"]
+    converged: Bool[Array, "*starts"]
 
 
 class _Coordinates(eqx.Module):
@@ -53,13 +55,13 @@ class _Coordinates(eqx.Module):
         return jnp.where(both, boxed, jnp.where(below | above, one_sided, point / self.scale))
 
 
-def minimise(
+def minima(
     function: Callable[[Float[Array, " parameters"]], Float[Array, ""]],
     start: Float[Array, "starts parameters"],
     scale: Float[Array, " parameters"],
     parameters: Sequence[Parameter],
 ) -> Minimum:
-    """Return the least of the minima that BFGS finds from several starts, within the parameters' bounds.
+    """Return the minima that BFGS finds from several starts, within the parameters' bounds.
 
     The function is scalar and differentiable; `scale` is a typical step of each parameter. Traceable: it may
     stand inside `jit` and `vmap`.
@@ -84,9 +86,7 @@ def minimise(
         best = coordinates.inside(solution.value)
         return Minimum(best, function(best), jnp.asarray(solution.result == optx.RESULTS.successful))
 
-    minima = jax.vmap(from_one)(start)
-    least = jnp.argmin(jnp.where(jnp.isfinite(minima.value), minima.value, jnp.inf))
-    return jax.tree.map(lambda leaf: leaf[least], minima)
+    return jax.vmap(from_one)(start)
 
 
 def typical_steps(
