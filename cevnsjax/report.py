@@ -104,13 +104,12 @@ def write_report(path: Path, comparisons: Sequence[Comparison], variants: Sequen
         f"{_value((default.best, default.low, default.high), '.4f')}.",
         f"- The paper says that it marginalises over the pull. Integrating the pull out instead of minimising it gives "
         f"{_value((marginal.best, marginal.low, marginal.high), '.4f')}: " + _agreement(marginal, value, low, high),
-        "- The spectrum above 8 MeV, the total flux and the resolution move the centre by comparable amounts, as the "
-        "table shows; none of them is tuned here.",
-        f"- The collaboration predicts {predicted.published[0]:.0f} +- 59 events and this description "
+        "- The spectrum above 8 MeV, the total flux, the quenching and the resolution each move the centre by as much "
+        "as the table shows; none of them is tuned here.",
+        f"- The collaboration predicts {_value(predicted.published, '.0f')} events and this description "
         f"{predicted.obtained[0]:.0f}; the ratio of observed to predicted is "
         f"{observed.published[0] / predicted.published[0]:.3f} there and {default.strength:.3f} here. The difference "
-        "in absolute size is within the published uncertainty and is not explained further: the collaboration's "
-        "efficiency curve and its reference spectrum are not in the data that are public.",
+        "in absolute size is within the published uncertainty of the prediction, and is not explained further here.",
         f"- In Fig. 3 the point stands at the mean momentum transfer of the signal, {scale:.1f} MeV.",
         "",
     ]
