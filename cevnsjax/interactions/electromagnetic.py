@@ -9,7 +9,7 @@ that a charge or a radius of the neutrino means the same for both.
 from typing import ClassVar
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Inexact
 
 from cevnsjax.constants import ALPHA, ELECTRON_MASS, G_FERMI, HBAR_C_MEV_CM
 from cevnsjax.flavours import LEPTONS, Flavour, Lepton
@@ -96,7 +96,7 @@ class ChargeRadius(_PhotonExchange):
 
 
 def effective_magnetic_moment(
-    mixing: Float[Array, "3"], magnetic: Float[Array, "3 3"], electric: Float[Array, "3 3"]
+    mixing: Inexact[Array, "3"], magnetic: Float[Array, "3 3"], electric: Float[Array, "3 3"]
 ) -> Float[Array, ""]:
     """Return the effective moment of a flavour near its source, from the moments of the mass states.
 
