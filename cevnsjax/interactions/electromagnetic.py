@@ -6,6 +6,7 @@ helicity and adds. For antineutrinos the electromagnetic and the weak vector amp
 that a charge or a radius of the neutrino means the same for both.
 """
 
+import abc
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -55,9 +56,9 @@ class MagneticMoment(Interaction):
 class _PhotonExchange(Interaction):
     """What millicharge and charge radius share: Q_V -> Q_V - Z Q_ll', g_V -> g_V + Q_ll'; Eqs. (7a), (7b)."""
 
+    @abc.abstractmethod
     def amplitude(self, params: Parameters, q2: Float[Array, ""], pair: str) -> Float[Array, ""]:
         """Return Q_ll' at a squared momentum transfer [MeV^2]."""
-        raise NotImplementedError
 
     def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
         """Return -Z Q_ll'."""

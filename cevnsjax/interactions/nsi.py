@@ -20,8 +20,9 @@ def _quark_sum(nucleus: Nucleus, up: Float[Array, ""], down: Float[Array, ""]) -
 
 
 class VectorNSI(Interaction):
-    """L = -2 sqrt(2) G_F eps_ll'^qV (nubar_l gamma^mu P_L nu_l') (qbar gamma_mu q), for electron neutrinos.
+    """L = -sqrt(2) G_F eps_ll'^qV (nubar_l gamma^mu P_L nu_l') (qbar gamma_mu q), for electron neutrinos.
 
+    This is the usual -2 sqrt(2) G_F eps^qP (nubar gamma^mu P_L nu) (qbar gamma_mu P q) with eps^qV = eps^qL + eps^qR:
     Q_V -> Q_V + (2 eps^uV + eps^dV) Z + (eps^uV + 2 eps^dV) N towards each final flavour: J. Barranco et al.,
     JHEP 12 (2005) 021, as in T. Rink, CONUS talk at PASCOS 2022.
     """
@@ -38,10 +39,10 @@ class VectorNSI(Interaction):
 
 
 class TensorNSI(Interaction):
-    """L = -2 sqrt(2) G_F eps_ee^qT (nubar sigma^{mu nu} nu) (qbar sigma_{mu nu} q), for electron neutrinos.
+    """The operator (nubar sigma^{mu nu} nu) (qbar sigma_{mu nu} q), for electron neutrinos.
 
-    d(sigma)/dT = (G_F^2 M / pi) Q_T^2 F^2 (1 - M T / (4 E^2)), which adds and reaches to higher recoil energies
-    than Eq. (1): J. Barranco et al., Int. J. Mod. Phys. A 27 (2012) 1250147, as in T. Rink, CONUS talk at
+    d(sigma)/dT = (G_F^2 M / pi) Q_T^2 F^2 (1 - M T / (4 E^2)) is what defines the normalisation of eps_ee^qT here. It
+    adds, and half of it is left at the largest recoil energy, where Eq. (1) vanishes: J. Barranco et al., Int. J. Mod. Phys. A 27 (2012) 1250147, as in T. Rink, CONUS talk at
     PASCOS 2022. As there, the quarks of a nucleus act together whatever its spin.
     """
 
