@@ -42,8 +42,9 @@ class TensorNSI(Interaction):
     """The operator (nubar sigma^{mu nu} nu) (qbar sigma_{mu nu} q), for electron neutrinos.
 
     d(sigma)/dT = (G_F^2 M / pi) Q_T^2 F^2 (1 - M T / (4 E^2)) is what defines the normalisation of eps_ee^qT here. It
-    adds, and half of it is left at the largest recoil energy, where Eq. (1) vanishes: J. Barranco et al., Int. J. Mod. Phys. A 27 (2012) 1250147, as in T. Rink, CONUS talk at
-    PASCOS 2022. As there, the quarks of a nucleus act together whatever its spin.
+    adds, and half of it is left at the largest recoil energy, where Eq. (1) vanishes: J. Barranco et al., Int. J.
+    Mod. Phys. A 27 (2012) 1250147, as in T. Rink, CONUS talk at PASCOS 2022. As there, the quarks of a nucleus act
+    together whatever its spin.
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = NSI_TENSOR
