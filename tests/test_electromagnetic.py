@@ -24,13 +24,12 @@ from direct import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from scattering import NUCLEI, electron, nuclear, nuclear_recoil, numbers, params
 
 import cevnsjax
 from cevnsjax.flavours import LEPTONS, NU_E, NU_E_BAR, NU_MU, NU_MU_BAR, NU_TAU
-from cevnsjax.form_factors import helm as package_helm
-from cevnsjax.interactions import MODELS, ElectronRecoil, Model, NuclearRecoil, StandardModel, cross_section, model
+from cevnsjax.interactions import MODELS, ElectronRecoil, Model, StandardModel, cross_section, model
 from cevnsjax.interactions.electromagnetic import ChargeRadius, Millicharge, effective_magnetic_moment
-from cevnsjax.nuclei import element
 from cevnsjax.rates import bin_rates_by_quadrature
 
 S2W = 0.23857
@@ -41,35 +40,6 @@ PAIRS = ("ee", "emu", "etau", "mumu", "mutau", "tautau")
 
 SM = model("sm")
 PHOTON = Model("photon", "", (StandardModel(), Millicharge(), ChargeRadius()), ("q_ee",))
-
-# Germanium and, for other charges and radii, the only isotopes of iodine, caesium and sodium.
-TARGETS = [(symbol, i) for symbol, count in (("Ge", 5), ("I", 1), ("Cs", 1), ("Na", 1)) for i in range(count)]
-NUCLEI = [jax.tree.map(lambda leaf, i=i: leaf[i], element(symbol).isotopes) for symbol, i in TARGETS]
-
-
-def numbers(nucleus):
-    """Z, N, mass and radius as plain numbers."""
-    return float(nucleus.Z), float(nucleus.N), float(nucleus.mass), float(nucleus.charge_radius)
-
-
-def nuclear_recoil(T, nucleus=NUCLEI[1]):
-    T = jnp.asarray(T)
-    return NuclearRecoil(T, nucleus, package_helm(2 * nucleus.mass * T, nucleus.charge_radius))
-
-
-def params(acting, **given):
-    values = {p.name: p.default for p in acting.parameters} | given
-    return {name: jnp.asarray(float(v)) for name, v in values.items()}
-
-
-def nuclear(acting, values, E, T, nucleus=NUCLEI[1], flavour=NU_E_BAR):
-    coefficients = acting.nuclear(params(acting, **values), nuclear_recoil(T, nucleus), flavour)
-    return float(cross_section(coefficients, jnp.asarray(E)))
-
-
-def electron(acting, values, E, T, flavour=NU_E_BAR):
-    coefficients = acting.electron(params(acting, **values), ElectronRecoil(jnp.asarray(T)), flavour)
-    return float(cross_section(coefficients, jnp.asarray(E)))
 
 
 def pair(one, other):

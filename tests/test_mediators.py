@@ -21,15 +21,14 @@ from direct import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from scattering import NUCLEI, electron, nuclear, nuclear_recoil, numbers, params
 
 import cevnsjax
 from cevnsjax.flavours import LEPTONS, NU_E, NU_E_BAR, NU_MU, NU_TAU
-from cevnsjax.form_factors import helm as package_helm
 from cevnsjax.interactions import (
     MODELS,
     ElectronRecoil,
     Model,
-    NuclearRecoil,
     ScalarMediator,
     StandardModel,
     VectorMediator,
@@ -46,7 +45,6 @@ from cevnsjax.interactions.mediators import (
     coupling_in_convention,
     quark_content,
 )
-from cevnsjax.nuclei import element
 from cevnsjax.parameters import G_Z, M_Z
 from cevnsjax.rates import bin_rates_by_quadrature
 
@@ -55,8 +53,6 @@ CONTACT = FERMI_CONSTANT**2 * CM2_PER_MEV2
 PROTON, NEUTRON = 938.27208943, 939.56542194
 
 SM = model("sm")
-TARGETS = [(symbol, i) for symbol, count in (("Ge", 5), ("I", 1), ("Cs", 1), ("Na", 1)) for i in range(count)]
-NUCLEI = [jax.tree.map(lambda leaf, i=i: leaf[i], element(symbol).isotopes) for symbol, i in TARGETS]
 
 # (up, down, electron, nu_e, nu_mu, nu_tau), as anomaly cancellation and the names have it.
 KNOWN = {
@@ -64,11 +60,6 @@ KNOWN = {
     "universal": (UNIVERSAL, (1, 1, 1, 1, 1, 1)),
     "Le-Lmu": (L_E_MINUS_L_MU, (0, 0, 1, 1, -1, 0)),
 }
-
-
-def numbers(nucleus):
-    """Z, N, mass and radius as plain numbers."""
-    return float(nucleus.Z), float(nucleus.N), float(nucleus.mass), float(nucleus.charge_radius)
 
 
 def weak_charge(nucleus):
@@ -82,26 +73,6 @@ def with_vector(charges):
 
 def with_scalar(**options):
     return Model("scalar", "", (StandardModel(), ScalarMediator(**options)), ("g_phi",))
-
-
-def nuclear_recoil(T, nucleus=NUCLEI[1]):
-    T = jnp.asarray(T)
-    return NuclearRecoil(T, nucleus, package_helm(2 * nucleus.mass * T, nucleus.charge_radius))
-
-
-def params(acting, **given):
-    values = {p.name: p.default for p in acting.parameters} | given
-    return {name: jnp.asarray(float(v)) for name, v in values.items()}
-
-
-def nuclear(acting, values, E, T, nucleus=NUCLEI[1], flavour=NU_E_BAR):
-    coefficients = acting.nuclear(params(acting, **values), nuclear_recoil(T, nucleus), flavour)
-    return float(cross_section(coefficients, jnp.asarray(E)))
-
-
-def electron(acting, values, E, T, flavour=NU_E_BAR):
-    coefficients = acting.electron(params(acting, **values), ElectronRecoil(jnp.asarray(T)), flavour)
-    return float(cross_section(coefficients, jnp.asarray(E)))
 
 
 def cevns(E, T, nucleus, charge):

@@ -20,14 +20,13 @@ from direct import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from scattering import NUCLEI, nuclear, nuclear_recoil, numbers, params
 
 import cevnsjax
 from cevnsjax.flavours import NU_E, NU_E_BAR, NU_MU, NU_MU_BAR, NU_TAU
-from cevnsjax.form_factors import helm as package_helm
 from cevnsjax.interactions import (
     ElectronRecoil,
     Model,
-    NuclearRecoil,
     StandardModel,
     TensorNSI,
     VectorNSI,
@@ -35,38 +34,15 @@ from cevnsjax.interactions import (
     model,
 )
 from cevnsjax.interactions.nsi import new_physics_scale
-from cevnsjax.nuclei import element
 from cevnsjax.rates import bin_rates_by_quadrature
 
 S2W = 0.23857
 CONTACT = FERMI_CONSTANT**2 * CM2_PER_MEV2
 SM, VECTOR, TENSOR = model("sm"), model("nsi_vector"), model("nsi_tensor")
 BOTH = Model("both", "", (StandardModel(), VectorNSI(), TensorNSI()), ())
-TARGETS = [(symbol, i) for symbol, count in (("Ge", 5), ("I", 1), ("Cs", 1), ("Na", 1)) for i in range(count)]
-NUCLEI = [jax.tree.map(lambda leaf, i=i: leaf[i], element(symbol).isotopes) for symbol, i in TARGETS]
 
 # The diagonal coupling is of electron neutrinos; the other two turn them, or turn others into them.
 TRANSITIONS = {"e": ("ee", "emu", "etau"), "mu": (None, "emu"), "tau": (None, "etau")}
-
-
-def numbers(nucleus):
-    """Z, N, mass and radius as plain numbers."""
-    return float(nucleus.Z), float(nucleus.N), float(nucleus.mass), float(nucleus.charge_radius)
-
-
-def nuclear_recoil(T, nucleus=NUCLEI[1]):
-    T = jnp.asarray(T)
-    return NuclearRecoil(T, nucleus, package_helm(2 * nucleus.mass * T, nucleus.charge_radius))
-
-
-def params(acting, **given):
-    values = {p.name: p.default for p in acting.parameters} | given
-    return {name: jnp.asarray(float(v)) for name, v in values.items()}
-
-
-def nuclear(acting, values, E, T, nucleus=NUCLEI[1], flavour=NU_E_BAR):
-    coefficients = acting.nuclear(params(acting, **values), nuclear_recoil(T, nucleus), flavour)
-    return float(cross_section(coefficients, jnp.asarray(E)))
 
 
 def quarks(Z, N, up, down):
