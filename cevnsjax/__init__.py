@@ -6,6 +6,7 @@ array.
 
 import jax
 
+# First of all, so that no array is made in single precision: the imports below must follow it.
 jax.config.update("jax_enable_x64", True)
 
 from cevnsjax.experiments import load_experiment  # noqa: E402

@@ -111,20 +111,20 @@ def profile_figure(
 
 def weak_mixing_angle_figure(
     others: Sequence[dict[str, str]],
-    theory: Sequence[tuple[float, float]],
+    at_zero: float,
+    at_z_pole: float,
     ours: tuple[float, float, float, float, str],
 ) -> Figure:
     """Return sin^2(theta_W) against the momentum transfer [MeV].
 
-    `others` are rows of `data/published/weak_mixing_angle.csv`; `theory` the predicted values at (scale,
-    value), drawn as they are, without a curve between them; `ours` is (scale, value, low, high, label).
+    `others` are rows of `data/published/weak_mixing_angle.csv`; `at_zero` and `at_z_pole` the predicted values
+    at q = 0 and at M_Z, without a curve between them; `ours` is (scale, value, low, high, label).
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH, 2.9))
         axes = figure.subplots()
-        at_zero, at_z = theory
-        axes.axhline(at_zero[1], color=BLUE, lw=0.9, label=rf"theory at $q = 0$: {at_zero[1]}")
-        axes.axhline(at_z[1], color=BLUE, lw=0.9, ls="--", label=rf"theory at $M_Z$: {at_z[1]}")
+        axes.axhline(at_zero, color=BLUE, lw=0.9, label=rf"theory at $q = 0$: {at_zero}")
+        axes.axhline(at_z_pole, color=BLUE, lw=0.9, ls="--", label=rf"theory at $M_Z$: {at_z_pole}")
         looks = itertools.cycle(zip("sDv^<>P", (ORANGE, GREEN, "black", SKY, "grey", "0.3", BLUE), strict=True))
         for row, (marker, colour) in zip(others, looks, strict=False):
             errors = [[float(row["error_down"])], [float(row["error_up"])]]

@@ -86,7 +86,7 @@ def write_report(path: Path, comparisons: Sequence[Comparison], variants: Sequen
         "",
         "# What moves sin^2(theta_W)",
         "",
-        "One assumption switched at a time. Events: predicted in all three detectors, 160 to 350 eV_ee, 19 bins.",
+        "One assumption switched at a time. Events: predicted in all detectors, over all bins of the data.",
         "Strength: the factor on the prediction that fits best without a pull. Gain: chi-squared without a",
         "signal less that of this best fit.",
         "",

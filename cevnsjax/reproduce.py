@@ -120,9 +120,10 @@ def _make(folder: Path, advance: Callable[[str], None]) -> dict[str, Any]:
     scale = _momentum_transfer(likelihood)
     rows = read_rows(data_folder() / "published" / "weak_mixing_angle.csv")
     others = [row for row in rows if not row["experiment"].startswith("theory")]
-    theory = (0.0, SIN2_THETA_W), (91187.6, SIN2_THETA_W_Z)
     ours = scale, default.best, default.low, default.high, "CONUS+, this work"
-    _save(plotting.weak_mixing_angle_figure(others, theory, ours), folder / "fig3_weak_mixing_angle")
+    _save(
+        plotting.weak_mixing_angle_figure(others, SIN2_THETA_W, SIN2_THETA_W_Z, ours), folder / "fig3_weak_mixing_angle"
+    )
     points = results.points_dataset([*others, _as_row(ours)], likelihood)
     results.write_netcdf(folder / "fig3_weak_mixing_angle.nc", points)
 
