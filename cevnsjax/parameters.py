@@ -26,7 +26,9 @@ class Parameter:
     """What is known of a parameter before any data.
 
     `scale` is a typical step, by which minimisers divide; `bounds` are physical limits, infinite where
-    there is none; `latex` is the symbol on an axis and `unit` what follows it.
+    there is none; `latex` is the symbol on an axis and `unit` what follows it. `power` says that all amplitudes
+    are linear in value^power, so that at given masses counts are a polynomial of degree two; None says that
+    no such power is known. `logarithmic` is for what is known to no order of magnitude: masses and couplings.
     """
 
     name: str
@@ -36,16 +38,18 @@ class Parameter:
     unit: str = ""
     latex: str = ""
     description: str = ""
+    power: int | None = None
+    logarithmic: bool = False
 
 
 SIN2_THETA_W = Parameter(
-    "sin2_theta_w", _SIN2_THETA_W, 0.05, (0.0, 1.0), "", r"\sin^2\theta_W", "weak mixing angle at q = 0"
+    "sin2_theta_w", _SIN2_THETA_W, 0.05, (0.0, 1.0), "", r"\sin^2\theta_W", "weak mixing angle at q = 0", power=1
 )
 # Dipole moments enter squared: their sign is no observable here.
 MU_NU = {
     lepton: Parameter(
         f"mu_nu_{lepton}", 0.0, 1e-10, (0.0, math.inf), "mu_B", rf"\mu_{{\nu_{symbol}}}",
-        f"effective magnetic moment of nu_{lepton}",
+        f"effective magnetic moment of nu_{lepton}", power=1,
     )
     for lepton, symbol in (("e", "e"), ("mu", r"\mu"), ("tau", r"\tau"))
 }  # fmt: skip
@@ -54,13 +58,15 @@ _PAIRS = ("ee", "emu", "etau", "mumu", "mutau", "tautau")
 _SYMBOLS = ("ee", r"e\mu", r"e\tau", r"\mu\mu", r"\mu\tau", r"\tau\tau")
 
 MILLICHARGES = {
-    pair: Parameter(f"q_{pair}", 0.0, 1e-12, unit="e", latex=f"q_{{{symbol}}}", description=f"millicharge, {pair}")
+    pair: Parameter(
+        f"q_{pair}", 0.0, 1e-12, unit="e", latex=f"q_{{{symbol}}}", description=f"millicharge, {pair}", power=1
+    )
     for pair, symbol in zip(_PAIRS, _SYMBOLS, strict=True)
 }
 CHARGE_RADII = {
     pair: Parameter(
         f"r2_{pair}", 0.0, 1e-31, unit="cm^2", latex=rf"\langle r^2_{{{symbol}}}\rangle",
-        description=f"charge radius squared beyond the Standard Model's, {pair}",
+        description=f"charge radius squared beyond the Standard Model's, {pair}", power=1,
     )
     for pair, symbol in zip(_PAIRS, _SYMBOLS, strict=True)
 }  # fmt: skip
@@ -70,17 +76,27 @@ def _nsi(pair: str, quark: str, current: str) -> Parameter:
     symbol = pair.replace("tau", r"\tau").replace("mu", r"\mu")
     latex = rf"\varepsilon_{{{symbol}}}^{{{quark}{current}}}"
     description = f"{'vector' if current == 'V' else 'tensor'} NSI with {quark} quarks, {pair}"
-    return Parameter(f"eps_{pair}_{quark}{current.lower()}", 0.0, 0.1, latex=latex, description=description)
+    return Parameter(f"eps_{pair}_{quark}{current.lower()}", 0.0, 0.1, latex=latex, description=description, power=1)
 
 
 NSI_VECTOR = {pair: (_nsi(pair, "u", "V"), _nsi(pair, "d", "V")) for pair in ("ee", "emu", "etau")}
 NSI_TENSOR = (_nsi("ee", "u", "T"), _nsi("ee", "d", "T"))
 
-G_BL = Parameter("g_bl", 0.0, 1e-5, (0.0, math.inf), "", r"g_{B-L}", "coupling of the B-L vector mediator")
-G_Z = Parameter("g_z", 0.0, 1e-5, (0.0, math.inf), "", r"g_{Z'}", "coupling of the universal vector mediator")
-M_Z = Parameter("m_z", 10.0, 10.0, (0.0, math.inf), "MeV", r"M_{Z'}", "mass of the vector mediator")
-G_PHI = Parameter("g_phi", 0.0, 1e-6, (0.0, math.inf), "", r"g_\phi", "coupling of the scalar mediator")
-M_PHI = Parameter("m_phi", 10.0, 10.0, (0.0, math.inf), "MeV", r"M_\phi", "mass of the scalar mediator")
+
+def _coupling(name: str, scale: float, latex: str, description: str) -> Parameter:
+    """Return the coupling of a mediator: it stands at both ends of the exchange, so amplitudes go with its square."""
+    return Parameter(name, 0.0, scale, (0.0, math.inf), "", latex, description, power=2, logarithmic=True)
+
+
+def _mass(name: str, latex: str, description: str) -> Parameter:
+    return Parameter(name, 10.0, 10.0, (0.0, math.inf), "MeV", latex, description, logarithmic=True)
+
+
+G_BL = _coupling("g_bl", 1e-5, r"g_{B-L}", "coupling of the B-L vector mediator")
+G_Z = _coupling("g_z", 1e-5, r"g_{Z'}", "coupling of the universal vector mediator")
+M_Z = _mass("m_z", r"M_{Z'}", "mass of the vector mediator")
+G_PHI = _coupling("g_phi", 1e-6, r"g_\phi", "coupling of the scalar mediator")
+M_PHI = _mass("m_phi", r"M_\phi", "mass of the scalar mediator")
 
 NORM = Parameter(
     "norm",

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 import cevnsjax
 from cevnsjax.errors import InputError
-from cevnsjax.statistics import likelihood as likelihood_module
+from cevnsjax.statistics import base as base_module
 from cevnsjax.statistics.minimise import minima
 
 
@@ -81,7 +81,7 @@ def test_derivatives_are_finite_at_every_edge(derivatives, angle: float, norm: f
 
 def test_one_compilation_per_shape(likelihood) -> None:
     """However a number is written, and however often, the chi-squared is traced once; once more in a vmap."""
-    counter = likelihood_module._chi2
+    counter = base_module._chi2
     counter.clear_cache()
     for value in (
         0.2,

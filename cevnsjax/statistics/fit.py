@@ -13,7 +13,7 @@ from cevnsjax.statistics.curve import Curve, FunctionCurve
 from cevnsjax.statistics.intervals import Interval, allowed_intervals, search_grid, threshold
 from cevnsjax.statistics.likelihood import Likelihood
 from cevnsjax.statistics.minimise import starting_points
-from cevnsjax.statistics.profile import Chi2Along, ProfiledChi2, global_minima
+from cevnsjax.statistics.profile import Chi2Along, ProfiledChi2, global_minima, stepped
 
 __all__ = ["FitResult", "ProfileResult", "fit", "profile"]
 
@@ -68,20 +68,20 @@ class _Problem:
             raise InputError(f"free parameters {', '.join(free)} given; each may stand once")
         if both := [name for name in free if name in values]:
             raise InputError(f"'{both[0]}' is both free and set to {values[both[0]]:g}; choose one")
-        self.likelihood = likelihood
-        self.fixed = {name: jnp.asarray(float(value)) for name, value in values.items()}
+        fixed = {name: jnp.asarray(float(value)) for name, value in values.items()}
         self.free = tuple(known[name] for name in free)
         # What chi^2 minimises by itself, in closed form, need not be searched for.
         self.searched = tuple(p for p in self.free if p.name not in likelihood.closed_norms)
 
-        found, scale = global_minima(likelihood, self.fixed, self.searched, STARTS)
+        scale, self.likelihood, self.fixed = stepped(likelihood, fixed, self.searched)
+        found = global_minima(self.likelihood, self.fixed, self.searched, scale, STARTS)
         self.scale = {p.name: p.scale for p in self.free} | {
             p.name: float(s) for p, s in zip(self.searched, scale, strict=True)
         }
         self.minima = np.asarray(found.point)
         self.best = {p.name: float(x) for p, x in zip(self.searched, self.minima[0], strict=True)}
-        norms = likelihood.best_norms({**self.fixed, **self.best})
-        self.best |= {name: float(norm) for name, norm in norms.items() if name not in self.fixed}
+        norms = likelihood.best_norms({**fixed, **self.best})
+        self.best |= {name: float(norm) for name, norm in norms.items() if name not in fixed}
         self.chi2_min = float(found.value[0])
         self.converged = bool(found.converged[0])
 

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Literal, get_args
 
 import equinox as eqx
 import jax
@@ -18,15 +17,15 @@ from cevnsjax.interactions import Model
 from cevnsjax.parameters import NORM, QUENCHING_K, Parameter, Parameters, canonical
 from cevnsjax.rates import CHANNELS, Channel, RateTable
 from cevnsjax.response import Lindhard
-from cevnsjax.statistics import gaussian
+from cevnsjax.statistics.base import PULLS, BinnedLikelihood, Data, Pull
+from cevnsjax.statistics.expansion import ExpandedLikelihood, expand
 
 __all__ = ["Likelihood"]
 
-Pull = Literal["profiled", "marginalised"]
 Values = Mapping[str, object]
 
 
-class Likelihood(eqx.Module):
+class Likelihood(BinnedLikelihood):
     """Gaussian likelihood of experiments under a model. Parameters travel as a plain dict.
 
     What a dict leaves out is treated as it is in the published analysis: couplings stay at their defaults,
@@ -38,6 +37,7 @@ class Likelihood(eqx.Module):
     `norm_<experiment>`. Couplings and `quenching_k` are common to all.
     """
 
+    names: tuple[str, ...] = eqx.field(static=True)
     experiments: tuple[Experiment, ...]
     tables: tuple[RateTable, ...]
     model: Model
@@ -58,13 +58,13 @@ class Likelihood(eqx.Module):
         """
         for kind, given, known in (
             ("channel", channel, CHANNELS),
-            ("treatment of the pull", pull, get_args(Pull)),
+            ("treatment of the pull", pull, PULLS),
         ):
             if given not in known:
                 raise unknown_name(kind, given, known)
         self.model = model if isinstance(model, Model) else interactions.model(model)
         self.experiments = tuple(e if isinstance(e, Experiment) else load_experiment(e) for e in experiments)
-        names = [e.name for e in self.experiments]
+        self.names = names = tuple(e.name for e in self.experiments)
         if not names:
             raise InputError("no experiment given; give at least one name or TOML file")
         if len(set(names)) < len(names):
@@ -77,23 +77,13 @@ class Likelihood(eqx.Module):
         self.nuisances = (*(dataclasses.replace(NORM, name=name) for name in self.norms), *quenching)
 
     @property
-    def norms(self) -> tuple[str, ...]:
-        """The names of the experiments' normalisations."""
-        if len(self.experiments) == 1:
-            return (NORM.name,)
-        return tuple(f"{NORM.name}_{e.name}" for e in self.experiments)
-
-    @property
-    def closed_norms(self) -> tuple[str, ...]:
-        """The normalisations whose minimum is taken in closed form: those with a pull, if it is profiled."""
-        if self.pull != "profiled":
-            return ()
-        return tuple(n for n, e in zip(self.norms, self.experiments, strict=True) if e.norm_sigma > 0)
-
-    @property
     def parameters(self) -> dict[str, Parameter]:
         """All parameters by name: the model's, then the nuisances; defaults as they hold here."""
         return {p.name: p for p in (*self.model.parameters, *self.nuisances)}
+
+    def observations(self) -> tuple[Data, ...]:
+        """Return the data of each experiment."""
+        return tuple(Data(e.observed, e.sigma, e.norm_sigma) for e in self.experiments)
 
     def expected(self, params: Values) -> Float[Array, " bins"]:
         """Return the prediction in each bin, in the data's unit, experiments one after the other.
@@ -106,20 +96,14 @@ class Likelihood(eqx.Module):
         """Return, for each experiment, what each detector adds to the prediction, in the data's unit."""
         return _expected_by_detector(self, canonical(params, self.parameters))
 
-    def chi2(self, params: Values) -> Float[Array, ""]:
-        """Return Eq. (20) of arXiv:2501.12441, summed over experiments.
-
-        Raises `InputError` for an unknown parameter.
-        """
-        return _chi2(self, canonical(params, self.parameters))
-
-    def log_likelihood(self, params: Values) -> Float[Array, ""]:
-        """Return -chi^2 / 2 - sum_i log(sqrt(2 pi) sigma_i): the density of the data, times that of the pulls.
-
-        The pulls enter without their own constant, which no inference within this likelihood depends on.
-        """
-        width = jnp.concatenate([e.sigma for e in self.experiments])
-        return -self.chi2(params) / 2 - jnp.sum(jnp.log(jnp.sqrt(2 * jnp.pi) * width))
+    def counts(self, params: Parameters) -> tuple[Float[Array, "detectors bins"], ...]:
+        """Return each experiment's prediction by detector, in the data's unit, before normalisation."""
+        couplings = {p.name: params.get(p.name, jnp.asarray(p.default)) for p in self.model.parameters}
+        likelihood, _ = self.absorb(params)
+        return tuple(
+            expected_counts(experiment, table, self.model, couplings, self.channel)
+            for experiment, table in zip(likelihood.experiments, likelihood.tables, strict=True)
+        )
 
     def absorb(self, params: Parameters) -> tuple["Likelihood", Parameters]:
         """Return this likelihood with tables made for the parameters that move them, and the other parameters.
@@ -134,9 +118,18 @@ class Likelihood(eqx.Module):
         absorbed = eqx.tree_at(lambda one: (one.experiments, one.tables), self, (experiments, tables))
         return absorbed, {name: value for name, value in params.items() if name != QUENCHING_K.name}
 
-    def best_norms(self, params: Values) -> dict[str, Float[Array, ""]]:
-        """Return the normalisations that minimise chi^2 where `params` leaves them out, else as given."""
-        return _best_norms(self, canonical(params, self.parameters))
+    def expand(self, params: Parameters, steps: Mapping[str, Float[Array, ""]]) -> ExpandedLikelihood:
+        """Return this likelihood as a function of the couplings in `steps` alone, the others at `params`.
+
+        Exact: counts are quadratic in amplitudes. `steps` are values that change the counts visibly. Each must
+        have a `power`. Normalisations stay free.
+        """
+        likelihood, others = self.absorb(params)
+        couplings = tuple(self.parameters[name] for name in steps)
+        size = jnp.stack([jnp.asarray(steps[p.name]) for p in couplings]) if couplings else jnp.zeros(0)
+        expansions = expand(lambda values: likelihood.counts({**others, **values}), couplings, size)
+        norms = tuple(p for p in self.nuisances if p.name in self.norms)
+        return ExpandedLikelihood(self.names, self.pull, self.observations(), expansions, norms)
 
 
 def _requenched(experiment: Experiment, table: RateTable, k: Float[Array, ""]) -> tuple[Experiment, RateTable]:
@@ -147,45 +140,12 @@ def _requenched(experiment: Experiment, table: RateTable, k: Float[Array, ""]) -
     return experiment, tabulate(experiment)
 
 
-def _predictions(likelihood: Likelihood, params: Parameters) -> list[Float[Array, "detectors bins"]]:
-    """Return each experiment's prediction by detector, before normalisation."""
-    couplings = {p.name: params.get(p.name, jnp.asarray(p.default)) for p in likelihood.model.parameters}
-    likelihood, params = likelihood.absorb(params)
-    return [
-        expected_counts(experiment, table, likelihood.model, couplings, likelihood.channel)
-        for experiment, table in zip(likelihood.experiments, likelihood.tables, strict=True)
-    ]
-
-
 @jax.jit
 def _expected_by_detector(likelihood: Likelihood, params: Parameters) -> tuple[Float[Array, "detectors bins"], ...]:
-    predictions = zip(likelihood.norms, _predictions(likelihood, params), strict=True)
+    predictions = zip(likelihood.norms, likelihood.counts(params), strict=True)
     return tuple(params.get(norm, 1.0) * prediction for norm, prediction in predictions)
 
 
 @jax.jit
 def _expected(likelihood: Likelihood, params: Parameters) -> Float[Array, " bins"]:
     return jnp.concatenate([p.sum(axis=0) for p in _expected_by_detector(likelihood, params)])
-
-
-@jax.jit
-def _chi2(likelihood: Likelihood, params: Parameters) -> Float[Array, ""]:
-    integrated = {"profiled": gaussian.chi2_profiled, "marginalised": gaussian.chi2_marginalised}[likelihood.pull]
-    total = jnp.zeros(())
-    for norm, e, prediction in zip(
-        likelihood.norms, likelihood.experiments, _predictions(likelihood, params), strict=True
-    ):
-        data = prediction.sum(axis=0), e.observed, e.sigma, e.norm_sigma
-        total += gaussian.chi2_at_norm(*data, params[norm]) if norm in params else integrated(*data)
-    return total
-
-
-@jax.jit
-def _best_norms(likelihood: Likelihood, params: Parameters) -> dict[str, Float[Array, ""]]:
-    norms = {}
-    for norm, e, prediction in zip(
-        likelihood.norms, likelihood.experiments, _predictions(likelihood, params), strict=True
-    ):
-        best = gaussian.best_norm(prediction.sum(axis=0), e.observed, e.sigma, e.norm_sigma)
-        norms[norm] = params.get(norm, best)
-    return norms

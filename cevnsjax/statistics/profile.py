@@ -1,6 +1,6 @@
 """Chi-squared along one parameter, the other free ones minimised."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import equinox as eqx
 import jax
@@ -9,35 +9,68 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from cevnsjax.parameters import Parameter
+from cevnsjax.statistics.base import BinnedLikelihood
 from cevnsjax.statistics.curve import Curve, Points
 from cevnsjax.statistics.likelihood import Likelihood
 from cevnsjax.statistics.minimise import Minimum, minima, starting_points, typical_steps
 
-__all__ = ["Chi2Along", "ProfiledChi2", "global_minima"]
+__all__ = ["Chi2Along", "ProfiledChi2", "global_minima", "prepared", "stepped"]
 
 Values = Mapping[str, Float[Array, ""]]
 
 
+def _chi2_of(
+    likelihood: BinnedLikelihood, fixed: Values, parameters: tuple[Parameter, ...]
+) -> Callable[[Float[Array, " parameters"]], Float[Array, ""]]:
+    """Return chi^2 as a function of the parameters' values in a row."""
+    return lambda point: likelihood.chi2({**fixed, **{p.name: point[i] for i, p in enumerate(parameters)}})
+
+
+def prepared(
+    likelihood: BinnedLikelihood, fixed: Values, free: tuple[Parameter, ...], steps: Float[Array, " parameters"]
+) -> tuple[BinnedLikelihood, Values]:
+    """Return a likelihood that is cheap to vary in the free parameters, and the fixed ones it still needs.
+
+    Where all of them have a power the counts are expanded; else the tables are made for the fixed quenching.
+    """
+    if not isinstance(likelihood, Likelihood):
+        return likelihood, fixed
+    couplings = [(p, step) for p, step in zip(free, steps, strict=True) if p.name not in likelihood.norms]
+    if any(p.power is None for p, _ in couplings):
+        return likelihood.absorb(fixed)
+    rest = {name: value for name, value in fixed.items() if name in likelihood.norms}
+    return likelihood.expand(fixed, {p.name: step for p, step in couplings}), rest
+
+
+@eqx.filter_jit
+def stepped(
+    likelihood: Likelihood, fixed: Values, parameters: tuple[Parameter, ...]
+) -> tuple[Float[Array, " parameters"], BinnedLikelihood, Values]:
+    """Return a typical step of each parameter, and the likelihood as `prepared` for them."""
+    likelihood, fixed = likelihood.absorb(fixed)
+    steps = typical_steps(_chi2_of(likelihood, fixed, parameters), parameters)
+    return steps, *prepared(likelihood, fixed, parameters, steps)
+
+
 @eqx.filter_jit
 def global_minima(
-    likelihood: Likelihood, fixed: Values, parameters: tuple[Parameter, ...], starts: int
-) -> tuple[Minimum, Float[Array, " parameters"]]:
-    """Return the minima of chi^2 found from several starts, the least first, and a typical step of each parameter."""
-    likelihood, fixed = likelihood.absorb(fixed)
-
-    def chi2(point: Float[Array, " parameters"]) -> Float[Array, ""]:
-        return likelihood.chi2({**fixed, **{p.name: point[i] for i, p in enumerate(parameters)}})
-
-    scale = typical_steps(chi2, parameters)
-    found = minima(chi2, starting_points(parameters, scale, starts), scale, parameters)
+    likelihood: BinnedLikelihood,
+    fixed: Values,
+    parameters: tuple[Parameter, ...],
+    scale: Float[Array, " parameters"],
+    starts: int,
+) -> Minimum:
+    """Return the minima of chi^2 found from several starts, the least first."""
+    start = starting_points(parameters, scale, starts)
+    found = minima(_chi2_of(likelihood, fixed, parameters), start, scale, parameters)
     order = jnp.argsort(jnp.where(jnp.isfinite(found.value), found.value, jnp.inf))
-    return jax.tree.map(lambda leaf: leaf[order], found), scale
+    return jax.tree.map(lambda leaf: leaf[order], found)
 
 
 class Chi2Along(eqx.Module):
     """chi^2(x) less `reference`, one parameter at x and the `fixed` ones given: a function for a `FunctionCurve`."""
 
-    likelihood: Likelihood
+    likelihood: BinnedLikelihood
     fixed: Values
     reference: Float[Array, ""]
     over: Parameter = eqx.field(static=True)
@@ -56,7 +89,7 @@ class ProfiledChi2(Curve):
     pull has given up.
     """
 
-    likelihood: Likelihood
+    likelihood: BinnedLikelihood
     fixed: Values
     scale: Float[Array, " others"]
     origin: Float[Array, ""]
@@ -67,8 +100,12 @@ class ProfiledChi2(Curve):
 
     def along(self, x: Float[np.ndarray, " n"]) -> Points:
         """Return the profile at ascending values, followed outwards from the origin to both sides."""
-        right = x >= float(self.origin)
-        after, before = _march(self, jnp.asarray(x[right])), _march(self, jnp.asarray(x[~right][::-1]))
+        # Both sides as far as the longer one, so that one compilation serves them.
+        sides = [x[x >= float(self.origin)], x[x < float(self.origin)][::-1]]
+        length = max(side.size for side in sides)
+        padded = [np.pad(s, (0, length - s.size), constant_values=s[-1] if s.size else self.origin) for s in sides]
+        marched = _march(self, jnp.asarray(np.stack(padded)))
+        after, before = (jax.tree.map(lambda leaf, i=i: leaf[i, : sides[i].size], marched) for i in (0, 1))
         return jax.tree.map(lambda a, b: jnp.concatenate([b[::-1], a]), after, before)
 
     def between(self, x: Float[Array, ""], left: Points, right: Points) -> tuple[Float[Array, ""], Float[Array, ""]]:
@@ -79,11 +116,9 @@ class ProfiledChi2(Curve):
 
     def _at(self, x: Float[Array, ""], start: Float[Array, "lanes others"]) -> Points:
         """Return the profile at one value; its slope is that of chi^2 at the minimum, by the envelope theorem."""
-        likelihood, rest = self.likelihood.absorb({**self.fixed, self.over.name: x})
-
-        def chi2(point: Float[Array, " others"]) -> Float[Array, ""]:
-            return likelihood.chi2({**rest, **{p.name: point[i] for i, p in enumerate(self.others)}})
-
+        at_x = {**self.fixed, self.over.name: x}
+        likelihood, rest = prepared(self.likelihood, at_x, self.others, self.scale)
+        chi2 = _chi2_of(likelihood, rest, self.others)
         found = minima(chi2, start, self.scale, self.others)
         best = found.point[jnp.argmin(jnp.where(jnp.isfinite(found.value), found.value, jnp.inf))]
         at_minimum = {p.name: best[i] for i, p in enumerate(self.others)}
@@ -93,8 +128,8 @@ class ProfiledChi2(Curve):
 
 
 @eqx.filter_jit
-def _march(profile: ProfiledChi2, x: Float[Array, " n"]) -> Points:
-    """Return the profile at values that lead away from its origin, one after the other."""
+def _march(profile: ProfiledChi2, x: Float[Array, "sides n"]) -> Points:
+    """Return the profile at values that lead away from its origin to both sides, one after the other."""
     Carry = tuple[Array, Array, Array, Array]
 
     def step(carry: Carry, x: Float[Array, ""]) -> tuple[Carry, Points]:
@@ -105,4 +140,4 @@ def _march(profile: ProfiledChi2, x: Float[Array, " n"]) -> Points:
         return (x_last, last, x, point.state), point
 
     start = profile.origin, profile.seeds, profile.origin, profile.seeds
-    return jax.lax.scan(step, start, x)[1]
+    return jax.vmap(lambda side: jax.lax.scan(step, start, side)[1])(x)

@@ -1,0 +1,105 @@
+"""Chi-squared of counts, whatever predicts them: what every likelihood of binned data has in common."""
+
+import abc
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from cevnsjax.parameters import NORM, Parameter, Parameters, canonical
+from cevnsjax.statistics import gaussian
+
+__all__ = ["PULLS", "BinnedLikelihood", "Data", "Pull"]
+
+Pull = Literal["profiled", "marginalised"]
+PULLS: tuple[str, ...] = get_args(Pull)
+
+Values = Mapping[str, object]
+
+
+class Data(eqx.Module):
+    """What was observed in each bin, with its standard deviation, and that of the normalisation's pull."""
+
+    observed: Float[Array, " bins"]
+    sigma: Float[Array, " bins"]
+    norm_sigma: Float[Array, ""]
+
+
+class BinnedLikelihood(eqx.Module):
+    """Gaussian likelihood of counts, each experiment's with a normalisation of its own.
+
+    What a dict of parameters leaves out is treated as it is in the published analysis: couplings stay at their
+    defaults, and the normalisation's pull is minimised in closed form (`pull="profiled"`) or integrated out
+    (`pull="marginalised"`). What a dict holds is used as given.
+    """
+
+    names: eqx.AbstractVar[tuple[str, ...]]
+    pull: eqx.AbstractVar[Pull]
+
+    @property
+    @abc.abstractmethod
+    def parameters(self) -> dict[str, Parameter]:
+        """All parameters by name; defaults as they hold here."""
+
+    @abc.abstractmethod
+    def observations(self) -> tuple[Data, ...]:
+        """Return the data of each experiment."""
+
+    @abc.abstractmethod
+    def counts(self, params: Parameters) -> tuple[Float[Array, "detectors bins"], ...]:
+        """Return each experiment's prediction by detector, in the data's unit, before normalisation."""
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """The names of the experiments' normalisations."""
+        if len(self.names) == 1:
+            return (NORM.name,)
+        return tuple(f"{NORM.name}_{name}" for name in self.names)
+
+    @property
+    def closed_norms(self) -> tuple[str, ...]:
+        """The normalisations whose minimum is taken in closed form: those with a pull, if it is profiled."""
+        if self.pull != "profiled":
+            return ()
+        return tuple(norm for norm, data in zip(self.norms, self.observations(), strict=True) if data.norm_sigma > 0)
+
+    def chi2(self, params: Values) -> Float[Array, ""]:
+        """Return Eq. (20) of arXiv:2501.12441, summed over experiments.
+
+        Raises `InputError` for an unknown parameter.
+        """
+        return _chi2(self, canonical(params, self.parameters))
+
+    def log_likelihood(self, params: Values) -> Float[Array, ""]:
+        """Return -chi^2 / 2 - sum_i log(sqrt(2 pi) sigma_i): the density of the data, times that of the pulls.
+
+        The pulls enter without their own constant, which no inference within this likelihood depends on.
+        """
+        width = jnp.concatenate([data.sigma for data in self.observations()])
+        return -self.chi2(params) / 2 - jnp.sum(jnp.log(jnp.sqrt(2 * jnp.pi) * width))
+
+    def best_norms(self, params: Values) -> dict[str, Float[Array, ""]]:
+        """Return the normalisations that minimise chi^2 where `params` leaves them out, else as given."""
+        return _best_norms(self, canonical(params, self.parameters))
+
+
+@jax.jit
+def _chi2(likelihood: BinnedLikelihood, params: Parameters) -> Float[Array, ""]:
+    integrated = {"profiled": gaussian.chi2_profiled, "marginalised": gaussian.chi2_marginalised}[likelihood.pull]
+    total = jnp.zeros(())
+    for norm, data, counts in zip(likelihood.norms, likelihood.observations(), likelihood.counts(params), strict=True):
+        given = counts.sum(axis=0), data.observed, data.sigma, data.norm_sigma
+        total += gaussian.chi2_at_norm(*given, params[norm]) if norm in params else integrated(*given)
+    return total
+
+
+@jax.jit
+def _best_norms(likelihood: BinnedLikelihood, params: Parameters) -> dict[str, Float[Array, ""]]:
+    best = {}
+    for norm, data, counts in zip(likelihood.norms, likelihood.observations(), likelihood.counts(params), strict=True):
+        found = gaussian.best_norm(counts.sum(axis=0), data.observed, data.sigma, data.norm_sigma)
+        best[norm] = params.get(norm, found)
+    return best

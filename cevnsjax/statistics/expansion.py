@@ -1,0 +1,94 @@
+"""Counts as a polynomial in the couplings: exact, and as cheap as a short sum.
+
+At given masses every amplitude is linear in value^power of its parameters, and counts are quadratic in the
+amplitudes. So a few predictions determine all others: one at zero, two along each coupling, and one for each
+pair of them. No physics stands here; that the amplitudes are so is what `Parameter.power` states.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from cevnsjax.parameters import Parameter, Parameters
+from cevnsjax.statistics.base import BinnedLikelihood, Data, Pull
+
+__all__ = ["ExpandedLikelihood", "Expansion", "expand"]
+
+Counts = Float[Array, "detectors bins"]
+
+
+class Expansion(eqx.Module):
+    """Counts against t_i = (value_i / step_i)^power_i: coefficients of 1, of t_i, and of t_i t_j for i <= j."""
+
+    coefficients: Float[Array, "terms detectors bins"]
+    steps: Float[Array, " couplings"]
+    couplings: tuple[Parameter, ...] = eqx.field(static=True)
+
+    def __call__(self, params: Parameters) -> Counts:
+        """Return the counts; a coupling that `params` leaves out has its default."""
+        values = (params.get(p.name, jnp.asarray(p.default)) for p in self.couplings)
+        t = [(value / step) ** _power(p) for value, step, p in zip(values, self.steps, self.couplings, strict=True)]
+        return jnp.tensordot(_monomials(jnp.stack(t) if t else jnp.zeros(0), jnp), self.coefficients, 1)
+
+
+class ExpandedLikelihood(BinnedLikelihood):
+    """A likelihood of a few couplings, all else given.
+
+    It keeps the data and the polynomials, and not what they were made of: so what is compiled for it serves
+    every experiment, model and channel with the same couplings and numbers of bins.
+    """
+
+    names: tuple[str, ...] = eqx.field(static=True)
+    pull: Pull = eqx.field(static=True)
+    data: tuple[Data, ...]
+    expansions: tuple[Expansion, ...]
+    nuisances: tuple[Parameter, ...] = eqx.field(static=True)
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The couplings expanded in, and the normalisations."""
+        return {p.name: p for p in (*self.expansions[0].couplings, *self.nuisances)}
+
+    def observations(self) -> tuple[Data, ...]:
+        """Return the data of each experiment."""
+        return self.data
+
+    def counts(self, params: Parameters) -> tuple[Counts, ...]:
+        """Return the polynomials' values."""
+        return tuple(expansion(params) for expansion in self.expansions)
+
+
+def expand(
+    counts: Callable[[Parameters], Sequence[Counts]],
+    couplings: tuple[Parameter, ...],
+    steps: Float[Array, " couplings"],
+) -> tuple[Expansion, ...]:
+    """Return the expansions of each experiment's counts, functions of the values of `couplings`.
+
+    Each coupling must have a `power`. `steps` should move the counts by as much as they are: much smaller ones
+    lose digits. Traceable.
+    """
+    units = np.eye(len(couplings))
+    pairs = units[:, None] + units
+    t = np.concatenate([np.zeros((1, len(couplings))), units, pairs[np.triu_indices(len(couplings))]])
+    values = steps * t ** (1 / np.array([_power(p) for p in couplings], dtype=float))
+    evaluated = jax.vmap(lambda point: counts({p.name: point[i] for i, p in enumerate(couplings)}))(values)
+    inverse = jnp.asarray(np.linalg.inv(_monomials(t, np)))
+    return tuple(Expansion(jnp.tensordot(inverse, one, 1), steps, couplings) for one in evaluated)
+
+
+def _power(parameter: Parameter) -> int:
+    if parameter.power is None:
+        raise ValueError(f"counts are no polynomial in {parameter.name}")
+    return parameter.power
+
+
+def _monomials(t: Any, numpy: Any) -> Any:
+    """Return 1, t_i, and t_i t_j along the last axis, with NumPy or jax.numpy."""
+    left, right = np.triu_indices(t.shape[-1])
+    return numpy.concatenate([numpy.ones((*t.shape[:-1], 1)), t, t[..., left] * t[..., right]], -1)
