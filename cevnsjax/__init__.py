@@ -11,6 +11,24 @@ jax.config.update("jax_enable_x64", True)
 
 from cevnsjax.experiments import load_experiment  # noqa: E402
 from cevnsjax.interactions import model  # noqa: E402
-from cevnsjax.statistics import FitResult, Likelihood, ProfileResult, fit, profile  # noqa: E402
+from cevnsjax.statistics import (  # noqa: E402
+    FitResult,
+    Likelihood,
+    ProfileResult,
+    ScanResult,
+    fit,
+    profile,
+    scan,
+)
 
-__all__ = ["FitResult", "Likelihood", "ProfileResult", "fit", "load_experiment", "model", "profile"]
+__all__ = [
+    "FitResult",
+    "Likelihood",
+    "ProfileResult",
+    "ScanResult",
+    "fit",
+    "load_experiment",
+    "model",
+    "profile",
+    "scan",
+]

@@ -3,9 +3,9 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,11 @@ from cevnsjax.interactions import MODELS
 from cevnsjax.parameters import check_value
 from cevnsjax.rates import CHANNELS
 from cevnsjax.statistics import Likelihood, fit, profile
+from cevnsjax.statistics import scan as scan_plane
 from cevnsjax.statistics.intervals import Interval
+
+if TYPE_CHECKING:
+    from cevnsjax.plotting import Overlay
 
 __all__ = ["main"]
 
@@ -81,6 +85,36 @@ def _status(text: str) -> Iterator[None]:
 
     with Console(stderr=True).status(text):
         yield
+
+
+@contextlib.contextmanager
+def _bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that moves a bar on a terminal's standard error."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(text, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _check_writable(path: Path | None) -> None:
+    """Find out before a long calculation that its result has no place."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise InputError(f"cannot write '{path}': there is no folder '{path.parent}'")
+
+
+def _overlays(paths: Sequence[Path] | None) -> "list[Overlay]":
+    """Return the curves of others; matplotlib is imported only where there are any."""
+    if not paths:
+        return []
+    from cevnsjax.plotting import read_overlay
+
+    return [read_overlay(path) for path in paths]
+
+
+def _assigned(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
 
 
 def _print_json(content: dict[str, Any]) -> None:
@@ -190,8 +224,7 @@ def profile_command(
     as_json: Json = False,
 ) -> None:
     """Give chi-squared above its minimum along one parameter, the other free ones minimised."""
-    if out is not None and not out.absolute().parent.is_dir():
-        raise InputError(f"cannot write '{out}': there is no folder '{out.parent}'")
+    _check_writable(out)
     with _status("profiling"):
         likelihood = Likelihood(*exps, model=model, channel=channel)
         result = profile(likelihood, over, _names(free), _values(likelihood, assignments), limits, points, cl)
@@ -204,6 +237,69 @@ def profile_command(
     for x, delta in zip(result.x, result.delta_chi2, strict=True):
         typer.echo(f"{x:14.6g} {delta:12.6g}")
     typer.echo(f"best fit {result.best_fit[over]:.6g}; {cl:.4g} CL: {_pieces(result.intervals)}")
+
+
+@app.command()
+def scan(
+    exps: Experiments,
+    x: Annotated[
+        tuple[str, float, float, int], typer.Option("--x", metavar="NAME LO HI N", help="The horizontal parameter.")
+    ],
+    y: Annotated[
+        tuple[str, float, float, int], typer.Option("--y", metavar="NAME LO HI N", help="The vertical parameter.")
+    ],
+    model: Model = "sm",
+    free: Free = None,
+    cl: Level = 0.90,
+    dof: Annotated[
+        int, typer.Option("--dof", metavar="1|2", help="Degrees of freedom behind the contours' level.")
+    ] = 2,
+    assignments: Set = None,
+    channel: Channel = "all",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.nc", help="Write all as NetCDF, too.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", metavar="FILE", help="Draw the contours, as .pdf, .png or .svg.")
+    ] = None,
+    overlay: Annotated[
+        list[Path] | None,
+        typer.Option("--overlay", metavar="FILE.csv", help="Curves of others to draw; may stand several times."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Give chi-squared above its minimum over a plane, the other free parameters minimised, and its contours.
+
+    Masses and couplings are spaced evenly in their logarithm. The curves of others are a CSV file with
+    columns named after the two parameters, and a third, `curve`, with labels.
+    """
+    for path in (out, figure):
+        _check_writable(path)
+    overlays = _overlays(overlay)
+    if figure is not None and figure.suffix not in (".pdf", ".png", ".svg"):
+        raise InputError(f"cannot draw '{figure}': give a name that ends in .pdf, .png or .svg")
+    if overlay and figure is None:
+        raise InputError("--overlay given without --figure; give a file to draw into, too")
+    likelihood = Likelihood(*exps, model=model, channel=channel)
+    with _bar("scanning") as advance:
+        result = scan_plane(likelihood, x, y, _names(free), _values(likelihood, assignments), cl, dof, advance)
+    if out is not None:
+        results.write_netcdf(out, results.scan_dataset(result, likelihood))
+    if figure is not None:
+        from cevnsjax.plotting import plane_figure
+
+        label = f"{', '.join(e.name for e in likelihood.experiments)}, {likelihood.model.name}, {channel}"
+        results.write_figure(figure, plane_figure([(label, result)], overlays))
+    if as_json:
+        _print_json(results.scan_dict(result))
+        return
+    for i, curve in enumerate(result.contours):
+        typer.echo(f"# contour {i + 1} of {len(result.contours)}, {cl:.4g} CL, {dof} degrees of freedom: {x[0]} {y[0]}")
+        for one, other in curve:
+            typer.echo(f"{one:14.6g} {other:14.6g}")
+    if not result.contours:
+        typer.echo(
+            f"# no contour of {cl:.4g} CL crosses the plane; Delta chi^2 is at most {result.delta_chi2.max():.4g}"
+        )
+    typer.echo("# least chi-squared " + f"{result.chi2_min:.6g} at " + _assigned(result.best_fit))
 
 
 @app.command()

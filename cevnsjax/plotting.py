@@ -2,16 +2,21 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from cevnsjax.errors import InputError
+from cevnsjax.resources import read_rows, read_table
+from cevnsjax.statistics import ScanResult
+
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["profile_figure", "spectrum_figure", "weak_mixing_angle_figure"]
+__all__ = ["Overlay", "plane_figure", "profile_figure", "read_overlay", "spectrum_figure", "weak_mixing_angle_figure"]
 
 COLUMN_WIDTH = 3.4
 """Width of a journal's column [inch]."""
@@ -32,6 +37,58 @@ STYLE: dict[Any, Any] = {
     "mathtext.fontset": "dejavusans",
     "figure.constrained_layout.use": True,
 }
+
+
+class Overlay(NamedTuple):
+    """Curves of others in a plane: the two parameters, and for each label the points (x, y) in a row."""
+
+    x: str
+    y: str
+    curves: dict[str, np.ndarray]
+
+
+def read_overlay(path: Path) -> Overlay:
+    """Return the curves of a CSV file: two columns named after the parameters, and a third, `curve`, with labels.
+
+    Raises `InputError` where the file is not so.
+    """
+    rows = read_rows(path)
+    columns = list(rows[0]) if rows else []
+    if len(columns) != 3 or columns[2] != "curve":
+        raise InputError(
+            f"'{path}' has columns {', '.join(columns)}; give two parameters and 'curve', as in m_z,g_bl,curve"
+        )
+    x, y = columns[:2]
+    table = read_table(path, (x, y))
+    labels = np.array([row["curve"] for row in rows])
+    points = np.stack([table[x], table[y]], axis=1)
+    return Overlay(x, y, {label: points[labels == label] for label in dict.fromkeys(labels.tolist())})
+
+
+def plane_figure(scans: Sequence[tuple[str, ScanResult]], overlays: Sequence[Overlay] = ()) -> Figure:
+    """Return the contours of scans of one plane, and curves of others beside them where they are of the same plane."""
+    (_, first), *_ = scans
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_WIDTH, 3.0))
+        axes = figure.subplots()
+        looks = itertools.cycle(zip((BLUE, VERMILION, GREEN, ORANGE, SKY), ("-", "--", "-.", ":", "-"), strict=True))
+        for (label, result), (colour, style) in zip(scans, looks, strict=False):
+            for i, curve in enumerate(result.contours):
+                axes.plot(*curve.T, color=colour, ls=style, label=label if i == 0 else None)
+        greys = itertools.cycle(itertools.product(("0.35", "0.6"), (":", "--", "-.")))
+        for overlay in overlays:
+            if (overlay.x, overlay.y) != (first.x.parameter.name, first.y.parameter.name):
+                continue
+            for (label, points), (colour, style) in zip(overlay.curves.items(), greys, strict=False):
+                axes.plot(*points.T, color=colour, ls=style, lw=0.9, label=label)
+        for axis, which in ((first.x, "x"), (first.y, "y")):
+            p = axis.parameter
+            unit = f" [{p.unit}]" if p.unit else ""
+            getattr(axes, f"set_{which}label")(f"${p.latex or p.name}${unit}")
+            getattr(axes, f"set_{which}scale")("log" if p.logarithmic else "linear")
+            getattr(axes, f"set_{which}lim")(axis.values[0], axis.values[-1])
+        axes.legend(loc="best", title=f"{first.cl:.3g} CL, {first.dof} d.o.f.", title_fontsize=6.5)
+    return figure
 
 
 def spectrum_figure(prediction: "xr.Dataset") -> Figure:

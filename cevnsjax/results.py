@@ -1,5 +1,6 @@
 """Results as they leave the package: plain dicts for JSON, xarray data sets for NetCDF."""
 
+import io
 import json
 import os
 import tempfile
@@ -11,10 +12,11 @@ import numpy as np
 
 from cevnsjax.constants import EV
 from cevnsjax.errors import InputError
-from cevnsjax.statistics import FitResult, Likelihood, ProfileResult
+from cevnsjax.statistics import FitResult, Likelihood, ProfileResult, ScanResult
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
 
 __all__ = [
     "fit_dict",
@@ -24,6 +26,9 @@ __all__ = [
     "profile_dataset",
     "profile_dict",
     "replace_file",
+    "scan_dataset",
+    "scan_dict",
+    "write_figure",
     "write_json",
     "write_netcdf",
 ]
@@ -82,6 +87,52 @@ def profile_dict(result: ProfileResult) -> dict[str, Any]:
         "intervals": [list(piece) for piece in result.intervals],
         "cl": result.cl,
     }
+
+
+def scan_dict(result: ScanResult) -> dict[str, Any]:
+    """Return a scan with the contract's keys: rows of `delta_chi2` follow y, a contour is a list of [x, y]."""
+    return {
+        "x": result.x.values.tolist(),
+        "y": result.y.values.tolist(),
+        "delta_chi2": result.delta_chi2.tolist(),
+        "best_fit": result.best_fit,
+        "chi2_min": result.chi2_min,
+        "contours": [curve.tolist() for curve in result.contours],
+        "cl": result.cl,
+        "dof": result.dof,
+    }
+
+
+def scan_dataset(result: ScanResult, likelihood: Likelihood) -> "xr.Dataset":
+    """Return a scan as an xarray data set along its two parameters.
+
+    The contours' points stand one after the other: `contour_x`, `contour_y`, and which curve each belongs to.
+    """
+    import xarray as xr
+
+    axes = {}
+    for axis in (result.x, result.y):
+        p = axis.parameter
+        axes[p.name] = p.name, axis.values, {"long_name": p.description, "units": p.unit, "latex": p.latex}
+    points = np.concatenate([np.zeros((0, 2)), *result.contours])
+    curve = np.repeat(np.arange(len(result.contours)), [c.shape[0] for c in result.contours])
+    plane = (result.y.parameter.name, result.x.parameter.name)
+    return xr.Dataset(
+        {
+            "delta_chi2": (plane, result.delta_chi2, {"long_name": "chi-squared above its minimum in the plane"}),
+            "contour_x": ("point", points[:, 0], {"long_name": result.x.parameter.name}),
+            "contour_y": ("point", points[:, 1], {"long_name": result.y.parameter.name}),
+            "contour_curve": ("point", curve),
+        },
+        coords=axes,
+        attrs=_origin(likelihood)
+        | {
+            "best_fit": json.dumps(result.best_fit),
+            "chi2_min": result.chi2_min,
+            "cl": result.cl,
+            "dof": result.dof,
+        },
+    )
 
 
 def profile_dataset(result: ProfileResult, likelihood: Likelihood) -> "xr.Dataset":
@@ -177,3 +228,10 @@ def write_json(path: Path, content: object) -> None:
 def write_netcdf(path: Path, dataset: "xr.Dataset") -> None:
     """Write a data set as NetCDF 4."""
     replace_file(path, bytes(dataset.to_netcdf(engine="h5netcdf")))
+
+
+def write_figure(path: Path, figure: "Figure") -> None:
+    """Write a figure in the format that the name's suffix says."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix.removeprefix("."), dpi=300)
+    replace_file(path, buffer.getvalue())

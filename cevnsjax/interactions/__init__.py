@@ -1,6 +1,6 @@
 """Interactions of neutrinos with nuclei and electrons, as shifts and additions."""
 
-from cevnsjax.interactions.base import ElectronRecoil, Interaction, NuclearRecoil
+from cevnsjax.interactions.base import ElectronRecoil, Interaction, NuclearRecoil, OnElectrons
 from cevnsjax.interactions.electromagnetic import ChargeRadius, MagneticMoment, Millicharge
 from cevnsjax.interactions.mediators import ScalarMediator, VectorMediator
 from cevnsjax.interactions.model import MODELS, Model, cross_section, model
@@ -16,6 +16,7 @@ __all__ = [
     "Millicharge",
     "Model",
     "NuclearRecoil",
+    "OnElectrons",
     "ScalarMediator",
     "StandardModel",
     "TensorNSI",

@@ -19,7 +19,7 @@ from cevnsjax.flavours import Flavour, Lepton
 from cevnsjax.nuclei import Nucleus
 from cevnsjax.parameters import Parameter, Parameters
 
-__all__ = ["Amplitude", "Coefficients", "ElectronRecoil", "Interaction", "NuclearRecoil"]
+__all__ = ["Amplitude", "Coefficients", "ElectronRecoil", "Interaction", "NuclearRecoil", "OnElectrons"]
 
 Amplitude = Float[Array, ""] | float
 """A vector coupling; the number 0.0 where an interaction has none."""
@@ -83,3 +83,27 @@ class Interaction(eqx.Module):
     def electron_terms(self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour) -> Coefficients:
         """Return the coefficients of what adds incoherently to scattering off one electron."""
         return jnp.zeros(3)
+
+
+class OnElectrons(Interaction):
+    """Another interaction as it acts on electrons, with nuclei left alone.
+
+    So the limits of electron scattering are seen by themselves, and what nuclei do in the Standard Model stays.
+    """
+
+    interaction: Interaction
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters of the other interaction."""
+        return self.interaction.parameters
+
+    def electron_couplings(
+        self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour, final: Lepton
+    ) -> tuple[Amplitude, Amplitude]:
+        """Return what the other interaction adds."""
+        return self.interaction.electron_couplings(params, recoil, flavour, final)
+
+    def electron_terms(self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour) -> Coefficients:
+        """Return what the other interaction adds."""
+        return self.interaction.electron_terms(params, recoil, flavour)

@@ -21,6 +21,9 @@ __all__ = ["ExpandedLikelihood", "Expansion", "expand"]
 
 Counts = Float[Array, "detectors bins"]
 
+LARGE = 1e8
+"""A value, in units of a coupling's own scale, at which its square outweighs all else if it acts at all."""
+
 
 class Expansion(eqx.Module):
     """Counts against t_i = (value_i / step_i)^power_i: coefficients of 1, of t_i, and of t_i t_j for i <= j."""
@@ -63,23 +66,42 @@ class ExpandedLikelihood(BinnedLikelihood):
         return tuple(expansion(params) for expansion in self.expansions)
 
 
-def expand(
-    counts: Callable[[Parameters], Sequence[Counts]],
-    couplings: tuple[Parameter, ...],
-    steps: Float[Array, " couplings"],
-) -> tuple[Expansion, ...]:
+def expand(counts: Callable[[Parameters], Sequence[Counts]], couplings: tuple[Parameter, ...]) -> tuple[Expansion, ...]:
     """Return the expansions of each experiment's counts, functions of the values of `couplings`.
 
-    Each coupling must have a `power`. `steps` should move the counts by as much as they are: much smaller ones
-    lose digits. Traceable.
+    Each coupling must have a `power`. Traceable.
     """
     units = np.eye(len(couplings))
     pairs = units[:, None] + units
     t = np.concatenate([np.zeros((1, len(couplings))), units, pairs[np.triu_indices(len(couplings))]])
-    values = steps * t ** (1 / np.array([_power(p) for p in couplings], dtype=float))
-    evaluated = jax.vmap(lambda point: counts({p.name: point[i] for i, p in enumerate(couplings)}))(values)
+
+    def at(values: Float[Array, "points couplings"]) -> Sequence[Float[Array, "points detectors bins"]]:
+        return jax.vmap(lambda point: counts({p.name: point[i] for i, p in enumerate(couplings)}))(values)
+
+    steps = _natural_steps(at, couplings)
     inverse = jnp.asarray(np.linalg.inv(_monomials(t, np)))
+    evaluated = at(steps * t ** (1 / _powers(couplings)))
     return tuple(Expansion(jnp.tensordot(inverse, one, 1), steps, couplings) for one in evaluated)
+
+
+def _natural_steps(
+    at: Callable[[Array], Sequence[Array]], couplings: tuple[Parameter, ...]
+) -> Float[Array, " couplings"]:
+    """Return the value of each coupling whose square adds as many counts as there are without it.
+
+    A much smaller step would lose the coupling's digits, a much larger one those of its interference. It is
+    found from values so large that only the square matters; a coupling that adds nothing keeps that one.
+    """
+    large = np.array([LARGE * p.scale for p in couplings])
+    values = jnp.concatenate([jnp.zeros((1, large.size)), jnp.diag(large)])
+    totals = jnp.stack([jnp.sum(one, axis=(1, 2)) for one in at(values)]).sum(axis=0)
+    none, added = totals[0], totals[1:] - totals[0]
+    share = jnp.where(added > none, none / jnp.where(added > none, added, 1.0), 1.0)
+    return jnp.asarray(large) * share ** (1 / (2 * _powers(couplings)))
+
+
+def _powers(couplings: tuple[Parameter, ...]) -> np.ndarray:
+    return np.array([_power(p) for p in couplings], dtype=float)
 
 
 def _power(parameter: Parameter) -> int:

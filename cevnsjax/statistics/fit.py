@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.parameters import Parameter, check_value
@@ -15,7 +15,7 @@ from cevnsjax.statistics.likelihood import Likelihood
 from cevnsjax.statistics.minimise import starting_points
 from cevnsjax.statistics.profile import Chi2Along, ProfiledChi2, global_minima, stepped
 
-__all__ = ["FitResult", "ProfileResult", "fit", "profile"]
+__all__ = ["FitResult", "ProfileResult", "checked", "fit", "profile"]
 
 STARTS = 13
 LANES = 3
@@ -52,24 +52,30 @@ class ProfileResult:
     cl: float
 
 
+def checked(
+    likelihood: Likelihood, free: Sequence[str], values: Mapping[str, float]
+) -> tuple[tuple[Parameter, ...], dict[str, Float[Array, ""]]]:
+    """Return the free parameters and the values of the fixed ones; raises `InputError` where they make no sense."""
+    known = likelihood.parameters
+    for name in (*free, *values):
+        if name not in known:
+            raise unknown_name("parameter", name, known)
+    for name, value in values.items():
+        check_value(known[name], value)
+    if not free:
+        raise InputError(f"no parameter is free; free at least one of {', '.join(known)}")
+    if len(set(free)) < len(free):
+        raise InputError(f"free parameters {', '.join(free)} given; each may stand once")
+    if both := [name for name in free if name in values]:
+        raise InputError(f"'{both[0]}' is both free and set to {values[both[0]]:g}; choose one")
+    return tuple(known[name] for name in free), {name: jnp.asarray(float(v)) for name, v in values.items()}
+
+
 class _Problem:
     """A likelihood with some parameters free and others fixed, its minimum, and profiles from there."""
 
     def __init__(self, likelihood: Likelihood, free: Sequence[str], values: Mapping[str, float]):
-        known = likelihood.parameters
-        for name in (*free, *values):
-            if name not in known:
-                raise unknown_name("parameter", name, known)
-        for name, value in values.items():
-            check_value(known[name], value)
-        if not free:
-            raise InputError(f"no parameter is free; free at least one of {', '.join(known)}")
-        if len(set(free)) < len(free):
-            raise InputError(f"free parameters {', '.join(free)} given; each may stand once")
-        if both := [name for name in free if name in values]:
-            raise InputError(f"'{both[0]}' is both free and set to {values[both[0]]:g}; choose one")
-        fixed = {name: jnp.asarray(float(value)) for name, value in values.items()}
-        self.free = tuple(known[name] for name in free)
+        self.free, fixed = checked(likelihood, free, values)
         # What chi^2 minimises by itself, in closed form, need not be searched for.
         self.searched = tuple(p for p in self.free if p.name not in likelihood.closed_norms)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import equinox as eqx
 import jax
@@ -118,16 +118,14 @@ class Likelihood(BinnedLikelihood):
         absorbed = eqx.tree_at(lambda one: (one.experiments, one.tables), self, (experiments, tables))
         return absorbed, {name: value for name, value in params.items() if name != QUENCHING_K.name}
 
-    def expand(self, params: Parameters, steps: Mapping[str, Float[Array, ""]]) -> ExpandedLikelihood:
-        """Return this likelihood as a function of the couplings in `steps` alone, the others at `params`.
+    def expand(self, params: Parameters, couplings: Sequence[str]) -> ExpandedLikelihood:
+        """Return this likelihood as a function of some couplings alone, the others at `params`.
 
-        Exact: counts are quadratic in amplitudes. `steps` are values that change the counts visibly. Each must
-        have a `power`. Normalisations stay free.
+        Exact: counts are quadratic in amplitudes. Each coupling must have a `power`. Normalisations stay free.
         """
         likelihood, others = self.absorb(params)
-        couplings = tuple(self.parameters[name] for name in steps)
-        size = jnp.stack([jnp.asarray(steps[p.name]) for p in couplings]) if couplings else jnp.zeros(0)
-        expansions = expand(lambda values: likelihood.counts({**others, **values}), couplings, size)
+        expanded = tuple(self.parameters[name] for name in couplings)
+        expansions = expand(lambda values: likelihood.counts({**others, **values}), expanded)
         norms = tuple(p for p in self.nuisances if p.name in self.norms)
         return ExpandedLikelihood(self.names, self.pull, self.observations(), expansions, norms)
 

@@ -14,12 +14,12 @@ from cevnsjax.statistics.curve import Curve, Points
 from cevnsjax.statistics.likelihood import Likelihood
 from cevnsjax.statistics.minimise import Minimum, minima, starting_points, typical_steps
 
-__all__ = ["Chi2Along", "ProfiledChi2", "global_minima", "prepared", "stepped"]
+__all__ = ["Chi2Along", "ProfiledChi2", "chi2_of", "global_minima", "march", "prepared", "stepped"]
 
 Values = Mapping[str, Float[Array, ""]]
 
 
-def _chi2_of(
+def chi2_of(
     likelihood: BinnedLikelihood, fixed: Values, parameters: tuple[Parameter, ...]
 ) -> Callable[[Float[Array, " parameters"]], Float[Array, ""]]:
     """Return chi^2 as a function of the parameters' values in a row."""
@@ -27,7 +27,7 @@ def _chi2_of(
 
 
 def prepared(
-    likelihood: BinnedLikelihood, fixed: Values, free: tuple[Parameter, ...], steps: Float[Array, " parameters"]
+    likelihood: BinnedLikelihood, fixed: Values, free: tuple[Parameter, ...]
 ) -> tuple[BinnedLikelihood, Values]:
     """Return a likelihood that is cheap to vary in the free parameters, and the fixed ones it still needs.
 
@@ -35,11 +35,11 @@ def prepared(
     """
     if not isinstance(likelihood, Likelihood):
         return likelihood, fixed
-    couplings = [(p, step) for p, step in zip(free, steps, strict=True) if p.name not in likelihood.norms]
-    if any(p.power is None for p, _ in couplings):
+    couplings = [p for p in free if p.name not in likelihood.norms]
+    if any(p.power is None for p in couplings):
         return likelihood.absorb(fixed)
     rest = {name: value for name, value in fixed.items() if name in likelihood.norms}
-    return likelihood.expand(fixed, {p.name: step for p, step in couplings}), rest
+    return likelihood.expand(fixed, [p.name for p in couplings]), rest
 
 
 @eqx.filter_jit
@@ -47,9 +47,8 @@ def stepped(
     likelihood: Likelihood, fixed: Values, parameters: tuple[Parameter, ...]
 ) -> tuple[Float[Array, " parameters"], BinnedLikelihood, Values]:
     """Return a typical step of each parameter, and the likelihood as `prepared` for them."""
-    likelihood, fixed = likelihood.absorb(fixed)
-    steps = typical_steps(_chi2_of(likelihood, fixed, parameters), parameters)
-    return steps, *prepared(likelihood, fixed, parameters, steps)
+    cheap, rest = prepared(likelihood, fixed, parameters)
+    return typical_steps(chi2_of(cheap, rest, parameters), parameters), cheap, rest
 
 
 @eqx.filter_jit
@@ -62,7 +61,7 @@ def global_minima(
 ) -> Minimum:
     """Return the minima of chi^2 found from several starts, the least first."""
     start = starting_points(parameters, scale, starts)
-    found = minima(_chi2_of(likelihood, fixed, parameters), start, scale, parameters)
+    found = minima(chi2_of(likelihood, fixed, parameters), start, scale, parameters)
     order = jnp.argsort(jnp.where(jnp.isfinite(found.value), found.value, jnp.inf))
     return jax.tree.map(lambda leaf: leaf[order], found)
 
@@ -104,7 +103,7 @@ class ProfiledChi2(Curve):
         sides = [x[x >= float(self.origin)], x[x < float(self.origin)][::-1]]
         length = max(side.size for side in sides)
         padded = [np.pad(s, (0, length - s.size), constant_values=s[-1] if s.size else self.origin) for s in sides]
-        marched = _march(self, jnp.asarray(np.stack(padded)))
+        marched = march(self, jnp.asarray(np.stack(padded)))
         after, before = (jax.tree.map(lambda leaf, i=i: leaf[i, : sides[i].size], marched) for i in (0, 1))
         return jax.tree.map(lambda a, b: jnp.concatenate([b[::-1], a]), after, before)
 
@@ -117,8 +116,8 @@ class ProfiledChi2(Curve):
     def _at(self, x: Float[Array, ""], start: Float[Array, "lanes others"]) -> Points:
         """Return the profile at one value; its slope is that of chi^2 at the minimum, by the envelope theorem."""
         at_x = {**self.fixed, self.over.name: x}
-        likelihood, rest = prepared(self.likelihood, at_x, self.others, self.scale)
-        chi2 = _chi2_of(likelihood, rest, self.others)
+        likelihood, rest = prepared(self.likelihood, at_x, self.others)
+        chi2 = chi2_of(likelihood, rest, self.others)
         found = minima(chi2, start, self.scale, self.others)
         best = found.point[jnp.argmin(jnp.where(jnp.isfinite(found.value), found.value, jnp.inf))]
         at_minimum = {p.name: best[i] for i, p in enumerate(self.others)}
@@ -128,7 +127,7 @@ class ProfiledChi2(Curve):
 
 
 @eqx.filter_jit
-def _march(profile: ProfiledChi2, x: Float[Array, "sides n"]) -> Points:
+def march(profile: ProfiledChi2, x: Float[Array, "sides n"]) -> Points:
     """Return the profile at values that lead away from its origin to both sides, one after the other."""
     Carry = tuple[Array, Array, Array, Array]
 
