@@ -1,5 +1,7 @@
 """Isotopes and elements: masses, abundances and radii from `data/nuclei/isotopes.csv`."""
 
+from typing import NamedTuple
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,16 @@ from cevnsjax.constants import ATOMIC_MASS_UNIT, ELECTRON_MASS, HBAR_C_MEV_FM
 from cevnsjax.errors import unknown_name
 from cevnsjax.resources import data_folder, read_rows, read_table
 
-__all__ = ["Element", "Nucleus", "coherence_energy", "element", "maximal_recoil_energy", "minimal_energy"]
+__all__ = [
+    "Element",
+    "NuclearSpin",
+    "Nucleus",
+    "coherence_energy",
+    "element",
+    "maximal_recoil_energy",
+    "minimal_energy",
+    "nuclear_spins",
+]
 
 
 class Nucleus(eqx.Module):
@@ -68,6 +79,23 @@ def element(symbol: str) -> Element:
         abundance=constant(abundance),
         molar_mass=constant(abundance @ mass),
     )
+
+
+class NuclearSpin(NamedTuple):
+    """A nucleus with spin J: Z, N, and the expectation values of the protons' and the neutrons' spins."""
+
+    Z: int
+    N: int
+    J: float
+    protons: float
+    neutrons: float
+
+
+def nuclear_spins() -> list[NuclearSpin]:
+    """Return the nuclei with spin that `data/nuclei/spins.csv` lists."""
+    columns = read_table(data_folder() / "nuclei" / "spins.csv", ("Z", "A", "spin", "proton_spin", "neutron_spin"))
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [NuclearSpin(int(z), int(a - z), *spins) for z, a, *spins in rows]
 
 
 def minimal_energy(recoil_energy: Float[Array, "*#n"], mass: Float[Array, "*#n"]) -> Float[Array, "..."]:

@@ -2,6 +2,7 @@
 
 from cevnsjax.interactions.base import ElectronRecoil, Interaction, NuclearRecoil, OnElectrons
 from cevnsjax.interactions.electromagnetic import ChargeRadius, MagneticMoment, Millicharge
+from cevnsjax.interactions.generalised import ContactInteraction
 from cevnsjax.interactions.mediators import ScalarMediator, VectorMediator
 from cevnsjax.interactions.model import MODELS, Model, cross_section, model
 from cevnsjax.interactions.nsi import TensorNSI, VectorNSI
@@ -10,6 +11,7 @@ from cevnsjax.interactions.standard_model import StandardModel
 __all__ = [
     "MODELS",
     "ChargeRadius",
+    "ContactInteraction",
     "ElectronRecoil",
     "Interaction",
     "MagneticMoment",
