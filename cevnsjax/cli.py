@@ -54,6 +54,10 @@ Free = Annotated[
 ]
 Channel = Annotated[str, typer.Option("--channel", metavar="C", help=f"The kind of scattering: {', '.join(CHANNELS)}.")]
 Level = Annotated[float, typer.Option("--cl", metavar="CL", help="Confidence level of the intervals.")]
+Overlays = Annotated[
+    list[Path] | None,
+    typer.Option("--overlay", metavar="FILE.csv", help="Curves of others to draw; may stand several times."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -260,10 +264,7 @@ def scan(
     figure: Annotated[
         Path | None, typer.Option("--figure", metavar="FILE", help="Draw the contours, as .pdf, .png or .svg.")
     ] = None,
-    overlay: Annotated[
-        list[Path] | None,
-        typer.Option("--overlay", metavar="FILE.csv", help="Curves of others to draw; may stand several times."),
-    ] = None,
+    overlay: Overlays = None,
     as_json: Json = False,
 ) -> None:
     """Give chi-squared above its minimum over a plane, the other free parameters minimised, and its contours.
@@ -276,8 +277,11 @@ def scan(
     overlays = _overlays(overlay)
     if figure is not None and figure.suffix not in (".pdf", ".png", ".svg"):
         raise InputError(f"cannot draw '{figure}': give a name that ends in .pdf, .png or .svg")
-    if overlay and figure is None:
+    if overlays and figure is None:
         raise InputError("--overlay given without --figure; give a file to draw into, too")
+    for path, curves in zip(overlay or (), overlays, strict=True):
+        if (curves.x, curves.y) != (x[0], y[0]):
+            raise InputError(f"'{path}' has curves of {curves.x}, {curves.y}; the plane is of {x[0]}, {y[0]}")
     likelihood = Likelihood(*exps, model=model, channel=channel)
     with _bar("scanning") as advance:
         result = scan_plane(likelihood, x, y, _names(free), _values(likelihood, assignments), cl, dof, advance)
@@ -305,15 +309,17 @@ def scan(
 @app.command()
 def reproduce(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write.")] = Path("cevnsjax_results"),
+    overlay: Overlays = None,
     as_json: Json = False,
 ) -> None:
     """Make the tables and figures of the papers, beside the published values.
 
-    Writes figures (PDF and PNG), every curve (NetCDF), `report.md` and `report.json`.
+    Writes figures (PDF and PNG), every curve (NetCDF), `report.md` and `report.json`. It takes a few minutes. Curves of
+    others are drawn into the planes of Fig. 7 whose parameters their CSV files name.
     """
     from cevnsjax.reproduce import reproduce as run
 
-    content = run(out)
+    content = run(out, overlay or ())
     if as_json:
         _print_json(content)
         return

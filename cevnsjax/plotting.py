@@ -10,13 +10,24 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cevnsjax.errors import InputError
+from cevnsjax.parameters import Parameter
 from cevnsjax.resources import read_rows, read_table
 from cevnsjax.statistics import ScanResult
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
 
-__all__ = ["Overlay", "plane_figure", "profile_figure", "read_overlay", "spectrum_figure", "weak_mixing_angle_figure"]
+__all__ = [
+    "Overlay",
+    "Panel",
+    "plane_figure",
+    "profiles_figure",
+    "read_overlay",
+    "save",
+    "spectrum_figure",
+    "weak_mixing_angle_figure",
+]
 
 COLUMN_WIDTH = 3.4
 """Width of a journal's column [inch]."""
@@ -83,11 +94,14 @@ def plane_figure(scans: Sequence[tuple[str, ScanResult]], overlays: Sequence[Ove
                 axes.plot(*points.T, color=colour, ls=style, lw=0.9, label=label)
         for axis, which in ((first.x, "x"), (first.y, "y")):
             p = axis.parameter
-            unit = f" [{p.unit}]" if p.unit else ""
-            getattr(axes, f"set_{which}label")(f"${p.latex or p.name}${unit}")
+            getattr(axes, f"set_{which}label")(_axis_label(p))
             getattr(axes, f"set_{which}scale")("log" if p.logarithmic else "linear")
             getattr(axes, f"set_{which}lim")(axis.values[0], axis.values[-1])
-        axes.legend(loc="best", title=f"{first.cl:.3g} CL, {first.dof} d.o.f.", title_fontsize=6.5)
+        level = f"{100 * first.cl:g} % CL, {first.dof} d.o.f."
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="best", title=level, title_fontsize=6.5)
+        else:
+            axes.set_title(f"no contour of {level}")
     return figure
 
 
@@ -134,36 +148,53 @@ def spectrum_figure(prediction: "xr.Dataset") -> Figure:
     return figure
 
 
-def profile_figure(
-    profiles: Sequence[tuple[str, "xr.Dataset"]],
-    axis_label: str,
-    levels: Sequence[tuple[float, str]],
-    published: tuple[float, float, float, str] | None = None,
-) -> Figure:
-    """Return Delta chi-squared curves with labels, horizontal levels, and a published value with its interval."""
+class Panel(NamedTuple):
+    """Delta chi-squared curves with labels along one parameter, and the interval that was published, with its label."""
+
+    curves: Sequence[tuple[str, "xr.Dataset"]]
+    parameter: Parameter
+    published: tuple[float, float, str] | None = None
+
+
+def profiles_figure(panels: Sequence[Panel], columns: int, levels: Sequence[tuple[float, str]]) -> Figure:
+    """Return panels in rows of `columns`, with horizontal levels (height, label) in each."""
+    rows = -(-len(panels) // columns)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 2.6))
-        axes = figure.subplots()
-        if published is not None:
-            value, low, high, label = published
-            axes.axvspan(low, high, color="0.88", lw=0, label=label)
-            axes.axvline(value, color="0.6", lw=0.8)
-        for (label, curve), colour, style in zip(profiles, (BLUE, VERMILION, GREEN), ("-", "--", "-."), strict=False):
-            (name,) = curve["delta_chi2"].dims
-            axes.plot(curve[name], curve["delta_chi2"], color=colour, ls=style, label=label)
-        top = max(float(curve["delta_chi2"].max()) for _, curve in profiles)
-        for level, text in levels:
-            axes.axhline(level, color="black", lw=0.5, ls=":")
-            axes.annotate(
-                text, (1.0, level), xycoords=("axes fraction", "data"), xytext=(-3, 1.5), textcoords="offset points",
-                ha="right", fontsize=6.5,
-            )  # fmt: skip
-        axes.set_ylim(0.0, min(top, 9.0))
-        axes.margins(x=0)
-        axes.set_xlabel(axis_label)
-        axes.set_ylabel(r"$\Delta\chi^2$")
-        axes.legend(loc="upper center")
+        figure = Figure(figsize=(COLUMN_WIDTH * (1 if columns == 1 else 1.7), (2.6 if rows == 1 else 2.1) * rows))
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes, panel in zip(grid.flat, panels, strict=True):
+            _draw_profiles(axes, panel, levels)
     return figure
+
+
+def _axis_label(parameter: Parameter, factor: str = "") -> str:
+    units = {"mu_B": r"\mu_B", "cm^2": r"\mathrm{cm}^2", "MeV": r"\mathrm{MeV}"}
+    unit = factor + units.get(parameter.unit, parameter.unit)
+    return f"${parameter.latex or parameter.name}$" + (f" $[{unit}]$" if unit else "")
+
+
+def _draw_profiles(axes: "Axes", panel: Panel, levels: Sequence[tuple[float, str]]) -> None:
+    parameter = panel.parameter
+    far = max(float(np.abs(curve[parameter.name]).max()) for _, curve in panel.curves)
+    # Tiny and huge numbers are given in a power of ten that stands in the label.
+    decade = 0 if 1e-2 <= far < 1e4 else int(np.floor(np.log10(far)))
+    if panel.published is not None:
+        low, high, label = panel.published
+        axes.axvspan(low / 10**decade, high / 10**decade, facecolor="0.9", edgecolor="0.6", lw=0.4, label=label)
+    for (label, curve), colour, style in zip(panel.curves, (BLUE, VERMILION, GREEN), ("-", "--", "-."), strict=False):
+        axes.plot(curve[parameter.name] / 10**decade, curve["delta_chi2"], color=colour, ls=style, label=label)
+    top = max(float(curve["delta_chi2"].max()) for _, curve in panel.curves)
+    for level, text in levels:
+        axes.axhline(level, color="black", lw=0.5, ls=":")
+        axes.annotate(
+            text, (1.0, level), xycoords=("axes fraction", "data"), xytext=(-3, 1.5), textcoords="offset points",
+            ha="right", fontsize=6.5,
+        )  # fmt: skip
+    axes.set_ylim(0.0, min(top, 9.0))
+    axes.margins(x=0)
+    axes.set_xlabel(_axis_label(parameter, f"10^{{{decade}}}\\," if decade else ""))
+    axes.set_ylabel(r"$\Delta\chi^2$")
+    axes.legend(loc="upper center")
 
 
 def weak_mixing_angle_figure(
@@ -207,3 +238,9 @@ def weak_mixing_angle_figure(
         axes.set_ylabel(r"$\sin^2\theta_W$")
         axes.legend(loc="upper right", ncols=2, columnspacing=1.0)
     return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PDF and as PNG; `path` has no suffix."""
+    for suffix in (".pdf", ".png"):
+        figure.savefig(path.with_suffix(suffix), dpi=300)

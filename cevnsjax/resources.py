@@ -28,12 +28,18 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         reason = error.strerror if isinstance(error, OSError) else "it is not a UTF-8 text"
         raise InputError(f"cannot read the table '{path}': {reason}") from error
     lines = [line for line in lines if line.strip() and not line.startswith("#")]
-    rows = list(csv.DictReader(lines, restkey="", strict=True))
+    try:
+        reader = csv.DictReader(lines, restkey="", strict=True)
+        rows = list(reader)
+    except csv.Error as error:
+        raise InputError(f"'{path}' is not a valid CSV table: {error}") from error
     if not rows:
         raise InputError(f"the table '{path}' has no rows; it needs a header line and at least one row")
     for number, row in enumerate(rows, start=1):
         if "" in row or None in row.values():
-            raise InputError(f"row {number} of '{path}' does not have the header's {len(rows[0])} cells")
+            raise InputError(
+                f"row {number} of '{path}' does not have the header's {len(reader.fieldnames or ())} cells"
+            )
     return rows
 
 

@@ -4,15 +4,20 @@ from collections.abc import Mapping
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from cevnsjax.atoms import Shells, shells
+from cevnsjax.compilation import constant
 from cevnsjax.constants import AVOGADRO
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.form_factors import FORM_FACTORS
 from cevnsjax.nuclei import Element, element
 
-__all__ = ["Target", "target"]
+__all__ = ["ELECTRONS", "Target", "target"]
+
+ELECTRONS = ("bound", "free")
+"""How electrons may be counted."""
 
 
 class Target(eqx.Module):
@@ -29,10 +34,12 @@ class Target(eqx.Module):
         return 1000 * AVOGADRO / (jnp.asarray(self.atoms) @ molar_masses)
 
 
-def target(elements: Mapping[str, float], form_factor: str = "helm") -> Target:
+def target(elements: Mapping[str, float], form_factor: str = "helm", electrons: str = "bound") -> Target:
     """Return a target from atoms per formula unit, {"Cs": 1, "I": 1} for instance.
 
-    Raises `InputError` for an element or a form factor that is not known, or a count that is not positive.
+    Electrons are `bound`, so that a recoil sets free only those of the shells below its energy, or `free`, all Z
+    of them at any energy. Raises `InputError` for an element, a form factor or a treatment of electrons that is not
+    known, or a count that is not positive.
     """
     if form_factor not in FORM_FACTORS:
         raise unknown_name("form factor", form_factor, FORM_FACTORS)
@@ -40,6 +47,11 @@ def target(elements: Mapping[str, float], form_factor: str = "helm") -> Target:
         raise InputError(
             f"a target of {dict(elements)} is not possible: give a positive number of atoms of each element"
         )
+    if electrons not in ELECTRONS:
+        raise unknown_name("treatment of electrons", electrons, ELECTRONS)
     found = tuple(element(symbol) for symbol in elements)
+    bound = tuple(shells(symbol) for symbol in elements)
+    if electrons == "free":
+        bound = tuple(Shells(s.occupancy, constant(np.zeros(s.binding_energy.size))) for s in bound)
     atoms = tuple(float(count) for count in elements.values())
-    return Target(found, tuple(shells(symbol) for symbol in elements), atoms, form_factor)
+    return Target(found, bound, atoms, form_factor)

@@ -38,7 +38,6 @@ ROOMS = [
     "statistics",
     "results",
     "plotting",
-    "report",
     "reproduce",
     "cli",
 ]

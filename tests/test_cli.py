@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import cevnsjax
 from cevnsjax.cli import main
+from cevnsjax.resources import data_folder
+from cevnsjax.results import scan_dict
 
 
 @pytest.fixture
@@ -62,6 +65,69 @@ def test_fit_and_profile_agree(run, tmp_path: Path) -> None:
         assert stored.attrs["model"] == "sm"
 
 
+PLANE = (
+    "scan", "conus_plus", "--model", "vector_bl", "--x", "m_z", "1", "100", "5", "--y", "g_bl", "1e-6", "1e-3", "7"
+)  # fmt: skip
+
+
+def test_scan(run, tmp_path: Path, conus_plus) -> None:
+    """One plane as JSON, NetCDF, figure and text, beside what the Python interface gives."""
+    stored, figure, others = (tmp_path / name for name in ("plane.nc", "plane.pdf", "others.csv"))
+    others.write_text("m_z,g_bl,curve\n1,1e-5,theirs\n100,1e-4,theirs\n")
+    asked = (*PLANE, "--cl", "0.95", "--dof", "1")
+    files = ("--out", str(stored), "--figure", str(figure), "--overlay", str(others))
+    status, out, err = run(*asked, *files, "--json")
+    content = json.loads(out)
+    assert (status, err) == (0, "")
+    assert set(content) == {"x", "y", "delta_chi2", "best_fit", "chi2_min", "contours", "cl", "dof"}
+    assert np.shape(content["delta_chi2"]) == (7, 5)
+    likelihood = cevnsjax.Likelihood(conus_plus, model="vector_bl")
+    same = cevnsjax.scan(likelihood, ("m_z", 1.0, 100.0, 5), ("g_bl", 1e-6, 1e-3, 7), cl=0.95, dof=1)
+    assert content == json.loads(json.dumps(scan_dict(same)))
+    np.testing.assert_allclose(content["x"], [1, 10**0.5, 10, 10**1.5, 100])
+    (curve,) = content["contours"]
+    assert figure.read_bytes().startswith(b"%PDF")
+
+    with xr.open_dataset(stored, engine="h5netcdf") as plane:
+        assert plane["delta_chi2"].dims == ("g_bl", "m_z")
+        for name, key in (("delta_chi2", "delta_chi2"), ("m_z", "x"), ("g_bl", "y")):
+            np.testing.assert_array_equal(plane[name], content[key])
+        np.testing.assert_array_equal(np.stack([plane["contour_x"], plane["contour_y"]], axis=1), curve)
+        assert (plane["contour_curve"] == 0).all()
+        assert plane["m_z"].attrs["units"] == "MeV"
+        assert json.loads(plane.attrs["best_fit"]) == content["best_fit"]
+        stored_alike = {key: plane.attrs[key] for key in ("chi2_min", "cl", "dof")}
+        assert stored_alike == {key: content[key] for key in stored_alike}
+        assert plane.attrs["model"] == "vector_bl"
+
+    _, out, _ = run(*asked)
+    first, *rows, last = out.splitlines()
+    assert first == "# contour 1 of 1, 0.95 CL, 1 degrees of freedom: m_z g_bl"
+    np.testing.assert_allclose([[float(number) for number in row.split()] for row in rows], curve, rtol=1e-5)
+    assert last.startswith(f"# least chi-squared {content['chi2_min']:.6g} at m_z = ")
+
+
+def test_scan_without_a_contour(run, tmp_path: Path) -> None:
+    """A coupling too small to matter: no contour is an answer, too."""
+    file = tmp_path / "plane.nc"
+    asked = (*PLANE[:-3], "1e-9", "1e-8", "7", "--out", str(file))
+    assert json.loads(run(*asked, "--json")[1])["contours"] == []
+    status, out, _ = run(*asked)
+    assert status == 0
+    assert out.startswith("# no contour of 0.9 CL crosses the plane; Delta chi^2 is at most ")
+    with xr.open_dataset(file, engine="h5netcdf") as plane:
+        assert plane["contour_x"].shape == (0,)
+
+
+def test_curves_of_others_need_a_figure(run, tmp_path: Path) -> None:
+    others = tmp_path / "others.csv"
+    others.write_text("m_z,g_bl,curve\n1,1e-5,theirs\n")
+    status, out, err = run(*PLANE, "--overlay", str(others))
+    assert (status, out) == (2, "")
+    assert err == "cevnsjax: --overlay given without --figure; give a file to draw into, too\n"
+    assert list(tmp_path.iterdir()) == [others]
+
+
 def test_open_ends_are_null(run) -> None:
     """Without a pull and with k free, 99.99 % of nothing bounds sin^2(theta_W) from above."""
     _, out, _ = run("fit", "conus_plus", "--channel", "eves", "--json")
@@ -87,12 +153,19 @@ def test_tables_for_people(run) -> None:
     assert len(out.splitlines()) == 1 + 3 + 1
 
 
-@pytest.mark.parametrize("arguments", [(), ("--help",), ("predict", "--help"), ("profile", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("--help",), ("predict", "--help"), ("profile", "--help"), ("scan", "--help")]
+)
 def test_help(run, arguments: tuple[str, ...]) -> None:
     status, out, _ = run(*arguments)
     assert status == 0
     assert "Usage" in out
 
+
+# With places to write to, which a mistake must leave empty.
+SCAN = ("scan", "conus_plus", "--model", "vector_bl", "--out", "plane.nc", "--figure", "plane.pdf")
+MASSES, COUPLINGS = ("--x", "m_z", "1", "10", "3"), ("--y", "g_bl", "1e-6", "1e-4", "3")
+ANOTHER_TABLE = str(data_folder() / "reactor" / "vogel_engel_1989.csv")
 
 MISTAKES = {
     "no such command": ("predicts", "conus_plus"),
@@ -123,6 +196,24 @@ MISTAKES = {
     "range out of bounds": ("profile", "conus_plus", "--over", "sin2_theta_w", "--range", "-1", "2"),
     "one point": ("profile", "conus_plus", "--over", "sin2_theta_w", "--points", "1"),
     "no such folder": ("profile", "conus_plus", "--over", "norm", "--out", "nowhere/x.nc"),
+    "no --y": (*SCAN, *MASSES),
+    "an axis without points": (*SCAN, *COUPLINGS, "--x", "m_z", "1", "10"),
+    "points in words": (*SCAN, *COUPLINGS, "--x", "m_z", "1", "10", "three"),
+    "unknown parameter to scan": (*SCAN, *COUPLINGS, "--x", "m_zz", "1", "10", "3"),
+    "axis that falls": (*SCAN, *COUPLINGS, "--x", "m_z", "10", "1", "3"),
+    "logarithmic axis from zero": (*SCAN, *COUPLINGS, "--x", "m_z", "0", "10", "3"),
+    "axis out of bounds": (*SCAN, *COUPLINGS, "--x", "m_z", "-1", "10", "3"),
+    "axis of one point": (*SCAN, *COUPLINGS, "--x", "m_z", "1", "10", "1"),
+    "same parameter on both axes": (*SCAN, *MASSES, "--y", "m_z", "1", "10", "3"),
+    "scanned and set": (*SCAN, *MASSES, *COUPLINGS, "--set", "m_z=3"),
+    "three degrees of freedom": (*SCAN, *MASSES, *COUPLINGS, "--dof", "3"),
+    "impossible level of a contour": (*SCAN, *MASSES, *COUPLINGS, "--cl", "0"),
+    "no such overlay": (*SCAN, *MASSES, *COUPLINGS, "--overlay", "nowhere.csv"),
+    "overlay with other columns": (*SCAN, *MASSES, *COUPLINGS, "--overlay", ANOTHER_TABLE),
+    "no such format of a figure": (*SCAN, *MASSES, *COUPLINGS, "--figure", "plane.jpg"),
+    "figure without a suffix": (*SCAN, *MASSES, *COUPLINGS, "--figure", "plane"),
+    "no folder for a figure": (*SCAN, *MASSES, *COUPLINGS, "--figure", "nowhere/plane.pdf"),
+    "no folder for a plane": (*SCAN, *MASSES, *COUPLINGS, "--out", "nowhere/plane.nc"),
     "results into nowhere": ("reproduce", "--out", "nowhere/at/all"),
 }
 

@@ -9,11 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
+import cevnsjax
 from cevnsjax.constants import ALPHA, G_FERMI, HBAR_C_MEV_CM
 from cevnsjax.errors import InputError
 from cevnsjax.flavours import NU_E, NU_E_BAR, NU_MU, NU_MU_BAR, NU_TAU, NU_TAU_BAR
 from cevnsjax.form_factors import helm
-from cevnsjax.interactions import ElectronRecoil, Interaction, Model, NuclearRecoil, StandardModel, cross_section, model
+from cevnsjax.interactions import (
+    MODELS,
+    ElectronRecoil,
+    Interaction,
+    Model,
+    NuclearRecoil,
+    OnElectrons,
+    StandardModel,
+    cross_section,
+    model,
+)
 from cevnsjax.nuclei import element, maximal_recoil_energy
 from cevnsjax.parameters import Parameter
 
@@ -218,3 +229,23 @@ def test_magnetic_moment_off_nuclei_adds():
     strength = np.pi * ALPHA**2 / ELECTRON_MASS**2 * HBAR_C_MEV_CM**2
     added = strength * (1 / T - 1 / E) * 32**2 * float(recoil.form_factor) ** 2 * mu**2
     assert nuclear(E, recoil, MAGNETIC, params(mu=mu)) == pytest.approx(nuclear(E, recoil) + added, rel=1e-13)
+
+
+# Couplings of which electrons and nuclei both notice something.
+@pytest.mark.parametrize(
+    ("name", "values"), [("magnetic_moment", {"mu_nu_e": 2e-10}), ("vector_bl", {"g_bl": 1e-5, "m_z": 1.0})]
+)
+def test_on_electrons_leaves_nuclei_alone(conus_plus, name, values):
+    """Both ways to act on an electron, by terms and by couplings: its counts, beside the Standard Model's of nuclei."""
+    standard, other = MODELS[name].interactions
+    only = Model("only", "", (standard, OnElectrons(other)), ())
+    assert only.parameters == MODELS[name].parameters
+
+    def counts(acting, channel):
+        likelihood = cevnsjax.Likelihood(conus_plus, model=acting, channel=channel)
+        return np.asarray(likelihood.expected(values if acting is not SM else {}))
+
+    for channel, same, different in (("cevns", SM, MODELS[name]), ("eves", MODELS[name], SM)):
+        obtained = counts(only, channel)
+        np.testing.assert_allclose(obtained, counts(same, channel), rtol=1e-13)
+        assert np.abs(obtained / counts(different, channel) - 1).max() > 0.01

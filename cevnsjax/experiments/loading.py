@@ -77,7 +77,7 @@ def _override(content: dict[str, Any], keys: list[str], value: object, path: Pat
 
 
 def _build(description: Description, path: Path) -> Experiment:
-    made_of = target(description.target.elements, description.target.form_factor)
+    made_of = target(description.target.elements, description.target.form_factor, description.target.electrons)
     low, high, observed, sigma = _data(path.parent / description.data.file)
     response = _response(description.response, made_of, low * EV, high * EV, path)
     detectors = Detectors(

@@ -9,6 +9,7 @@ from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.flux.reactor import ENERGY_TABLES
 from cevnsjax.flux.spectra import ABOVE_2_MEV, ABOVE_8_MEV, BELOW_2_MEV, ISOTOPES
 from cevnsjax.form_factors import FORM_FACTORS
+from cevnsjax.targets import ELECTRONS
 
 __all__ = ["Description", "parse"]
 
@@ -37,6 +38,7 @@ class TargetTable(_Table):
 
     elements: Annotated[dict[str, Positive], Field(min_length=1)]
     form_factor: Annotated[str, _one_of(*FORM_FACTORS)] = "helm"
+    electrons: Annotated[str, _one_of(*ELECTRONS)] = "bound"
 
 
 class ReactorTable(_Table):

@@ -2,7 +2,6 @@
 
 import abc
 from collections.abc import Mapping
-from typing import Literal, get_args
 
 import equinox as eqx
 import jax
@@ -12,10 +11,7 @@ from jaxtyping import Array, Float
 from cevnsjax.parameters import NORM, Parameter, Parameters, canonical
 from cevnsjax.statistics import gaussian
 
-__all__ = ["PULLS", "BinnedLikelihood", "Data", "Pull"]
-
-Pull = Literal["profiled", "marginalised"]
-PULLS: tuple[str, ...] = get_args(Pull)
+__all__ = ["BinnedLikelihood", "Data"]
 
 Values = Mapping[str, object]
 
@@ -32,12 +28,13 @@ class BinnedLikelihood(eqx.Module):
     """Gaussian likelihood of counts, each experiment's with a normalisation of its own.
 
     What a dict of parameters leaves out is treated as it is in the published analysis: couplings stay at their
-    defaults, and the normalisation's pull is minimised in closed form (`pull="profiled"`) or integrated out
-    (`pull="marginalised"`). What a dict holds is used as given.
+    defaults, and the normalisation's pull is minimised or integrated out, in closed form. What a dict holds is used
+    as given.
     """
 
     names: eqx.AbstractVar[tuple[str, ...]]
-    pull: eqx.AbstractVar[Pull]
+    integrated: eqx.AbstractVar[Float[Array, ""]]
+    """One where the pull is integrated out, zero where it is minimised."""
 
     @property
     @abc.abstractmethod
@@ -58,13 +55,6 @@ class BinnedLikelihood(eqx.Module):
         if len(self.names) == 1:
             return (NORM.name,)
         return tuple(f"{NORM.name}_{name}" for name in self.names)
-
-    @property
-    def closed_norms(self) -> tuple[str, ...]:
-        """The normalisations whose minimum is taken in closed form: those with a pull, if it is profiled."""
-        if self.pull != "profiled":
-            return ()
-        return tuple(norm for norm, data in zip(self.norms, self.observations(), strict=True) if data.norm_sigma > 0)
 
     def chi2(self, params: Values) -> Float[Array, ""]:
         """Return Eq. (20) of arXiv:2501.12441, summed over experiments.
@@ -88,11 +78,15 @@ class BinnedLikelihood(eqx.Module):
 
 @jax.jit
 def _chi2(likelihood: BinnedLikelihood, params: Parameters) -> Float[Array, ""]:
-    integrated = {"profiled": gaussian.chi2_profiled, "marginalised": gaussian.chi2_marginalised}[likelihood.pull]
     total = jnp.zeros(())
     for norm, data, counts in zip(likelihood.norms, likelihood.observations(), likelihood.counts(params), strict=True):
-        given = counts.sum(axis=0), data.observed, data.sigma, data.norm_sigma
-        total += gaussian.chi2_at_norm(*given, params[norm]) if norm in params else integrated(*given)
+        expected = counts.sum(axis=0)
+        given = expected, data.observed, data.sigma, data.norm_sigma
+        if norm in params:
+            total += gaussian.chi2_at_norm(*given, params[norm])
+        else:
+            volume = gaussian.log_volume(expected, data.sigma, data.norm_sigma)
+            total += gaussian.chi2_profiled(*given) + likelihood.integrated * volume
     return total
 
 

@@ -33,7 +33,7 @@ def contour_curves(
     delta_chi2: Float[np.ndarray, "ny nx"],
     level: float,
     logarithmic: tuple[bool, bool],
-) -> list[Float[np.ndarray, "points 2"]]:
+) -> list[Float[np.ndarray, "_ 2"]]:
     """Return the curves on which Delta chi^2 has a value, as rows (x, y); a closed one ends where it began.
 
     Between the grid's points log(Delta chi^2) is taken as linear in log(x) and log(y), on axes that are

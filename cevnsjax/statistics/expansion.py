@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from cevnsjax.parameters import Parameter, Parameters
-from cevnsjax.statistics.base import BinnedLikelihood, Data, Pull
+from cevnsjax.statistics.base import BinnedLikelihood, Data
 
-__all__ = ["ExpandedLikelihood", "Expansion", "expand"]
+__all__ = ["ExpandedLikelihood", "Expansion", "anonymous", "expand"]
 
 Counts = Float[Array, "detectors bins"]
 
@@ -47,7 +47,7 @@ class ExpandedLikelihood(BinnedLikelihood):
     """
 
     names: tuple[str, ...] = eqx.field(static=True)
-    pull: Pull = eqx.field(static=True)
+    integrated: Float[Array, ""]
     data: tuple[Data, ...]
     expansions: tuple[Expansion, ...]
     nuisances: tuple[Parameter, ...] = eqx.field(static=True)
@@ -64,6 +64,17 @@ class ExpandedLikelihood(BinnedLikelihood):
     def counts(self, params: Parameters) -> tuple[Counts, ...]:
         """Return the polynomials' values."""
         return tuple(expansion(params) for expansion in self.expansions)
+
+    def anonymous(self) -> "ExpandedLikelihood":
+        """Return the same with couplings named x0, x1, ... in their order, so that compilations are shared."""
+        couplings = tuple(anonymous(p, i) for i, p in enumerate(self.expansions[0].couplings))
+        expansions = tuple(Expansion(e.coefficients, e.steps, couplings) for e in self.expansions)
+        return ExpandedLikelihood(self.names, self.integrated, self.data, expansions, self.nuisances)
+
+
+def anonymous(parameter: Parameter, number: int) -> Parameter:
+    """Return a parameter with all left out that arithmetic does not need."""
+    return Parameter(f"x{number}", parameter.default, 1.0, parameter.bounds, power=parameter.power)
 
 
 def expand(counts: Callable[[Parameters], Sequence[Counts]], couplings: tuple[Parameter, ...]) -> tuple[Expansion, ...]:

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.parameters import Parameter, check_value
 from cevnsjax.statistics.curve import Curve, FunctionCurve
+from cevnsjax.statistics.expansion import ExpandedLikelihood, anonymous
 from cevnsjax.statistics.intervals import Interval, allowed_intervals, search_grid, threshold
 from cevnsjax.statistics.likelihood import Likelihood
 from cevnsjax.statistics.minimise import starting_points
@@ -80,7 +81,15 @@ class _Problem:
         self.searched = tuple(p for p in self.free if p.name not in likelihood.closed_norms)
 
         scale, self.likelihood, self.fixed = stepped(likelihood, fixed, self.searched)
-        found = global_minima(self.likelihood, self.fixed, self.searched, scale, STARTS)
+        # What the minimiser sees has no names, so that it is compiled once for all couplings of the same kind.
+        inner = self.searched
+        if isinstance(self.likelihood, ExpandedLikelihood):
+            self.likelihood = self.likelihood.anonymous()
+            couplings = [p for p in self.searched if p.name not in likelihood.norms]
+            inner = tuple(anonymous(p, couplings.index(p)) if p in couplings else p for p in self.searched)
+        self.inner = {p.name: p for p in self.free} | {p.name: q for p, q in zip(self.searched, inner, strict=True)}
+
+        found = global_minima(self.likelihood, self.fixed, inner, scale, STARTS)
         self.scale = {p.name: p.scale for p in self.free} | {
             p.name: float(s) for p, s in zip(self.searched, scale, strict=True)
         }
@@ -96,12 +105,13 @@ class _Problem:
         reference = jnp.asarray(self.chi2_min)
         keep = [i for i, p in enumerate(self.searched) if p.name != over.name]
         if not keep:
-            return FunctionCurve(Chi2Along(self.likelihood, self.fixed, reference, over))
-        others = tuple(self.searched[i] for i in keep)
-        scale = jnp.asarray([self.scale[p.name] for p in others])
+            return FunctionCurve(Chi2Along(self.likelihood, self.fixed, reference, self.inner[over.name]))
+        others = tuple(self.inner[self.searched[i].name] for i in keep)
+        scale = jnp.asarray([self.scale[self.searched[i].name] for i in keep])
         seeds = jnp.concatenate([self.minima[:LANES, keep], starting_points(others, scale, LANES)])
         origin = jnp.asarray(self.best[over.name])
-        return ProfiledChi2(self.likelihood, self.fixed, scale, origin, seeds, reference, over, others)
+        inner = self.inner[over.name]
+        return ProfiledChi2(self.likelihood, self.fixed, scale, origin, seeds, reference, inner, others)
 
     def grid(self, over: Parameter) -> Float[np.ndarray, " points"]:
         return search_grid(over, self.best[over.name], self.scale[over.name])

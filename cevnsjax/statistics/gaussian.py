@@ -9,7 +9,7 @@ divides by it: s = 0 is a fixed normalisation, not a special case.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-__all__ = ["best_norm", "chi2_at_norm", "chi2_marginalised", "chi2_profiled"]
+__all__ = ["best_norm", "chi2_at_norm", "chi2_marginalised", "chi2_profiled", "log_volume"]
 
 Bins = Float[Array, " bins"]
 Scalar = Float[Array, ""]
@@ -40,11 +40,16 @@ def chi2_profiled(expected: Bins, observed: Bins, sigma: Bins, norm_sigma: Scala
     return residual @ residual + pull**2
 
 
+def log_volume(expected: Bins, sigma: Bins, norm_sigma: Scalar) -> Scalar:
+    """Return log(1 + s^2 sum (R_i / sigma_i)^2), by which the integral over n differs from the minimum."""
+    unit = expected / sigma
+    return jnp.log1p(norm_sigma**2 * (unit @ unit))
+
+
 def chi2_marginalised(expected: Bins, observed: Bins, sigma: Bins, norm_sigma: Scalar) -> Scalar:
     """Return -2 log of the integral of exp(-chi^2 / 2) over n, normalised to chi^2 itself where s = 0.
 
-    The integral is Gaussian: it adds log(1 + s^2 sum (R_i / sigma_i)^2) to the minimum, and so prefers small
-    predictions, which the minimum does not.
+    The integral is Gaussian: it adds `log_volume` to the minimum, and so prefers small predictions, which the
+    minimum does not.
     """
-    unit = expected / sigma
-    return chi2_profiled(expected, observed, sigma, norm_sigma) + jnp.log1p(norm_sigma**2 * (unit @ unit))
+    return chi2_profiled(expected, observed, sigma, norm_sigma) + log_volume(expected, sigma, norm_sigma)

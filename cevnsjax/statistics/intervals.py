@@ -60,21 +60,28 @@ def allowed_intervals(curve: Curve, points: Points, level: float) -> list[Interv
     crossing = np.flatnonzero(~same_side)
     brackets = [(cell, x[cell], x[cell + 1]) for cell in crossing]
     if hidden.size:
-        turns, heights = map(np.asarray, _turning_points(curve, *_cells(points, hidden)))
-        for cell, turn, height in zip(hidden, turns, heights, strict=True):
+        turns, heights = map(np.asarray, _turning_points(curve, *_cells(points, _filled(hidden))))
+        for cell, turn, height in zip(hidden, turns, heights, strict=False):
             if (height <= level) != (excess[cell] <= 0):
                 brackets += [(cell, x[cell], turn), (cell, turn, x[cell + 1])]
     ends: list[float | None] = []
     if brackets:
         cells, low, high = (np.array(column) for column in zip(*brackets, strict=True))
-        left, right = _cells(points, cells)
-        found = _crossings(curve, jnp.asarray(level), left, right, jnp.asarray(low), jnp.asarray(high))
-        ends += sorted(np.asarray(found).tolist())
+        left, right = _cells(points, _filled(cells))
+        found = _crossings(
+            curve, jnp.asarray(level), left, right, jnp.asarray(_filled(low)), jnp.asarray(_filled(high))
+        )
+        ends += sorted(np.asarray(found)[: cells.size].tolist())
     if excess[0] <= 0:
         ends.insert(0, None)
     if excess[-1] <= 0:
         ends.append(None)
     return list(zip(ends[::2], ends[1::2], strict=True))
+
+
+def _filled(values: np.ndarray) -> np.ndarray:
+    """Return the values repeated up to the next multiple of four, so that few lengths are compiled."""
+    return np.resize(values, -(-values.size // 4) * 4)
 
 
 def _cells(points: Points, cells: np.ndarray) -> tuple[Points, Points]:

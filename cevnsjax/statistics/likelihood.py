@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import equinox as eqx
 import jax
@@ -10,18 +11,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cevnsjax import interactions
-from cevnsjax.compilation import run_once
+from cevnsjax.compilation import constant, run_once
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.experiments import Experiment, expected_counts, load_experiment, tabulate
 from cevnsjax.interactions import Model
 from cevnsjax.parameters import NORM, QUENCHING_K, Parameter, Parameters, canonical
 from cevnsjax.rates import CHANNELS, Channel, RateTable
 from cevnsjax.response import Lindhard
-from cevnsjax.statistics.base import PULLS, BinnedLikelihood, Data, Pull
+from cevnsjax.statistics.base import BinnedLikelihood, Data
 from cevnsjax.statistics.expansion import ExpandedLikelihood, expand
 
 __all__ = ["Likelihood"]
 
+Pull = Literal["profiled", "marginalised"]
 Values = Mapping[str, object]
 
 
@@ -43,6 +45,7 @@ class Likelihood(BinnedLikelihood):
     model: Model
     channel: Channel = eqx.field(static=True)
     pull: Pull = eqx.field(static=True)
+    integrated: Float[Array, ""]
     nuisances: tuple[Parameter, ...] = eqx.field(static=True)
 
     def __init__(
@@ -58,7 +61,7 @@ class Likelihood(BinnedLikelihood):
         """
         for kind, given, known in (
             ("channel", channel, CHANNELS),
-            ("treatment of the pull", pull, PULLS),
+            ("treatment of the pull", pull, get_args(Pull)),
         ):
             if given not in known:
                 raise unknown_name(kind, given, known)
@@ -72,6 +75,7 @@ class Likelihood(BinnedLikelihood):
         self.tables = tuple(run_once(tabulate, e) for e in self.experiments)
         self.channel = channel  # type: ignore[assignment]
         self.pull = pull  # type: ignore[assignment]
+        self.integrated = constant(1.0 if pull == "marginalised" else 0.0)
         lindhard = [e.response.quenching for e in self.experiments if isinstance(e.response.quenching, Lindhard)]
         quenching = [dataclasses.replace(QUENCHING_K, default=float(q.k)) for q in lindhard[:1]]
         self.nuisances = (*(dataclasses.replace(NORM, name=name) for name in self.norms), *quenching)
@@ -80,6 +84,13 @@ class Likelihood(BinnedLikelihood):
     def parameters(self) -> dict[str, Parameter]:
         """All parameters by name: the model's, then the nuisances; defaults as they hold here."""
         return {p.name: p for p in (*self.model.parameters, *self.nuisances)}
+
+    @property
+    def closed_norms(self) -> tuple[str, ...]:
+        """The normalisations whose minimum is taken in closed form: those with a pull, if it is profiled."""
+        if self.pull != "profiled":
+            return ()
+        return tuple(norm for norm, data in zip(self.norms, self.observations(), strict=True) if data.norm_sigma > 0)
 
     def observations(self) -> tuple[Data, ...]:
         """Return the data of each experiment."""
@@ -127,7 +138,7 @@ class Likelihood(BinnedLikelihood):
         expanded = tuple(self.parameters[name] for name in couplings)
         expansions = expand(lambda values: likelihood.counts({**others, **values}), expanded)
         norms = tuple(p for p in self.nuisances if p.name in self.norms)
-        return ExpandedLikelihood(self.names, self.pull, self.observations(), expansions, norms)
+        return ExpandedLikelihood(self.names, self.integrated, self.observations(), expansions, norms)
 
 
 def _requenched(experiment: Experiment, table: RateTable, k: Float[Array, ""]) -> tuple[Experiment, RateTable]:

@@ -116,11 +116,17 @@ def starting_points(
 ) -> Float[Array, "starts parameters"]:
     """Return the defaults, and points drawn around them, three scales and thirty scales wide in turn.
 
-    A coupling that enters squared has no slope at its default, zero: the drawn points find the way out.
+    Between two bounds the second kind is drawn evenly. A coupling that enters squared has no slope at its default,
+    zero: the drawn points find the way out.
     """
     rng = np.random.default_rng(seed)
     drawn = jnp.asarray(rng.uniform(-1.0, 1.0, size=(number - 1, len(parameters))))
-    width = jnp.where(jnp.arange(number - 1) % 2 == 0, 3.0, 30.0)[:, None] * scale
     default = jnp.asarray([p.default for p in parameters])[None]
     low, high = (jnp.asarray([p.bounds[end] for p in parameters]) for end in (0, 1))
-    return jnp.clip(jnp.concatenate([default, default + width * drawn]), low, high)
+    far = jnp.where(
+        jnp.isfinite(low) & jnp.isfinite(high),
+        (low + high) / 2 + drawn * (high - low) / 2,
+        default + 30 * scale * drawn,
+    )
+    points = jnp.where(jnp.arange(number - 1)[:, None] % 2 == 0, default + 3 * scale * drawn, far)
+    return jnp.clip(jnp.concatenate([default, points]), low, high)

@@ -1,6 +1,7 @@
 """Chi-squared along one parameter, the other free ones minimised."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -17,6 +18,15 @@ from cevnsjax.statistics.minimise import Minimum, minima, starting_points, typic
 __all__ = ["Chi2Along", "ProfiledChi2", "chi2_of", "global_minima", "march", "prepared", "stepped"]
 
 Values = Mapping[str, Float[Array, ""]]
+
+FRESH = 6
+"""How many starts are made anew at each point of a profile, beside the valleys that are followed."""
+
+NEW_VALLEY = 1e-6
+"""By how much a minimum must lie below those followed to be another."""
+
+LONGEST_STEP = 4.0
+"""How far a valley is followed in a straight line, in units of the step before."""
 
 
 def chi2_of(
@@ -42,7 +52,8 @@ def prepared(
     return likelihood.expand(fixed, [p.name for p in couplings]), rest
 
 
-@eqx.filter_jit
+# Run once for each fit: the compiler's effort would cost more than it saves.
+@partial(jax.jit, static_argnames="parameters", compiler_options={"xla_backend_optimization_level": 0})
 def stepped(
     likelihood: Likelihood, fixed: Values, parameters: tuple[Parameter, ...]
 ) -> tuple[Float[Array, " parameters"], BinnedLikelihood, Values]:
@@ -84,8 +95,8 @@ class ProfiledChi2(Curve):
 
     The minimum in the others moves with x, and there may be several. So they are followed: from `seeds`, minima
     at x = `origin`, outwards from point to point, each started where the last two steps point to. A start from
-    afar would be lost, as chi^2 is flat where the prediction exceeds the data so far that the normalisation's
-    pull has given up.
+    afar alone would be lost, as chi^2 is flat where the prediction exceeds the data so far that the
+    normalisation's pull has given up; but some are made, for valleys that open on the way.
     """
 
     likelihood: BinnedLikelihood
@@ -99,9 +110,9 @@ class ProfiledChi2(Curve):
 
     def along(self, x: Float[np.ndarray, " n"]) -> Points:
         """Return the profile at ascending values, followed outwards from the origin to both sides."""
-        # Both sides as far as the longer one, so that one compilation serves them.
+        # Both sides as far as the longer one, and that to a round number, so that few lengths are compiled.
         sides = [x[x >= float(self.origin)], x[x < float(self.origin)][::-1]]
-        length = max(side.size for side in sides)
+        length = -(-max(side.size for side in sides) // 64) * 64
         padded = [np.pad(s, (0, length - s.size), constant_values=s[-1] if s.size else self.origin) for s in sides]
         marched = march(self, jnp.asarray(np.stack(padded)))
         after, before = (jax.tree.map(lambda leaf, i=i: leaf[i, : sides[i].size], marched) for i in (0, 1))
@@ -110,20 +121,29 @@ class ProfiledChi2(Curve):
     def between(self, x: Float[Array, ""], left: Points, right: Points) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Return height and slope at a value between two points, started between their minima."""
         share = (x - left.x) / (right.x - left.x)
-        point = self._at(x, left.state + share * (right.state - left.state))
+        start = left.state + share * (right.state - left.state)
+        point = self._at(x, start, jnp.zeros((0, len(self.others))))
         return point.value, point.slope
 
-    def _at(self, x: Float[Array, ""], start: Float[Array, "lanes others"]) -> Points:
+    def _at(
+        self, x: Float[Array, ""], start: Float[Array, "lanes others"], fresh: Float[Array, "starts others"]
+    ) -> Points:
         """Return the profile at one value; its slope is that of chi^2 at the minimum, by the envelope theorem."""
         at_x = {**self.fixed, self.over.name: x}
         likelihood, rest = prepared(self.likelihood, at_x, self.others)
         chi2 = chi2_of(likelihood, rest, self.others)
-        found = minima(chi2, start, self.scale, self.others)
-        best = found.point[jnp.argmin(jnp.where(jnp.isfinite(found.value), found.value, jnp.inf))]
+        found = minima(chi2, jnp.concatenate([start, fresh]), self.scale, self.others)
+        value = jnp.where(jnp.isfinite(found.value), found.value, jnp.inf)
+        best = found.point[jnp.argmin(value)]
+        # A valley that has opened beside those followed takes the place of the worst of them.
+        followed = value[: start.shape[0]]
+        lost = jnp.min(value) < jnp.min(followed) - NEW_VALLEY
+        state = found.point[: start.shape[0]]
+        state = state.at[jnp.argmax(followed)].set(jnp.where(lost, best, state[jnp.argmax(followed)]))
         at_minimum = {p.name: best[i] for i, p in enumerate(self.others)}
         along_x = Chi2Along(self.likelihood, {**self.fixed, **at_minimum}, self.reference, self.over)
         value, slope = jax.jvp(along_x, (x,), (jnp.ones(()),))
-        return Points(x, value, slope, found.point)
+        return Points(x, value, slope, state)
 
 
 @eqx.filter_jit
@@ -135,8 +155,11 @@ def march(profile: ProfiledChi2, x: Float[Array, "sides n"]) -> Points:
         x_before, before, x_last, last = carry
         length = x_last - x_before
         ratio = jnp.where(length != 0, (x - x_last) / jnp.where(length != 0, length, 1.0), 0.0)
-        point = profile._at(x, last + ratio * (last - before))
+        # Two values may lie so close together that the step between their minima is noise.
+        ratio = jnp.clip(ratio, 0.0, LONGEST_STEP)
+        point = profile._at(x, last + ratio * (last - before), fresh)
         return (x_last, last, x, point.state), point
 
+    fresh = starting_points(profile.others, profile.scale, FRESH)
     start = profile.origin, profile.seeds, profile.origin, profile.seeds
     return jax.vmap(lambda side: jax.lax.scan(step, start, side)[1])(x)

@@ -55,7 +55,7 @@ class ScanResult:
     delta_chi2: Float[np.ndarray, "ny nx"]
     best_fit: dict[str, float]
     chi2_min: float
-    contours: list[Float[np.ndarray, "points 2"]]
+    contours: list[Float[np.ndarray, "_ 2"]]
     cl: float
     dof: int
 
@@ -98,6 +98,10 @@ def scan(
     lines = _Lines(cheap, rest, outer.parameter, inner.parameter, others, _nearest_default(inner))
     chi2 = _in_chunks(lines, outer.values, jnp.asarray(inner.values), advance)
     chi2 = chi2.T if flip else chi2
+    if not np.isfinite(chi2).all():
+        raise InputError(
+            f"chi-squared overflows in the plane of {x[0]} and {y[0]}; choose smaller ends than {x[2]:g}, {y[2]:g}"
+        )
 
     best, chi2_min = _polished(lines, axes, others, chi2)
     norms = likelihood.best_norms({**fixed, **best})
@@ -196,7 +200,9 @@ def _polished(
         place = float(np.clip(index * step, step / 2, 1 - step / 2))
         places.append(Parameter(axis.parameter.name, default=place, scale=step, bounds=(0.0, 1.0)))
     point, least = _minimum(lines, axes, (*places, *others))
-    best = {axis.parameter.name: float(axis.at(place)) for axis, place in zip(axes, point[:2], strict=True)}
+    best = {}
+    for axis, place in zip(axes, point[:2], strict=True):
+        best[axis.parameter.name] = float(np.clip(axis.at(place), axis.values[0], axis.values[-1]))
     best |= {p.name: float(value) for p, value in zip(others, point[2:], strict=True)}
     if chi2.min() < float(least):  # at an edge of the plane
         best |= {
@@ -224,6 +230,6 @@ def _minimum(
     return found.point[best], found.value[best]
 
 
-def _curves(x: Axis, y: Axis, delta: Float[np.ndarray, "ny nx"], level: float) -> list[Float[np.ndarray, "points 2"]]:
+def _curves(x: Axis, y: Axis, delta: Float[np.ndarray, "ny nx"], level: float) -> list[Float[np.ndarray, "_ 2"]]:
     logarithmic = x.parameter.logarithmic, y.parameter.logarithmic
     return contour_curves(x.values, y.values, delta, level, logarithmic)

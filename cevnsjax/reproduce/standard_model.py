@@ -1,103 +1,77 @@
-"""The published tables and figures again, from the embedded data, beside the published values."""
+"""The Standard Model: Figs. 1-3 of arXiv:2501.12441, the weak mixing angle, and what moves it."""
 
-import contextlib
+import dataclasses
 import math
-import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 
 from cevnsjax import plotting, results
 from cevnsjax.constants import SIN2_THETA_W, SIN2_THETA_W_Z
-from cevnsjax.errors import InputError
-from cevnsjax.experiments import load_experiment
 from cevnsjax.rates import ionisation_rate
-from cevnsjax.report import Comparison, Variant, write_report
+from cevnsjax.reproduce.assumptions import ASSUMPTIONS, EXPERIMENT
 from cevnsjax.resources import data_folder, read_rows
 from cevnsjax.statistics import Likelihood, fit, profile
 from cevnsjax.statistics.intervals import Interval, threshold
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["reproduce"]
+__all__ = ["ONE_SIGMA", "STEPS", "make"]
 
 ONE_SIGMA = math.erf(math.sqrt(0.5))
 """The confidence level of one standard deviation."""
 
-EXPERIMENT = "conus_plus"
 ANGLE = "sin2_theta_w"
-
-ASSUMPTIONS: tuple[tuple[str, dict[str, object], dict[str, Any]], ...] = (
-    ("default", {}, {}),
-    ("pull integrated out instead of minimised", {}, {"pull": "marginalised"}),
-    ("pull of 16.9 % instead of 20 %", {"nuisances.norm.sigma": 0.169}, {}),
-    ("no energy resolution", {"response.resolution": None}, {}),
-    ("spectrum cut at 8 MeV", {"source.above_8_MeV": "cut"}, {}),
-    ("exponential above 8 MeV", {"source.above_8_MeV": "exponential"}, {}),
-    ("flux not rescaled to 1.5e13", {"source.total_flux_per_cm2_s": None}, {}),
-    ("BESTIOLE below 2 MeV", {"source.below_2_MeV": "bestiole"}, {}),
-    ("BESTIOLE above 2 MeV", {"source.above_2_MeV": "bestiole", "source.above_8_MeV": "table"}, {}),
-    ("Kopeikin 2021 above 2 MeV", {"source.above_2_MeV": "kopeikin_2021"}, {}),
-    ("quenching k = 0.158", {"response.quenching.k": 0.158}, {}),
-    ("quenching k = 0.166", {"response.quenching.k": 0.166}, {}),
-    ("Klein-Nystrand form factor", {"target.form_factor": "klein_nystrand"}, {}),
-    ("no form factor", {"target.form_factor": "point"}, {}),
-    ("CEvNS alone", {}, {"channel": "cevns"}),
-)
-"""One assumption switched at a time: its name, what it changes in the description, and in the likelihood."""
+STEPS = 3 + len(ASSUMPTIONS)
 
 
-def reproduce(out: Path) -> dict[str, Any]:
-    """Write figures, curves, `report.md` and `report.json` into a folder; return what the JSON holds.
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A published value with its interval, and the one obtained here."""
 
-    Everything is made in a folder beside it and moved there at the end. Raises `InputError` where the folder
-    cannot be made.
-    """
-    parent = out.absolute().parent
-    if out.exists() and not out.is_dir():
-        raise InputError(f"cannot write into '{out}': it is a file; give a folder")
-    if not parent.is_dir() or not os.access(out if out.is_dir() else parent, os.W_OK):
-        raise InputError(f"cannot write into '{out}': '{parent}' is no folder that can be written to")
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".cevnsjax-") as name, _progress() as advance:
-        folder = Path(name)
-        content = _make(folder, advance)
-        out.mkdir(exist_ok=True)
-        for path in sorted(folder.iterdir()):
-            shutil.move(path, out / path.name)
-    return content
+    name: str
+    unit: str
+    cl: str
+    source: str
+    published: tuple[float, float | None, float | None]
+    obtained: tuple[float, float | None, float | None]
 
+    @classmethod
+    def of(cls, row: dict[str, str], value: float, low: float | None, high: float | None) -> "Comparison":
+        """Return the comparison with a row of `data/published/`."""
+        ends = [float(row[end]) if row[end] else None for end in ("low", "high")]
+        published = float(row["value"]), ends[0], ends[1]
+        return cls(row["name"], row["unit"], row["cl"], row["source"], published, (value, low, high))
 
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Give a function that says on standard error what comes next."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("", total=len(ASSUMPTIONS) + 4)
-
-        def advance(text: str) -> None:
-            progress.update(task, description=f"{text:<42}", advance=1)
-
-        yield advance
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `report.json` holds: also how far the obtained value lies from the published one, as a share."""
+        return dataclasses.asdict(self) | {"deviation": self.obtained[0] / self.published[0] - 1}
 
 
-def _make(folder: Path, advance: Callable[[str], None]) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """What one set of assumptions gives: sin^2(theta_W) with its 1 sigma interval, the predicted events, the
+    factor on them that the data want without a pull, and by how much chi-squared falls from no signal to it."""
+
+    name: str
+    best: float
+    low: float
+    high: float
+    events: float
+    strength: float
+    gain: float
+
+
+def make(folder: Path, advance: Callable[[str], None], overlays: Sequence[plotting.Overlay]) -> dict[str, Any]:
+    """Write Figs. 1-3 with their curves, and return the numbers beside the published ones."""
     published = {row["name"]: row for row in read_rows(data_folder() / "published" / "conus_plus.csv")}
     likelihood = Likelihood(EXPERIMENT)
 
     advance("Fig. 1: signals of the three detectors")
     prediction = results.prediction_dataset(likelihood, {})
     results.write_netcdf(folder / "fig1_spectrum.nc", prediction)
-    _save(plotting.spectrum_figure(prediction), folder / "fig1_spectrum")
+    plotting.save(plotting.spectrum_figure(prediction), folder / "fig1_spectrum")
 
     advance("Fig. 2: profile of the weak mixing angle")
     curves = []
@@ -107,14 +81,16 @@ def _make(folder: Path, advance: Callable[[str], None]) -> dict[str, Any]:
         results.write_netcdf(folder / f"fig2_sin2_theta_w_{pull}.nc", curve)
         curves.append((label, curve))
     row = published[ANGLE]
-    band = float(row["value"]), float(row["low"]), float(row["high"]), r"arXiv:2501.12441, $1\sigma$"
+    band = float(row["low"]), float(row["high"]), r"arXiv:2501.12441, $1\sigma$"
     levels = [(threshold(ONE_SIGMA), r"$1\sigma$"), (threshold(0.90), "90 % CL")]
-    _save(plotting.profile_figure(curves, r"$\sin^2\theta_W$", levels, band), folder / "fig2_sin2_theta_w")
+    panel = plotting.Panel(curves, likelihood.parameters[ANGLE], band)
+    plotting.save(plotting.profiles_figure([panel], 1, levels), folder / "fig2_sin2_theta_w")
 
     variants = []
-    for name, overrides, options in ASSUMPTIONS:
-        advance(f"assumption: {name}")
-        variants.append(_variant(name, Likelihood(load_experiment(EXPERIMENT, overrides), **options)))
+    for assumption in ASSUMPTIONS:
+        advance(f"weak mixing angle: {assumption.name}")
+        variants.append(_variant(assumption.name, Likelihood(assumption.experiment(), pull=assumption.pull)))
+    variants.append(_variant("CEvNS alone", Likelihood(EXPERIMENT, channel="cevns")))
 
     advance("Fig. 3: the weak mixing angle against scale")
     default = variants[0]
@@ -122,22 +98,16 @@ def _make(folder: Path, advance: Callable[[str], None]) -> dict[str, Any]:
     rows = read_rows(data_folder() / "published" / "weak_mixing_angle.csv")
     others = [row for row in rows if not row["experiment"].startswith("theory")]
     ours = scale, default.best, default.low, default.high, "CONUS+, this work"
-    _save(
-        plotting.weak_mixing_angle_figure(others, SIN2_THETA_W, SIN2_THETA_W_Z, ours), folder / "fig3_weak_mixing_angle"
-    )
+    figure = plotting.weak_mixing_angle_figure(others, SIN2_THETA_W, SIN2_THETA_W_Z, ours)
+    plotting.save(figure, folder / "fig3_weak_mixing_angle")
     points = results.points_dataset([*others, _as_row(ours)], likelihood)
     results.write_netcdf(folder / "fig3_weak_mixing_angle.nc", points)
 
-    advance("report")
-    comparisons = _comparisons(likelihood, default, published)
-    content = {
-        "comparisons": [c.as_dict() for c in comparisons],
-        "assumptions": [v.as_dict() for v in variants],
+    return {
+        "comparisons": [c.as_dict() for c in _comparisons(likelihood, default, published)],
+        "assumptions": [dataclasses.asdict(v) for v in variants],
         "momentum_transfer_MeV": scale,
     }
-    results.write_json(folder / "report.json", content)
-    write_report(folder / "report.md", comparisons, variants, scale)
-    return content
 
 
 def _variant(name: str, likelihood: Likelihood) -> Variant:
@@ -198,8 +168,3 @@ def _comparisons(likelihood: Likelihood, default: Variant, published: dict[str, 
         "signal_predicted": (events, None, None),
     }
     return [Comparison.of(published[name], *numbers) for name, numbers in obtained.items()]
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    for suffix in (".pdf", ".png"):
-        figure.savefig(path.with_suffix(suffix), dpi=300)

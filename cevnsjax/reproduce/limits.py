@@ -1,0 +1,197 @@
+"""Electromagnetic properties: Tables 1-3 and Figs. 4-6 of arXiv:2501.12441, and what moves their limits."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cevnsjax import plotting, results
+from cevnsjax.experiments import Experiment
+from cevnsjax.interactions import (
+    Model,
+    OnElectrons,
+    ScalarMediator,
+    StandardModel,
+    model,
+)
+from cevnsjax.interactions.mediators import CONUS_COUPLINGS, quark_content
+from cevnsjax.reproduce.assumptions import DEFAULT, LIMIT_ASSUMPTIONS, Assumption
+from cevnsjax.resources import data_folder, read_rows
+from cevnsjax.statistics import FitResult, Likelihood, fit, profile
+from cevnsjax.statistics.intervals import Interval, threshold
+
+__all__ = ["CHANNELS", "CL", "STEPS", "make", "of_channel"]
+
+CL = 0.90
+
+CHANNELS = {"all": "CEvNS and nu-e", "cevns": "CEvNS alone", "eves": "nu-e alone"}
+"""Channels of this analysis. `eves` stands for new physics off electrons alone, beside the Standard Model off nuclei:
+without it the data would be an excess that a coupling has to explain."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """A model fitted for the intervals of a few parameters: the free ones, of which the first `shown` are reported."""
+
+    model: str
+    free: tuple[str, ...]
+    shown: int = 1
+    channels: tuple[str, ...] = ("all", "cevns", "eves")
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """The parameters whose intervals are reported."""
+        return self.free[: self.shown]
+
+
+# q_etau enters as q_emu does, and only the sum of their squares: one of them free is both free.
+ELECTROMAGNETIC = (
+    Fitted("magnetic_moment", ("mu_nu_e",)),
+    Fitted("millicharge", ("q_ee", "q_emu"), shown=2),
+    Fitted("charge_radius", ("r2_ee", "r2_emu"), shown=2, channels=("all", "cevns")),
+)
+SAME = {"q_etau": "q_emu", "r2_etau": "r2_emu"}
+"""Quantities that the data cannot tell from others."""
+
+MEDIATORS = (Fitted("vector_bl", ("g_bl",), channels=("all",)), Fitted("scalar", ("g_phi",), channels=("all",)))
+
+SCALARS = (
+    ("default", ScalarMediator()),
+    ("quark masses 2.16 and 4.70 MeV", ScalarMediator(quark_content(2.16, 4.70))),
+    ("quark masses 2.5 and 5.0 MeV", ScalarMediator(quark_content(2.5, 5.0))),
+    ("Q_phi = 14 N + 15.1 Z", ScalarMediator(CONUS_COUPLINGS)),
+)
+"""What the scalar's coupling to nucleons is taken to be."""
+
+PROFILES = 3
+STEPS = PROFILES + len(LIMIT_ASSUMPTIONS) + 1
+
+
+def of_channel(experiment: Experiment, name: str, channel: str, **options: Any) -> Likelihood:
+    """Return the likelihood of a model in one of `CHANNELS`."""
+    if channel != "eves":
+        return Likelihood(experiment, model=name, channel=channel, **options)
+    whole = model(name)
+    parts = [i if isinstance(i, StandardModel) else OnElectrons(i) for i in whole.interactions]
+    return Likelihood(experiment, model=dataclasses.replace(whole, interactions=tuple(parts)), **options)
+
+
+def make(folder: Path, advance: Callable[[str], None], overlays: Sequence[plotting.Overlay]) -> dict[str, Any]:
+    """Write Figs. 4-6 with their curves, and return the rows of Tables 1-3 and of what moves them."""
+    for number, fitted in enumerate(ELECTROMAGNETIC, start=4):
+        advance(f"Fig. {number}: {model(fitted.model).description}")
+        _figure(folder / f"fig{number}_{fitted.model}", fitted)
+
+    rows = []
+    for assumption in LIMIT_ASSUMPTIONS:
+        advance(f"limits: {assumption.name}")
+        rows.append({"name": assumption.name, "limits": _limits(assumption)})
+    advance("limits: the scalar's coupling to nucleons")
+    scalars = []
+    for name, interaction in SCALARS:
+        changed = Model("scalar", name, (StandardModel(), interaction), ("g_phi",))
+        found = fit(Likelihood(DEFAULT.experiment(), model=changed), cl=CL)
+        scalars.append({"name": name, "couplings": list(interaction.nucleons), "g_phi": found.intervals["g_phi"][0][1]})
+    published = read_rows(data_folder() / "published" / "limits.csv")
+    return {
+        "limits": _beside(rows, published),
+        "limit_assumptions": rows,
+        "scalar_assumptions": scalars,
+        "other_experiments": [row for row in published if not row["experiment"].startswith("conus_plus")],
+    }
+
+
+def _fits(experiment: Experiment, fitted: Fitted, channel: str, **options: Any) -> FitResult:
+    return fit(of_channel(experiment, fitted.model, channel, **options), free=fitted.free, cl=CL)
+
+
+def _limits(assumption: Assumption) -> list[dict[str, Any]]:
+    """Return all intervals under one assumption; those of nu-e alone only by default."""
+    experiment = assumption.experiment()
+    found = []
+    for fitted in (*ELECTROMAGNETIC, *MEDIATORS):
+        for channel in fitted.channels:
+            if channel == "eves" and assumption != DEFAULT:
+                continue
+            result = _fits(experiment, fitted, channel, pull=assumption.pull)
+            found += [
+                {"quantity": name, "channel": channel, "intervals": result.intervals[name]}
+                for name in fitted.quantities
+            ]
+    return found
+
+
+def _beside(rows: list[dict[str, Any]], published: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Return the published limits of the paper, each with that obtained by default and under every assumption."""
+    names = {"conus_plus": "all", "conus_plus CEvNS alone": "cevns"}
+    table = []
+    for row in published:
+        if row["experiment"] not in names:
+            continue
+        quantity, channel = row["quantity"], names[row["experiment"]]
+        under = {}
+        for variant in rows:
+            (intervals,) = (
+                limit["intervals"]
+                for limit in variant["limits"]
+                if (limit["quantity"], limit["channel"]) == (SAME.get(quantity, quantity), channel)
+            )
+            under[variant["name"]] = _ends(intervals, row["kind"])
+        low = float(row["low"]) if row["low"] else None
+        given = low, float(row["high"])
+        table.append(
+            {
+                "quantity": quantity,
+                "channel": channel,
+                "kind": row["kind"],
+                "published": list(given),
+                "obtained": list(under["default"]),
+                "under": {name: list(ends) for name, ends in under.items()},
+                "deviation": _half_width(under["default"]) / _half_width(given) - 1,
+                "deviations": {name: _half_width(ends) / _half_width(given) - 1 for name, ends in under.items()},
+            }
+        )
+    return table
+
+
+def _ends(intervals: Sequence[Interval], kind: str) -> Interval:
+    """Return the outer ends of all pieces, in the form in which a limit is quoted."""
+    low, high = intervals[0][0], intervals[-1][1]
+    return (low, high) if kind == "interval" else (None, high)
+
+
+def _half_width(ends: Interval) -> float:
+    """Return half the width of an interval, or the limit where there is one end."""
+    low, high = ends
+    if high is None:
+        raise RuntimeError("a limit is open: the data say nothing of it")
+    return high if low is None else (high - low) / 2
+
+
+def _figure(path: Path, fitted: Fitted) -> None:
+    """Draw the profiles of the reported quantities: all and nu-e alone in one panel, CEvNS alone in another."""
+    published = {
+        (row["quantity"], row["experiment"]): row for row in read_rows(data_folder() / "published" / "limits.csv")
+    }
+    panels = []
+    for together in (("all", "eves"), ("cevns",)):
+        for quantity in fitted.quantities:
+            curves = []
+            for channel in (c for c in together if c in fitted.channels):
+                likelihood = of_channel(DEFAULT.experiment(), fitted.model, channel)
+                free = [name for name in fitted.free if name != quantity]
+                curve = results.profile_dataset(profile(likelihood, quantity, free, cl=CL), likelihood)
+                results.write_netcdf(path.with_name(f"{path.name}_{quantity}_{channel}.nc"), curve)
+                curves.append((CHANNELS[channel].replace("nu-e", r"$\bar\nu_e e$"), curve))
+            row = published.get((quantity, "conus_plus" if "all" in together else "conus_plus CEvNS alone"))
+            band = None if row is None else _band(row)
+            panels.append(plotting.Panel(curves, likelihood.parameters[quantity], band))
+    figure = plotting.profiles_figure(panels, len(fitted.quantities), [(threshold(CL), "90 % CL")])
+    plotting.save(figure, path)
+
+
+def _band(row: dict[str, str]) -> tuple[float, float, str]:
+    """Return the interval that a published limit allows."""
+    high = float(row["high"])
+    low = float(row["low"]) if row["kind"] == "interval" else 0.0 if row["kind"] == "upper" else -high
+    return low, high, "arXiv:2501.12441"
