@@ -119,7 +119,7 @@ def test_electrons_that_are_all_free_only_help_scattering_off_them(content: dict
     free = "32 free electrons instead of Z_eff"
     # 32 electrons for 22 to 28 above 160 eV; a limit on mu goes about with the root of their number.
     assert (22 / 32) ** 0.5 < rows["mu_nu_e", "all"][free][1] / rows["mu_nu_e", "all"]["default"][1] < (28 / 32) ** 0.5
-    assert rows["mu_nu_e", "cevns"][free] == pytest.approx(rows["mu_nu_e", "cevns"]["default"], rel=1e-6, nan_ok=True)
+    assert rows["mu_nu_e", "cevns"][free][1] == pytest.approx(rows["mu_nu_e", "cevns"]["default"][1], rel=1e-6)
 
 
 def test_spin_dependent_interactions_are_negligible(content: dict) -> None:
@@ -159,7 +159,8 @@ def test_the_report_reads(folder: Path) -> None:
     text = (folder / "report.md").read_text()
     assert "| sin2_theta_w | 0.252 +0.056 -0.064 |" in text
     for assumption in ASSUMPTIONS:
-        assert text.count(f"| {assumption.name} |") == (3 if assumption in LIMIT_ASSUMPTIONS else 1)
+        # In the table of the angle; where it may move limits, in theirs, and in that of the millicharge's ends.
+        assert text.count(f"\n| {assumption.name} |") >= (3 if assumption in LIMIT_ASSUMPTIONS else 1)
     for table in ("Table 1", "Table 2", "Table 3"):
         assert table in text
 
