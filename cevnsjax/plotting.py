@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "BLUE",
+    "COLUMN_WIDTH",
+    "STYLE",
+    "VERMILION",
     "Overlay",
     "Panel",
+    "axis_label",
     "plane_figure",
     "profiles_figure",
     "read_overlay",
@@ -94,7 +99,7 @@ def plane_figure(scans: Sequence[tuple[str, ScanResult]], overlays: Sequence[Ove
                 axes.plot(*points.T, color=colour, ls=style, lw=0.9, label=label)
         for axis, which in ((first.x, "x"), (first.y, "y")):
             p = axis.parameter
-            getattr(axes, f"set_{which}label")(_axis_label(p))
+            getattr(axes, f"set_{which}label")(axis_label(p))
             getattr(axes, f"set_{which}scale")("log" if p.logarithmic else "linear")
             getattr(axes, f"set_{which}lim")(axis.values[0], axis.values[-1])
         level = f"{100 * first.cl:g} % CL, {first.dof} d.o.f."
@@ -167,7 +172,8 @@ def profiles_figure(panels: Sequence[Panel], columns: int, levels: Sequence[tupl
     return figure
 
 
-def _axis_label(parameter: Parameter, factor: str = "") -> str:
+def axis_label(parameter: Parameter, factor: str = "") -> str:
+    """Return a parameter's symbol and unit; `factor` is a power of ten in which it is given."""
     units = {"mu_B": r"\mu_B", "cm^2": r"\mathrm{cm}^2", "MeV": r"\mathrm{MeV}"}
     unit = factor + units.get(parameter.unit, parameter.unit)
     return f"${parameter.latex or parameter.name}$" + (f" $[{unit}]$" if unit else "")
@@ -192,7 +198,7 @@ def _draw_profiles(axes: "Axes", panel: Panel, levels: Sequence[tuple[float, str
         )  # fmt: skip
     axes.set_ylim(0.0, min(top, 9.0))
     axes.margins(x=0)
-    axes.set_xlabel(_axis_label(parameter, f"10^{{{decade}}}\\," if decade else ""))
+    axes.set_xlabel(axis_label(parameter, f"10^{{{decade}}}\\," if decade else ""))
     axes.set_ylabel(r"$\Delta\chi^2$")
     axes.legend(loc="upper center")
 

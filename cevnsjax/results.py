@@ -12,7 +12,7 @@ import numpy as np
 
 from cevnsjax.constants import EV
 from cevnsjax.errors import InputError
-from cevnsjax.statistics import FitResult, Likelihood, ProfileResult, ScanResult
+from cevnsjax.statistics import FitResult, Likelihood, ProfileResult, SampleResult, ScanResult
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,11 +26,13 @@ __all__ = [
     "profile_dataset",
     "profile_dict",
     "replace_file",
+    "sample_dict",
     "scan_dataset",
     "scan_dict",
     "write_figure",
     "write_json",
     "write_netcdf",
+    "write_posterior",
 ]
 
 # xarray takes half a second to import: only what writes a data set does.
@@ -133,6 +135,23 @@ def scan_dataset(result: ScanResult, likelihood: Likelihood) -> "xr.Dataset":
             "dof": result.dof,
         },
     )
+
+
+def sample_dict(result: SampleResult) -> dict[str, Any]:
+    """Return the summary of a posterior, how it was drawn, and what is to be distrusted."""
+    how = {key: value for key, value in result.data.attrs.items() if key not in ("created_at", "arviz_version")}
+    return how | {"summary": result.summary, "warnings": result.warnings}
+
+
+def write_posterior(path: Path, result: SampleResult, likelihood: Likelihood) -> None:
+    """Write draws as ArviZ's NetCDF, with all that it takes to draw them again in the attributes."""
+    # A posterior integrates over the pull, whatever the likelihood does by itself.
+    how = _origin(likelihood) | {"pull": "marginalised", "warnings": "; ".join(result.warnings)}
+    result.data.attrs.update(how)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "draws.nc"
+        result.data.to_netcdf(str(file), engine="h5netcdf")
+        replace_file(path, file.read_bytes())
 
 
 def profile_dataset(result: ProfileResult, likelihood: Likelihood) -> "xr.Dataset":

@@ -38,6 +38,7 @@ ROOMS = [
     "statistics",
     "results",
     "plotting",
+    "posterior_plots",
     "reproduce",
     "cli",
 ]

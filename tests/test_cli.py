@@ -128,6 +128,21 @@ def test_curves_of_others_need_a_figure(run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [others]
 
 
+def test_sample(run, tmp_path: Path) -> None:
+    """Draws as NetCDF, the summary as JSON and as text, warnings on standard error."""
+    stored = tmp_path / "draws.nc"
+    asked = ("sample", "conus_plus", "--out", str(stored), "--samples", "100", "--warmup", "100", "--chains", "2")
+    status, out, err = run(*asked, "--prior", "sin2_theta_w=normal:0.3:0.01", "--json")
+    content = json.loads(out)
+    assert status == 0
+    assert content["summary"]["sin2_theta_w"]["mean"] == pytest.approx(0.3, abs=0.01)
+    assert [f"cevnsjax: warning: {text}" for text in content["warnings"]] == err.splitlines()
+    with xr.open_dataset(stored, group="posterior", engine="h5netcdf") as draws:
+        assert draws["sin2_theta_w"].shape == (2, 100)
+    _, out, _ = run(*asked)
+    assert out.startswith("sin2_theta_w = 0.")
+
+
 def test_open_ends_are_null(run) -> None:
     """Without a pull and with k free, 99.99 % of nothing bounds sin^2(theta_W) from above."""
     _, out, _ = run("fit", "conus_plus", "--channel", "eves", "--json")
@@ -154,7 +169,8 @@ def test_tables_for_people(run) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--help",), ("predict", "--help"), ("profile", "--help"), ("scan", "--help")]
+    "arguments",
+    [(), ("--help",), ("predict", "--help"), ("profile", "--help"), ("scan", "--help"), ("sample", "--help")],
 )
 def test_help(run, arguments: tuple[str, ...]) -> None:
     status, out, _ = run(*arguments)
@@ -166,6 +182,8 @@ def test_help(run, arguments: tuple[str, ...]) -> None:
 SCAN = ("scan", "conus_plus", "--model", "vector_bl", "--out", "plane.nc", "--figure", "plane.pdf")
 MASSES, COUPLINGS = ("--x", "m_z", "1", "10", "3"), ("--y", "g_bl", "1e-6", "1e-4", "3")
 ANOTHER_TABLE = str(data_folder() / "reactor" / "vogel_engel_1989.csv")
+
+SAMPLE = ("sample", "conus_plus", "--out", "draws.nc", "--figures", "plots")
 
 MISTAKES = {
     "no such command": ("predicts", "conus_plus"),
@@ -214,6 +232,14 @@ MISTAKES = {
     "figure without a suffix": (*SCAN, *MASSES, *COUPLINGS, "--figure", "plane"),
     "no folder for a figure": (*SCAN, *MASSES, *COUPLINGS, "--figure", "nowhere/plane.pdf"),
     "no folder for a plane": (*SCAN, *MASSES, *COUPLINGS, "--out", "nowhere/plane.nc"),
+    "a plane that overflows": (*SCAN, *MASSES, "--y", "g_bl", "1e-6", "1e90", "3"),
+    "nowhere to keep draws": ("sample", "conus_plus"),
+    "no folder for draws": ("sample", "conus_plus", "--out", "nowhere/draws.nc"),
+    "no such sampler": (*SAMPLE, "--sampler", "gibbs"),
+    "no such prior": (*SAMPLE, "--prior", "sin2_theta_w=beta:1:2"),
+    "prior of what is not free": (*SAMPLE, "--prior", "norm=flat:0:1"),
+    "prior that falls": (*SAMPLE, "--prior", "sin2_theta_w=flat:1:0"),
+    "no chain": (*SAMPLE, "--chains", "0"),
     "results into nowhere": ("reproduce", "--out", "nowhere/at/all"),
 }
 

@@ -9,7 +9,7 @@ divides by it: s = 0 is a fixed normalisation, not a special case.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-__all__ = ["best_norm", "chi2_at_norm", "chi2_marginalised", "chi2_profiled", "log_volume"]
+__all__ = ["best_norm", "chi2_at_norm", "chi2_marginalised", "chi2_profiled", "log_volume", "norm_density"]
 
 Bins = Float[Array, " bins"]
 Scalar = Float[Array, ""]
@@ -27,6 +27,12 @@ def best_norm(expected: Bins, observed: Bins, sigma: Bins, norm_sigma: Scalar) -
     """Return the n that minimises chi^2; it may be negative, where the data pull it there."""
     unit = expected / sigma
     return (1 + norm_sigma**2 * (unit @ (observed / sigma))) / (1 + norm_sigma**2 * (unit @ unit))
+
+
+def norm_density(expected: Bins, observed: Bins, sigma: Bins, norm_sigma: Scalar) -> tuple[Scalar, Scalar]:
+    """Return mean and standard deviation of n given the prediction; its density is normal."""
+    width = norm_sigma * jnp.exp(-log_volume(expected, sigma, norm_sigma) / 2)
+    return best_norm(expected, observed, sigma, norm_sigma), width
 
 
 def chi2_profiled(expected: Bins, observed: Bins, sigma: Bins, norm_sigma: Scalar) -> Scalar:

@@ -1,0 +1,96 @@
+"""Prior densities of parameters: their kinds, their defaults, and how they are written on the command line."""
+
+import dataclasses
+import json
+import math
+from typing import Any, Literal, get_args
+
+from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.parameters import Parameter
+
+__all__ = ["KINDS", "Kind", "Prior", "default_prior", "parse_prior"]
+
+Kind = Literal["flat", "log_uniform", "normal", "half_normal"]
+KINDS: tuple[str, ...] = get_args(Kind)
+
+WIDE = 30.0
+"""Half the width of a flat prior without bounds, in units of the parameter's own scale."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Prior:
+    """A density: flat or log-uniform between two ends, normal of a mean and a width, or half of one of a width.
+
+    A normal prior is cut at the parameter's bounds. Raises `InputError` for numbers that make no density.
+    """
+
+    kind: Kind
+    numbers: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise unknown_name("prior", self.kind, KINDS)
+        wanted = 1 if self.kind == "half_normal" else 2
+        possible = len(self.numbers) == wanted and all(map(math.isfinite, self.numbers))
+        if possible:
+            first, last = self.numbers[0], self.numbers[-1]
+            possible = {"flat": first < last, "log_uniform": 0 < first < last}.get(self.kind, last > 0)
+        if not possible:
+            raise InputError(f"the prior '{self}' is not possible: give {_FORMS[self.kind]}")
+
+    def __str__(self) -> str:
+        return ":".join([self.kind, *(f"{number:g}" for number in self.numbers)])
+
+    def distribution(self, parameter: Parameter) -> Any:
+        """Return the density as NumPyro's."""
+        import numpyro.distributions as dist
+
+        low, high = parameter.bounds
+        if self.kind == "flat":
+            return dist.Uniform(*self.numbers)
+        if self.kind == "log_uniform":
+            return dist.LogUniform(*self.numbers)
+        if self.kind == "half_normal":
+            return dist.HalfNormal(self.numbers[0])
+        ends = {name: end for name, end in (("low", low), ("high", high)) if math.isfinite(end)}
+        return dist.TruncatedNormal(*self.numbers, **ends) if ends else dist.Normal(*self.numbers)
+
+
+_FORMS = {
+    "flat": "flat:LOW:HIGH with LOW below HIGH",
+    "log_uniform": "log_uniform:LOW:HIGH with 0 < LOW < HIGH",
+    "normal": "normal:MEAN:WIDTH with a positive width",
+    "half_normal": "half_normal:WIDTH with a positive width",
+}
+
+
+def default_prior(parameter: Parameter, step: float) -> Prior:
+    """Return a flat prior between the parameter's bounds, or wide around its default where it has none.
+
+    `step` is what the data call a step of the parameter: wide is thirty of them. Couplings and masses, too,
+    have flat priors: one that is flat in the logarithm has to be asked for, as its lower end decides the answer.
+    """
+    low, high = parameter.bounds
+    low = low if math.isfinite(low) else parameter.default - WIDE * step
+    high = high if math.isfinite(high) else parameter.default + WIDE * step
+    return Prior("flat", (low, high))
+
+
+def parse_prior(text: str) -> tuple[str, Prior]:
+    """Return the parameter's name and the prior of NAME=KIND:NUMBER:NUMBER; raises `InputError` for another form."""
+    name, equals, rest = text.partition("=")
+    kind, *numbers = rest.split(":")
+    if not (name and equals):
+        raise InputError(f"--prior {text!r} is not one: give NAME=KIND:NUMBERS, such as g_bl=log_uniform:1e-8:1e-3")
+    if kind not in KINDS:
+        raise unknown_name("prior", kind, KINDS)
+    try:
+        found = tuple(float(number) for number in numbers)
+    except ValueError:
+        raise InputError(f"the prior '{rest}' has an entry that is no number: give {_FORMS[kind]}") from None
+    return name, Prior(kind, found)  # type: ignore[arg-type]
+
+
+def as_json(priors: dict[str, Prior]) -> str:
+    """Return priors as they are kept with results."""
+    return json.dumps({name: str(prior) for name, prior in priors.items()})
