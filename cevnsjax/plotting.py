@@ -30,6 +30,7 @@ __all__ = [
     "profiles_figure",
     "read_overlay",
     "save",
+    "scaled_axis",
     "spectrum_figure",
     "weak_mixing_angle_figure",
 ]
@@ -179,16 +180,21 @@ def axis_label(parameter: Parameter, factor: str = "") -> str:
     return f"${parameter.latex or parameter.name}$" + (f" $[{unit}]$" if unit else "")
 
 
+def scaled_axis(parameter: Parameter, far: float) -> tuple[float, str]:
+    """Return the power of ten in which values up to `far` are to be shown, one where they are handy, and the label."""
+    decade = 0 if far == 0 or 1e-2 <= far < 1e4 else int(np.floor(np.log10(far)))
+    return 10.0**decade, axis_label(parameter, f"10^{{{decade}}}\\," if decade else "")
+
+
 def _draw_profiles(axes: "Axes", panel: Panel, levels: Sequence[tuple[float, str]]) -> None:
     parameter = panel.parameter
     far = max(float(np.abs(curve[parameter.name]).max()) for _, curve in panel.curves)
-    # Tiny and huge numbers are given in a power of ten that stands in the label.
-    decade = 0 if 1e-2 <= far < 1e4 else int(np.floor(np.log10(far)))
+    unit, label_of_axis = scaled_axis(parameter, far)
     if panel.published is not None:
         low, high, label = panel.published
-        axes.axvspan(low / 10**decade, high / 10**decade, facecolor="0.9", edgecolor="0.6", lw=0.4, label=label)
+        axes.axvspan(low / unit, high / unit, facecolor="0.9", edgecolor="0.6", lw=0.4, label=label)
     for (label, curve), colour, style in zip(panel.curves, (BLUE, VERMILION, GREEN), ("-", "--", "-."), strict=False):
-        axes.plot(curve[parameter.name] / 10**decade, curve["delta_chi2"], color=colour, ls=style, label=label)
+        axes.plot(curve[parameter.name] / unit, curve["delta_chi2"], color=colour, ls=style, label=label)
     top = max(float(curve["delta_chi2"].max()) for _, curve in panel.curves)
     for level, text in levels:
         axes.axhline(level, color="black", lw=0.5, ls=":")
@@ -198,7 +204,7 @@ def _draw_profiles(axes: "Axes", panel: Panel, levels: Sequence[tuple[float, str
         )  # fmt: skip
     axes.set_ylim(0.0, min(top, 9.0))
     axes.margins(x=0)
-    axes.set_xlabel(axis_label(parameter, f"10^{{{decade}}}\\," if decade else ""))
+    axes.set_xlabel(label_of_axis)
     axes.set_ylabel(r"$\Delta\chi^2$")
     axes.legend(loc="upper center")
 

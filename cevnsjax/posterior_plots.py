@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from cevnsjax.constants import EV
 from cevnsjax.errors import InputError
-from cevnsjax.plotting import BLUE, COLUMN_WIDTH, STYLE, VERMILION, axis_label
+from cevnsjax.plotting import BLUE, COLUMN_WIDTH, STYLE, VERMILION, scaled_axis
 from cevnsjax.results import write_figure
 from cevnsjax.statistics import Likelihood, SampleResult
 
@@ -21,11 +21,14 @@ def corner_figure(result: SampleResult, likelihood: Likelihood) -> Figure:
     import corner
 
     names, draws = _columns(result)
-    labels = [axis_label(likelihood.parameters[name]) for name in names]
+    scaled = [
+        scaled_axis(likelihood.parameters[n], float(np.abs(d).max())) for n, d in zip(names, draws.T, strict=True)
+    ]
+    draws, labels = draws / np.array([unit for unit, _ in scaled]), [label for _, label in scaled]
     with matplotlib.rc_context({**STYLE, "figure.constrained_layout.use": False}):
         size = COLUMN_WIDTH * max(0.75, 0.55 * len(names))
         return corner.corner(
-            draws, labels=labels, levels=(0.68, 0.90), quantiles=(0.05, 0.5, 0.95), color=BLUE, bins=40,
+            draws, labels=labels, levels=(0.68, 0.90), quantiles=(0.05, 0.5, 0.95), color=BLUE, bins=30, smooth=1.0,
             plot_datapoints=False, fig=Figure(figsize=(size, size)), max_n_ticks=3,
         )  # fmt: skip
 
@@ -38,9 +41,11 @@ def trace_figure(result: SampleResult, likelihood: Likelihood) -> Figure:
         figure = Figure(figsize=(2 * COLUMN_WIDTH, 1.2 * len(names) + 0.4))
         grid = figure.subplots(len(names), 1, sharex=True, squeeze=False)
         for axes, name in zip(grid.flat, names, strict=True):
-            for chain in np.asarray(posterior[name]):
+            draws = np.asarray(posterior[name])
+            unit, label = scaled_axis(likelihood.parameters[name], float(np.abs(draws).max()))
+            for chain in draws / unit:
                 axes.plot(chain, lw=0.3)
-            axes.set_ylabel(axis_label(likelihood.parameters[name]))
+            axes.set_ylabel(label)
             axes.margins(x=0)
         grid[-1, 0].set_xlabel("draw")
     return figure
