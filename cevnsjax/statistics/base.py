@@ -49,6 +49,13 @@ class BinnedLikelihood(eqx.Module):
     def counts(self, params: Parameters) -> tuple[Float[Array, "detectors bins"], ...]:
         """Return each experiment's prediction by detector, in the data's unit, before normalisation."""
 
+    def sums(self, params: Parameters) -> tuple[gaussian.Sums, ...]:
+        """Return what each experiment's chi-squared needs to know of the prediction."""
+        return tuple(
+            gaussian.sums(counts.sum(axis=0), data.observed, data.sigma, data.norm_sigma)
+            for counts, data in zip(self.counts(params), self.observations(), strict=True)
+        )
+
     @property
     def norms(self) -> tuple[str, ...]:
         """The names of the experiments' normalisations."""
@@ -79,21 +86,15 @@ class BinnedLikelihood(eqx.Module):
 @jax.jit
 def _chi2(likelihood: BinnedLikelihood, params: Parameters) -> Float[Array, ""]:
     total = jnp.zeros(())
-    for norm, data, counts in zip(likelihood.norms, likelihood.observations(), likelihood.counts(params), strict=True):
-        expected = counts.sum(axis=0)
-        given = expected, data.observed, data.sigma, data.norm_sigma
+    for norm, given in zip(likelihood.norms, likelihood.sums(params), strict=True):
         if norm in params:
-            total += gaussian.chi2_at_norm(*given, params[norm])
+            total += gaussian.chi2_at_norm(given, params[norm])
         else:
-            volume = gaussian.log_volume(expected, data.sigma, data.norm_sigma)
-            total += gaussian.chi2_profiled(*given) + likelihood.integrated * volume
+            total += gaussian.chi2_profiled(given) + likelihood.integrated * gaussian.log_volume(given)
     return total
 
 
 @jax.jit
 def _best_norms(likelihood: BinnedLikelihood, params: Parameters) -> dict[str, Float[Array, ""]]:
-    best = {}
-    for norm, data, counts in zip(likelihood.norms, likelihood.observations(), likelihood.counts(params), strict=True):
-        found = gaussian.best_norm(counts.sum(axis=0), data.observed, data.sigma, data.norm_sigma)
-        best[norm] = params.get(norm, found)
-    return best
+    given = zip(likelihood.norms, likelihood.sums(params), strict=True)
+    return {norm: params.get(norm, gaussian.best_norm(one)) for norm, one in given}

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from cevnsjax.parameters import Parameter, Parameters
 from cevnsjax.statistics.base import BinnedLikelihood, Data
+from cevnsjax.statistics.gaussian import Sums
 
 __all__ = ["ExpandedLikelihood", "Expansion", "anonymous", "expand"]
 
@@ -34,9 +35,13 @@ class Expansion(eqx.Module):
 
     def __call__(self, params: Parameters) -> Counts:
         """Return the counts; a coupling that `params` leaves out has its default."""
+        return jnp.tensordot(self.terms(params), self.coefficients, 1)
+
+    def terms(self, params: Parameters) -> Float[Array, " terms"]:
+        """Return 1, t_i, and t_i t_j."""
         values = (params.get(p.name, jnp.asarray(p.default)) for p in self.couplings)
         t = [(value / step) ** _power(p) for value, step, p in zip(values, self.steps, self.couplings, strict=True)]
-        return jnp.tensordot(_monomials(jnp.stack(t) if t else jnp.zeros(0), jnp), self.coefficients, 1)
+        return _monomials(jnp.stack(t) if t else jnp.zeros(0), jnp)
 
 
 class ExpandedLikelihood(BinnedLikelihood):
@@ -64,6 +69,17 @@ class ExpandedLikelihood(BinnedLikelihood):
     def counts(self, params: Parameters) -> tuple[Counts, ...]:
         """Return the polynomials' values."""
         return tuple(expansion(params) for expansion in self.expansions)
+
+    def sums(self, params: Parameters) -> tuple[Sums, ...]:
+        """Return the sums over bins, which are polynomials themselves: bins are summed once, and not for each point."""
+        found = []
+        for expansion, data in zip(self.expansions, self.data, strict=True):
+            unit = expansion.coefficients.sum(axis=1) / data.sigma
+            observed = data.observed / data.sigma
+            terms = expansion.terms(params)
+            square, mixed = terms @ (unit @ unit.T) @ terms, terms @ (unit @ observed)
+            found.append(Sums(square, mixed, observed @ observed, data.norm_sigma))
+        return tuple(found)
 
     def anonymous(self) -> "ExpandedLikelihood":
         """Return the same with couplings named x0, x1, ... in their order, so that compilations are shared."""

@@ -311,8 +311,9 @@ def _inference_data(
         for i, (norm, one, data) in enumerate(
             zip(cheap.norms, cheap.counts(params), cheap.observations(), strict=True)
         ):
-            mean, width = gaussian.norm_density(one.sum(axis=0), data.observed, data.sigma, data.norm_sigma)
-            found.append(params.get(norm, mean + width * normal[i]) * one.sum(axis=0))
+            given = gaussian.sums(one.sum(axis=0), data.observed, data.sigma, data.norm_sigma)
+            drawn = gaussian.best_norm(given) + gaussian.norm_width(given) * normal[i]
+            found.append(params.get(norm, drawn) * one.sum(axis=0))
         return jnp.concatenate(found)
 
     size = next(iter(flat.values())).size

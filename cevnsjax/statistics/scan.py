@@ -224,7 +224,8 @@ def _minimum(
         return lines.likelihood.chi2({**lines.fixed, **given})
 
     scale = typical_steps(chi2, parameters)
-    start = starting_points(parameters, scale, STARTS)
+    # The grid has seen the whole plane; what it has not seen is the others' own valleys.
+    start = starting_points(parameters, scale, STARTS if len(parameters) > 2 else 3)
     found = minima(chi2, start, scale, parameters)
     best = jnp.argmin(jnp.where(jnp.isfinite(found.value), found.value, jnp.inf))
     return found.point[best], found.value[best]
