@@ -12,6 +12,7 @@ jax.config.update("jax_enable_x64", True)
 from cevnsjax.experiments import load_experiment  # noqa: E402
 from cevnsjax.interactions import model  # noqa: E402
 from cevnsjax.statistics import (  # noqa: E402
+    FeldmanCousins,
     FitResult,
     Likelihood,
     Prior,
@@ -19,6 +20,7 @@ from cevnsjax.statistics import (  # noqa: E402
     SampleResult,
     ScanResult,
     covariance,
+    feldman_cousins,
     fisher,
     fit,
     gradient,
@@ -29,6 +31,7 @@ from cevnsjax.statistics import (  # noqa: E402
 )
 
 __all__ = [
+    "FeldmanCousins",
     "FitResult",
     "Likelihood",
     "Prior",
@@ -36,6 +39,7 @@ __all__ = [
     "SampleResult",
     "ScanResult",
     "covariance",
+    "feldman_cousins",
     "fisher",
     "fit",
     "gradient",

@@ -1,4 +1,4 @@
-"""Likelihoods, fits, profiles, intervals, scans, posteriors and derivatives."""
+"""Likelihoods, fits, profiles, intervals, scans, posteriors, toys and derivatives."""
 
 from cevnsjax.statistics.derivatives import covariance, fisher, gradient, hessian
 from cevnsjax.statistics.fit import FitResult, ProfileResult, fit, profile
@@ -6,8 +6,10 @@ from cevnsjax.statistics.likelihood import Likelihood
 from cevnsjax.statistics.posterior import SampleResult, sample
 from cevnsjax.statistics.priors import Prior
 from cevnsjax.statistics.scan import ScanResult, scan
+from cevnsjax.statistics.toys import FeldmanCousins, feldman_cousins
 
 __all__ = [
+    "FeldmanCousins",
     "FitResult",
     "Likelihood",
     "Prior",
@@ -15,6 +17,7 @@ __all__ = [
     "SampleResult",
     "ScanResult",
     "covariance",
+    "feldman_cousins",
     "fisher",
     "fit",
     "gradient",

@@ -18,7 +18,7 @@ from cevnsjax.statistics.likelihood import Likelihood
 from cevnsjax.statistics.minimise import minima, starting_points, typical_steps
 from cevnsjax.statistics.profile import ProfiledChi2, chi2_of, march, prepared
 
-__all__ = ["Axis", "ScanResult", "scan"]
+__all__ = ["Axis", "AxisLimits", "ScanResult", "axis_of", "scan"]
 
 CHUNK = 32
 """How many lines of the plane are computed at once: what bounds the memory."""
@@ -88,7 +88,7 @@ def scan(
         free = [name for name in likelihood.model.free if name not in values]
     names = [x[0], y[0], *(name for name in free if name not in (x[0], y[0]))]
     parameters, fixed = checked(likelihood, names, values)
-    axes = _axis(parameters[0], *x[1:]), _axis(parameters[1], *y[1:])
+    axes = axis_of(parameters[0], *x[1:]), axis_of(parameters[1], *y[1:])
     others = tuple(p for p in parameters[2:] if p.name not in likelihood.closed_norms)
 
     # A line runs along a coupling, so that its counts are a polynomial, and one made once for all lines if both are.
@@ -113,7 +113,8 @@ def scan(
 _prepared = eqx.filter_jit(prepared)
 
 
-def _axis(parameter: Parameter, low: float, high: float, points: int) -> Axis:
+def axis_of(parameter: Parameter, low: float, high: float, points: int) -> Axis:
+    """Return an axis; raises `InputError` for limits that do not rise or are out of bounds, and too few points."""
     low, high = (check_value(parameter, limit) for limit in (low, high))
     if low >= high:
         raise InputError(f"the range {low:g} to {high:g} of {parameter.name} does not rise")
