@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -132,17 +133,17 @@ def sample(
     }
     how |= {"seed": seed, "chains": chains, "samples": samples, "warmup": warmup}
     if sampler == "nuts":
-        draws, stats, warnings = _nuts(
+        draws, stats, doubts = _nuts(
             cheap, rest, parameters, chosen, modes, steps, chains, samples, warmup, seed, progress
         )
     else:
-        draws, stats, warnings = _nested(cheap, rest, parameters, chosen, samples * chains, seed, progress)
+        draws, stats, doubts = _nested(cheap, rest, parameters, chosen, samples * chains, seed, progress)
         how |= {"log_evidence": stats.pop("log_evidence"), "log_evidence_error": stats.pop("log_evidence_error")}
     data = _inference_data(likelihood, cheap, rest, draws, stats, how, seed)
     summary = _summary(draws, sampler)
     if sampler == "nuts":
-        warnings = [*warnings, *_disagreement(summary)]
-    return SampleResult(data, summary, warnings)
+        doubts = [*doubts, *_disagreement(summary)]
+    return SampleResult(data, summary, doubts)
 
 
 def _modes(
@@ -205,15 +206,15 @@ def _nuts(
     mcmc.run(jax.random.key(seed), init_params=start)
     draws = {name: np.asarray(draw) for name, draw in mcmc.get_samples(group_by_chain=True).items()}
     diverging = np.asarray(mcmc.get_extra_fields(group_by_chain=True)["diverging"])
-    warnings = []
+    doubts = []
     if diverging.any():
-        warnings.append(f"{int(diverging.sum())} of {diverging.size} transitions diverged: the draws are not trusted")
+        doubts.append(f"{int(diverging.sum())} of {diverging.size} transitions diverged: the draws are not trusted")
     if len(modes) > 1:
-        warnings.append(
+        doubts.append(
             f"the posterior has {len(modes)} modes: NUTS does not weigh them against each other; compare with the "
             "sampler 'nested'"
         )
-    return draws, {"diverging": diverging}, warnings
+    return draws, {"diverging": diverging}, doubts
 
 
 def _inside(support: Any, parameter: Parameter, step: float) -> tuple[float, float]:
@@ -262,9 +263,16 @@ def _nested(
     return draws, evidence, []
 
 
-def _summary(draws: Mapping[str, np.ndarray], sampler: str) -> dict[str, dict[str, float]]:
-    import arviz
+def _arviz() -> Any:
+    """Return ArviZ, imported without the notice of its coming versions that it gives once a day."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        import arviz
+    return arviz
 
+
+def _summary(draws: Mapping[str, np.ndarray], sampler: str) -> dict[str, dict[str, float]]:
+    arviz = _arviz()
     rows = {}
     for name, draw in draws.items():
         low, median, high = np.quantile(draw, [0.05, 0.5, 0.95])
@@ -296,8 +304,7 @@ def _inference_data(
     seed: int,
 ) -> Any:
     """Return all as InferenceData: draws, predictions and replicated data for some of them, and the data."""
-    import arviz
-
+    arviz = _arviz()
     chains, samples = next(iter(draws.values())).shape
     every = max(1, chains * samples // PREDICTIVE)
     flat = {name: jnp.asarray(draw.reshape(-1)[::every]) for name, draw in draws.items()}
