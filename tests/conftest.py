@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import hypothesis
+import jax
 import pytest
 from jaxtyping import install_import_hook
 
@@ -19,6 +20,19 @@ import cevnsjax  # noqa: E402
 # example waits for the compiler; no database, as nothing is random.
 hypothesis.settings.register_profile("cevnsjax", max_examples=30, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("cevnsjax")
+
+MAPPINGS = Path("/proc/self/maps")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_programs():
+    """Drop what is compiled between files, once it fills half of the memory mappings that Linux grants a process.
+
+    Each program takes several of its 65530, and the compiler crashes when none is left.
+    """
+    yield
+    if MAPPINGS.exists() and MAPPINGS.read_text().count("\n") > 30_000:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ FREE = Parameter("x", 0.0, 1.0)
         (Prior("normal", (0.162, 0.1)), QUENCHING_K, stats.truncnorm(-1.12, 2.38, 0.162, 0.1)),
         (Prior("half_normal", (2e-5,)), G_BL, stats.halfnorm(scale=2e-5)),
     ],
-    ids=str,
+    ids=["flat", "log_uniform", "normal", "normal, cut at bounds", "half_normal"],
 )
 def test_densities(prior: Prior, parameter: Parameter, density) -> None:
     made = prior.distribution(parameter)
