@@ -19,6 +19,7 @@ from cevnsjax.statistics import (  # noqa: E402
     ProfileResult,
     SampleResult,
     ScanResult,
+    Significance,
     covariance,
     feldman_cousins,
     fisher,
@@ -28,6 +29,7 @@ from cevnsjax.statistics import (  # noqa: E402
     profile,
     sample,
     scan,
+    significance,
 )
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "ProfileResult",
     "SampleResult",
     "ScanResult",
+    "Significance",
     "covariance",
     "feldman_cousins",
     "fisher",
@@ -49,4 +52,5 @@ __all__ = [
     "profile",
     "sample",
     "scan",
+    "significance",
 ]

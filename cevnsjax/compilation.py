@@ -5,10 +5,11 @@ from typing import TypeVar
 
 import jax
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-__all__ = ["constant", "run_once"]
+__all__ = ["constant", "over_devices", "run_once"]
 
 Result = TypeVar("Result")
 
@@ -25,3 +26,16 @@ def run_once(function: Callable[..., Result], *arguments: object) -> Result:
     time to the first number. Arguments are pytrees of arrays; not for use inside another `jit`.
     """
     return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})(*arguments)
+
+
+def over_devices(function: Callable[..., Array], given: object, values: Array) -> Array:
+    """Return `function(given, values)`, the leading axis of `values` spread over all devices.
+
+    The function must treat each value by itself, and the axis be a multiple of the number of devices. Traceable.
+    """
+    if jax.device_count() == 1:
+        return function(given, values)
+    mesh = Mesh(np.array(jax.devices()), ("devices",))
+    every, share = PartitionSpec(), PartitionSpec("devices")
+    spread = jax.shard_map(function, mesh=mesh, in_specs=(every, share), out_specs=share, check_vma=False)
+    return spread(given, values)

@@ -15,7 +15,17 @@ from jaxtyping import Array, Float
 from cevnsjax.constants import SIN2_THETA_W as _SIN2_THETA_W
 from cevnsjax.errors import InputError, unknown_name
 
-__all__ = ["NORM", "QUENCHING_K", "SIN2_THETA_W", "Parameter", "Parameters", "canonical", "check_value"]
+__all__ = [
+    "ENERGY_SHIFT",
+    "NORM",
+    "NUCLEAR_RADIUS",
+    "QUENCHING_K",
+    "SIN2_THETA_W",
+    "Parameter",
+    "Parameters",
+    "canonical",
+    "check_value",
+]
 
 Parameters = Mapping[str, Float[Array, ""]]
 """Values that travel through the package: a plain mapping from name to scalar."""
@@ -108,6 +118,10 @@ NORM = Parameter(
     "factor on the predicted signal, Eq. (20) of 2501.12441",
 )
 QUENCHING_K = Parameter("quenching_k", 0.162, 0.01, (0.05, 0.4), "", "k", "Lindhard's k of the quenching factor")
+ENERGY_SHIFT = Parameter("energy_shift", 0.0, 1.0, (-100.0, 100.0), "eV", r"\Delta E", "shift of the energy scale")
+NUCLEAR_RADIUS = Parameter(
+    "nuclear_radius", 1.0, 0.03, (0.0, 3.0), "", r"R / R_0", "factor on the nuclei's radii, in the form factor"
+)
 
 
 def check_value(parameter: Parameter, value: float) -> float:

@@ -12,11 +12,13 @@ import numpy as np
 
 from cevnsjax.constants import EV
 from cevnsjax.errors import InputError
-from cevnsjax.statistics import FitResult, Likelihood, ProfileResult, SampleResult, ScanResult
+from cevnsjax.statistics import FeldmanCousins, FitResult, Likelihood, ProfileResult, SampleResult, ScanResult
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
+
+    from cevnsjax.statistics.scan import Axis
 
 __all__ = [
     "fit_dict",
@@ -29,6 +31,8 @@ __all__ = [
     "sample_dict",
     "scan_dataset",
     "scan_dict",
+    "toys_dataset",
+    "toys_dict",
     "write_figure",
     "write_json",
     "write_netcdf",
@@ -112,10 +116,7 @@ def scan_dataset(result: ScanResult, likelihood: Likelihood) -> "xr.Dataset":
     """
     import xarray as xr
 
-    axes = {}
-    for axis in (result.x, result.y):
-        p = axis.parameter
-        axes[p.name] = p.name, axis.values, {"long_name": p.description, "units": p.unit, "latex": p.latex}
+    axes = {axis.parameter.name: _coordinate(axis) for axis in (result.x, result.y)}
     points = np.concatenate([np.zeros((0, 2)), *result.contours])
     curve = np.repeat(np.arange(len(result.contours)), [c.shape[0] for c in result.contours])
     plane = (result.y.parameter.name, result.x.parameter.name)
@@ -134,6 +135,28 @@ def scan_dataset(result: ScanResult, likelihood: Likelihood) -> "xr.Dataset":
             "cl": result.cl,
             "dof": result.dof,
         },
+    )
+
+
+def toys_dict(result: FeldmanCousins) -> dict[str, Any]:
+    """Return a grid of toys: its axes, Delta chi^2 of the data, critical values, and what is allowed."""
+    axes = {axis.parameter.name: axis.values.tolist() for axis in result.axes}
+    grids = {"delta_chi2": result.delta_chi2, "critical": result.critical, "accepted": result.accepted}
+    return {"axes": axes, "cl": result.cl, "toys": result.toys} | {name: g.tolist() for name, g in grids.items()}
+
+
+def toys_dataset(result: FeldmanCousins, likelihood: Likelihood) -> "xr.Dataset":
+    """Return a grid of toys as an xarray data set along its axes."""
+    import xarray as xr
+
+    plane = tuple(axis.parameter.name for axis in result.axes[::-1])
+    return xr.Dataset(
+        {
+            "delta_chi2": (plane, result.delta_chi2, {"long_name": "chi-squared above its minimum on the grid"}),
+            "critical": (plane, result.critical, {"long_name": "its quantile among toys"}),
+        },
+        coords={axis.parameter.name: _coordinate(axis) for axis in result.axes},
+        attrs=_origin(likelihood) | {"cl": result.cl, "toys": result.toys},
     )
 
 
@@ -208,6 +231,11 @@ def points_dataset(rows: Sequence[Mapping[str, str]], likelihood: Likelihood) ->
     )
 
 
+def _coordinate(axis: "Axis") -> tuple[str, np.ndarray, dict[str, str]]:
+    p = axis.parameter
+    return p.name, axis.values, {"long_name": p.description, "units": p.unit, "latex": p.latex}
+
+
 def _origin(likelihood: Likelihood) -> dict[str, str]:
     from importlib.metadata import version
 
@@ -217,6 +245,7 @@ def _origin(likelihood: Likelihood) -> dict[str, str]:
         "model": likelihood.model.name,
         "channel": likelihood.channel,
         "pull": likelihood.pull,
+        "systematics": likelihood.systematics,
         "cevnsjax_version": version("cevnsjax"),
     }
 

@@ -37,6 +37,8 @@ ROOMS = [
     # What is learnt from it, and how it is told.
     "statistics",
     "results",
+    "checkpoint",
+    "cluster",
     "plotting",
     "posterior_plots",
     "reproduce",

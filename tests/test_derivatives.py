@@ -56,7 +56,7 @@ def test_fisher_is_the_hessian_on_asimov_data(likelihood) -> None:
 
 
 def test_fisher_without_a_pull_is_the_sum_over_bins(conus_plus) -> None:
-    free = cevnsjax.Likelihood(eqx.tree_at(lambda e: e.norm_sigma, conus_plus, jnp.zeros(())))
+    free = cevnsjax.Likelihood(eqx.tree_at(lambda e: e.systematics["default"].norm_sigma, conus_plus, jnp.zeros(1)))
     information = cevnsjax.fisher(free, {"norm": 1.0})
     unit = np.asarray(free.expected({})) / np.asarray(conus_plus.sigma)
     assert float(information[0, 0]) == pytest.approx(unit @ unit, rel=1e-12)

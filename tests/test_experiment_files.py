@@ -96,7 +96,9 @@ DESCRIPTION_MISTAKES = {
     "no data file": ("run1_excess.csv", "run2_excess.csv", "No such file"),
     "threshold above the bins": ("threshold_eV = 160", "threshold_eV = 165", "below all thresholds"),
     "unknown key": ("[data]", "[data]\ntype = 1", "unknown key 'data.type'"),
-    "negative pull": ("sigma = 0.20", "sigma = -0.20", "nuisances.norm.sigma"),
+    "negative pull": ("norm = 0.20", "norm = -0.20", "systematics.default.normalisation.norm"),
+    "negative shape": ("quenching_k = 0.004", "quenching_k = -0.004", "systematics.detailed.quenching_k"),
+    "unknown systematic": ("nuclear_radius = 0.032", "radius = 0.032", "did you mean"),
     "bad name": ('name = "conus_plus"', 'name = "conus plus"', "name"),
 }
 

@@ -43,7 +43,7 @@ def test_weak_mixing_angle_against_scipy(likelihood, reference) -> None:
 
 def test_no_signal_against_the_best_fit(conus_plus) -> None:
     """The collaboration reports 3.7 sigma: a rise of chi^2 by 13.8 +- 0.3, the amplitude free and no pull."""
-    free = cevnsjax.load_experiment("conus_plus", {"nuisances.norm.sigma": 0.0})
+    free = cevnsjax.load_experiment("conus_plus", {"systematics.default.normalisation.norm": 0.0})
     likelihood = cevnsjax.Likelihood(free)
     found = cevnsjax.fit(likelihood, free=["norm"])
     assert float(likelihood.chi2({"norm": 0.0})) - found.chi2_min == pytest.approx(13.8, abs=0.3)

@@ -16,7 +16,8 @@ from cevnsjax.statistics.minimise import minima
 @pytest.mark.parametrize("pull", [0.0, 0.169, 0.2])
 def test_chi2_against_the_reference(pull: float) -> None:
     """Eq. (20), the prediction by SciPy and the pull by a scalar minimiser."""
-    likelihood = cevnsjax.Likelihood(cevnsjax.load_experiment("conus_plus", {"nuisances.norm.sigma": pull}))
+    changed = {"systematics.default.normalisation.norm": pull}
+    likelihood = cevnsjax.Likelihood(cevnsjax.load_experiment("conus_plus", changed))
     _, _, observed, sigma = bins()
     expected = expected_counts()
     reference = chi2(expected, observed, sigma, pull) if pull else np.sum(((expected - observed) / sigma) ** 2)
@@ -32,7 +33,7 @@ def test_closed_form_pull_is_the_gradient_minimisers(likelihood) -> None:
         lambda point: likelihood.chi2({**params, "norm": point[0]}), jnp.asarray([[0.5]]), jnp.asarray([0.1]), (norm,)
     )
     assert likelihood.chi2(params) == pytest.approx(float(found.value[0]), abs=1e-8)
-    assert likelihood.best_norms(params)["norm"] == pytest.approx(float(found.point[0, 0]), abs=1e-5)
+    assert likelihood.best_nuisances(params)["norm"] == pytest.approx(float(found.point[0, 0]), abs=1e-5)
 
 
 def test_log_likelihood_is_the_density_of_the_data(likelihood) -> None:
@@ -121,7 +122,8 @@ def test_joint_fit_adds_chi2_and_separates_norms(likelihood, conus_plus) -> None
     other = dataclasses.replace(conus_plus, name="copy")
     joint = cevnsjax.Likelihood(conus_plus, other)
     assert joint.chi2({}) == pytest.approx(2 * float(likelihood.chi2({})), rel=1e-12)
-    assert set(joint.parameters) == {"sin2_theta_w", "norm_conus_plus", "norm_copy", "quenching_k"}
+    own = {f"{nuisance}_{name}" for nuisance in ("norm", "energy_shift") for name in ("conus_plus", "copy")}
+    assert set(joint.parameters) == {"sin2_theta_w", "quenching_k", "nuclear_radius", *own}
     apart = sum(float(likelihood.chi2({"norm": norm})) for norm in (1.0, 0.9))
     assert joint.chi2({"norm_conus_plus": 1.0, "norm_copy": 0.9}) == pytest.approx(apart, rel=1e-12)
 

@@ -1,6 +1,7 @@
 """Posteriors against direct integration of the likelihood."""
 
 import json
+import warnings
 
 import jax
 import numpy as np
@@ -12,6 +13,10 @@ from cevnsjax import Prior
 from cevnsjax.errors import InputError
 from cevnsjax.posterior_plots import write_all
 from cevnsjax.results import sample_dict, write_posterior
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", FutureWarning)  # of its coming versions, once a day
+    import arviz
 
 STRIP = {"g_z": Prior("flat", (0.0, 1e-4))}
 
@@ -36,16 +41,21 @@ def test_weak_mixing_angle_against_direct_integration(angle, conus_plus) -> None
     mean, width = moments(integrated, "sin2_theta_w", 0.0, 1.0)
     row = angle.summary["sin2_theta_w"]
     assert row["mean"] == pytest.approx(mean, rel=0.01)
-    assert row["sd"] == pytest.approx(width, rel=0.02)
+    # 32000 draws hold the width to 1 %, give or take twice that once in a while.
+    error = float(arviz.mcse(angle.data, var_names="sin2_theta_w", method="sd")["sin2_theta_w"])
+    assert row["sd"] == pytest.approx(width, abs=5 * error)
     assert row["rhat"] < 1.01
     assert angle.warnings == []
 
 
-def test_a_free_norm_is_what_is_integrated_out(likelihood, angle) -> None:
+def test_a_free_norm_is_what_is_integrated_out(likelihood, conus_plus) -> None:
     both = cevnsjax.sample(likelihood, free=["sin2_theta_w", "norm"], samples=4000, warmup=500)
-    for key in ("mean", "sd", "low_90", "high_90"):
-        expected = angle.summary["sin2_theta_w"]
-        assert both.summary["sin2_theta_w"][key] == pytest.approx(expected[key], abs=0.05 * expected["sd"])
+    integrated = cevnsjax.Likelihood(conus_plus, pull="marginalised")
+    mean, width = moments(integrated, "sin2_theta_w", 0.0, 1.0)
+    row = both.summary["sin2_theta_w"]
+    for key, expected in (("mean", mean), ("sd", width)):
+        error = float(arviz.mcse(both.data, var_names="sin2_theta_w", method=key)["sin2_theta_w"])
+        assert row[key] == pytest.approx(expected, abs=5 * error)
 
 
 def test_a_narrow_prior_wins(likelihood) -> None:

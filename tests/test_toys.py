@@ -1,6 +1,9 @@
 """Feldman and Cousins' construction against analytic limits and a plain NumPy version."""
 
+import dataclasses
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,12 +11,14 @@ from scipy import stats
 
 import cevnsjax
 from cevnsjax.errors import InputError
+from cevnsjax.statistics.base import problem_of
+from cevnsjax.statistics.gaussian import Pull
 
 
 @pytest.fixture(scope="module")
 def strength(conus_plus):
     """The signal's strength as the only parameter: linear, and so normal up to its bound at zero."""
-    return cevnsjax.Likelihood(eqx.tree_at(lambda e: e.norm_sigma, conus_plus, jnp.zeros(())))
+    return cevnsjax.Likelihood(eqx.tree_at(lambda e: e.systematics["default"].norm_sigma, conus_plus, jnp.zeros(1)))
 
 
 def test_a_linear_parameter_far_from_its_bound_is_wilks(strength) -> None:
@@ -82,6 +87,59 @@ def test_two_parameters_and_seeds(conus_plus) -> None:
     scanned = cevnsjax.scan(likelihood, *plane)
     chi2 = scanned.delta_chi2 - scanned.delta_chi2.min()
     np.testing.assert_allclose(first.delta_chi2, chi2, atol=1e-9)
+
+
+def test_moved_spectra_are_minimised_for_each_toy(conus_plus) -> None:
+    """Six nuisances: toys drawn here, each minimised at every point of the grid, and not only at the best ones."""
+    likelihood = cevnsjax.Likelihood(conus_plus, systematics="detailed")
+    found = cevnsjax.feldman_cousins(likelihood, ("sin2_theta_w", 0.05, 0.55, 11), toys=1500, seed=5)
+    angles = jnp.asarray(found.axes[0].values)
+    chi2 = np.asarray(jax.vmap(lambda s: likelihood.chi2({"sin2_theta_w": s}))(angles))
+    np.testing.assert_allclose(found.delta_chi2, chi2 - chi2.min(), atol=1e-8)
+
+    expanded = likelihood.expand({}, ["sin2_theta_w"])
+    problems = jax.vmap(lambda s: problem_of(expanded, {"sin2_theta_w": s})[0])(angles)
+
+    @jax.jit
+    def delta(truth, key):
+        problem = jax.tree.map(lambda leaf: leaf[truth], problems)
+        z = problem.minimised()
+        (norm,), (signal,), (data,) = problem.norms(z), problem.predicted(z), problem.data
+        noise, shapes, pull = jax.random.split(key, 3)
+        toy = norm * signal + data.sigma * jax.random.normal(noise, signal.shape)
+        variance = problem.pulls[0].variance
+        centres = z + jax.random.normal(shapes, z.shape), norm + jnp.sqrt(variance) * jax.random.normal(pull)
+
+        def at(problem):
+            (data,) = problem.data
+            changed = dataclasses.replace(
+                problem,
+                data=(dataclasses.replace(data, observed=toy),),
+                pulls=(Pull(centres[1], variance),),
+                centre=centres[0],
+            )
+            return changed.chi2(changed.minimised())
+
+        every = jax.vmap(at)(problems)
+        return every[truth] - every.min()
+
+    for truth in (1, 4, 8):
+        drawn = jax.lax.map(lambda key, t=truth: delta(t, key), jax.random.split(jax.random.key(truth), 1500))
+        # Two quantiles of 1500 draws each are known to 0.14 together.
+        assert found.critical[truth] == pytest.approx(float(jnp.quantile(drawn, 0.9)), abs=0.45)
+
+
+def test_a_given_shape_is_no_nuisance(conus_plus) -> None:
+    """With all that moves the spectrum held at its own value, what is left is the factors on the signal."""
+    held = {"quenching_k": 0.162, "energy_shift": 0.0, "nuclear_radius": 1.0}
+    detailed = cevnsjax.Likelihood(conus_plus, systematics="detailed")
+    one = (0.046**2 + 0.011**2 + 0.007**2) ** 0.5
+    changed = cevnsjax.load_experiment("conus_plus", {"systematics.default.normalisation.norm": one})
+    axis = ("sin2_theta_w", 0.1, 0.5, 9)
+    left = cevnsjax.feldman_cousins(detailed, axis, values=held, toys=4000)
+    right = cevnsjax.feldman_cousins(cevnsjax.Likelihood(changed), axis, toys=4000, seed=1)
+    np.testing.assert_allclose(left.delta_chi2, right.delta_chi2, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(left.critical, right.critical, atol=0.4)
 
 
 @pytest.mark.parametrize(

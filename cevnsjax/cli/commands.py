@@ -16,6 +16,7 @@ from cevnsjax.cli.options import (
     Level,
     Model,
     Set,
+    SystematicsSet,
     check_folder,
     fixed_values,
     names_of,
@@ -61,10 +62,15 @@ def models(as_json: Json = False) -> None:
 
 @app.command()
 def predict(
-    exp: Experiment, model: Model = "sm", assignments: Set = None, channel: Channel = "all", as_json: Json = False
+    exp: Experiment,
+    model: Model = "sm",
+    assignments: Set = None,
+    channel: Channel = "all",
+    systematics: SystematicsSet = "default",
+    as_json: Json = False,
 ) -> None:
     """Predict the counts in each bin, beside the data."""
-    likelihood = Likelihood(exp, model=model, channel=channel)
+    likelihood = Likelihood(exp, model=model, channel=channel, systematics=systematics)
     content = results.prediction_dict(likelihood, fixed_values(likelihood, assignments))
     if as_json:
         print_json(content)
@@ -88,11 +94,12 @@ def fit_command(
     cl: Level = 0.90,
     assignments: Set = None,
     channel: Channel = "all",
+    systematics: SystematicsSet = "default",
     as_json: Json = False,
 ) -> None:
     """Minimise chi-squared over the free parameters, and give the interval allowed for each."""
     with status("fitting"):
-        likelihood = Likelihood(*exps, model=model, channel=channel)
+        likelihood = Likelihood(*exps, model=model, channel=channel, systematics=systematics)
         result = fit(likelihood, names_of(free), fixed_values(likelihood, assignments), cl)
     if as_json:
         print_json(results.fit_dict(result))
@@ -119,6 +126,7 @@ def profile_command(
     cl: Level = 0.90,
     assignments: Set = None,
     channel: Channel = "all",
+    systematics: SystematicsSet = "default",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.nc", help="Write the curve as NetCDF, too.")
     ] = None,
@@ -127,7 +135,7 @@ def profile_command(
     """Give chi-squared above its minimum along one parameter, the other free ones minimised."""
     check_folder(out)
     with status("profiling"):
-        likelihood = Likelihood(*exps, model=model, channel=channel)
+        likelihood = Likelihood(*exps, model=model, channel=channel, systematics=systematics)
         result = profile(likelihood, over, names_of(free), fixed_values(likelihood, assignments), limits, points, cl)
     if out is not None:
         results.write_netcdf(out, results.profile_dataset(result, likelihood))

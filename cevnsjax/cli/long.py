@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cevnsjax import results
+from cevnsjax.checkpoint import Checkpoint
 from cevnsjax.cli.app import app
 from cevnsjax.cli.options import (
     Channel,
@@ -16,6 +17,7 @@ from cevnsjax.cli.options import (
     Model,
     Overlays,
     Set,
+    SystematicsSet,
     assigned,
     bar,
     check_folder,
@@ -49,6 +51,7 @@ def scan(
     ] = 2,
     assignments: Set = None,
     channel: Channel = "all",
+    systematics: SystematicsSet = "default",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.nc", help="Write all as NetCDF, too.")] = None,
     figure: Annotated[
         Path | None, typer.Option("--figure", metavar="FILE", help="Draw the contours, as .pdf, .png or .svg.")
@@ -59,7 +62,8 @@ def scan(
     """Give chi-squared above its minimum over a plane, the other free parameters minimised, and its contours.
 
     Masses and couplings are spaced evenly in their logarithm. The curves of others are a CSV file with
-    columns named after the two parameters, and a third, `curve`, with labels.
+    columns named after the two parameters, and a third, `curve`, with labels. With `--out FILE.nc` an interrupted scan
+    leaves what is finished in `FILE.nc.part`; the same command goes on from there.
     """
     for path in (out, figure):
         check_folder(path)
@@ -71,11 +75,15 @@ def scan(
     for path, curves in zip(overlay or (), overlays, strict=True):
         if (curves.x, curves.y) != (x[0], y[0]):
             raise InputError(f"'{path}' has curves of {curves.x}, {curves.y}; the plane is of {x[0]}, {y[0]}")
-    likelihood = Likelihood(*exps, model=model, channel=channel)
+    likelihood = Likelihood(*exps, model=model, channel=channel, systematics=systematics)
+    names, values = names_of(free), fixed_values(likelihood, assignments)
+    kept = None if out is None else Checkpoint(out, likelihood, {"x": x, "y": y, "free": names, "values": values})
+    finished, keep = (None, None) if kept is None else (kept.finished, kept.keep)
     with bar("scanning") as advance:
-        result = scan_plane(likelihood, x, y, names_of(free), fixed_values(likelihood, assignments), cl, dof, advance)
-    if out is not None:
+        result = scan_plane(likelihood, x, y, names, values, cl, dof, advance, finished, keep)
+    if out is not None and kept is not None:
         results.write_netcdf(out, results.scan_dataset(result, likelihood))
+        kept.clear()
     if figure is not None:
         from cevnsjax.plotting import plane_figure
 
@@ -142,6 +150,7 @@ def sample(
     ] = None,
     assignments: Set = None,
     channel: Channel = "all",
+    systematics: SystematicsSet = "default",
     as_json: Json = False,
 ) -> None:
     """Draw from the posterior of the free parameters.
@@ -153,7 +162,7 @@ def sample(
     check_folder(out)
     check_folder(figures)
     priors = dict(parse_prior(text) for text in prior or ())
-    likelihood = Likelihood(*exps, model=model, channel=channel)
+    likelihood = Likelihood(*exps, model=model, channel=channel, systematics=systematics)
     with status("sampling"):
         drawn = draw(
             likelihood, names_of(free), fixed_values(likelihood, assignments), priors,

@@ -32,6 +32,12 @@ Free = Annotated[
     str | None, typer.Option("--free", metavar="A,B", help="The free parameters; by default the model's own choice.")
 ]
 Channel = Annotated[str, typer.Option("--channel", metavar="C", help=f"The kind of scattering: {', '.join(CHANNELS)}.")]
+SystematicsSet = Annotated[
+    str,
+    typer.Option(
+        "--systematics", metavar="SET", help="A set of nuisances of the experiments' descriptions, such as detailed."
+    ),
+]
 Level = Annotated[float, typer.Option("--cl", metavar="CL", help="Confidence level of the intervals.")]
 Overlays = Annotated[
     list[Path] | None,

@@ -12,7 +12,7 @@ from cevnsjax.rates import FLUX_ORDER, RESPONSE_ORDER, Channel, RateTable, bin_r
 from cevnsjax.response import Response
 from cevnsjax.targets import Target
 
-__all__ = ["Detectors", "Experiment", "expected_counts", "tabulate"]
+__all__ = ["Detectors", "Experiment", "Systematics", "expected_counts", "tabulate"]
 
 
 class Detectors(eqx.Module):
@@ -29,12 +29,24 @@ class Detectors(eqx.Module):
         return self.threshold[:, None] <= low * (1 + 1e-9)
 
 
+class Systematics(eqx.Module):
+    """Standard deviations: of `norms`, factors on the signal (zero for none), and of what moves the spectrum.
+
+    `shapes` are names in `cevnsjax.experiments.moves`.
+    """
+
+    norms: tuple[str, ...] = eqx.field(static=True)
+    norm_sigma: Float[Array, " norms"]
+    shapes: tuple[str, ...] = eqx.field(static=True)
+    shape_sigma: Float[Array, " shapes"]
+
+
 class Experiment(eqx.Module):
     """Everything that a description file says, in MeV, cm, s and kg.
 
     `observed` and `sigma` are in the data's own unit, as `unit` names it: counts over the run, divided by
     the active detectors' mass if `per_kg`, and given per `per_energy` [MeV] unless that is None.
-    `norm_sigma` is the standard deviation of the normalisation's pull, zero for none.
+    `systematics` are sets by name, of which a likelihood chooses one.
     """
 
     name: str = eqx.field(static=True)
@@ -46,7 +58,7 @@ class Experiment(eqx.Module):
     detectors: Detectors
     observed: Float[Array, " bins"]
     sigma: Float[Array, " bins"]
-    norm_sigma: Float[Array, ""]
+    systematics: dict[str, Systematics]
     per_kg: bool = eqx.field(static=True)
     per_energy: float | None = eqx.field(static=True)
 

@@ -11,9 +11,10 @@ import numpy as np
 from cevnsjax.compilation import constant
 from cevnsjax.constants import DAY, EV
 from cevnsjax.errors import InputError, unknown_name
-from cevnsjax.experiments.experiment import Detectors, Experiment
-from cevnsjax.experiments.schema import Description, ReactorTable, ResponseTable, parse
+from cevnsjax.experiments.experiment import Detectors, Experiment, Systematics
+from cevnsjax.experiments.schema import Description, ReactorTable, ResponseTable, SystematicsTable, parse
 from cevnsjax.flux import ReactorFlux, fission_spectrum, reactor_flux
+from cevnsjax.parameters import ENERGY_SHIFT, NORM, NUCLEAR_RADIUS, QUENCHING_K
 from cevnsjax.resources import data_folder, read_table
 from cevnsjax.response import (
     Efficiency,
@@ -104,10 +105,27 @@ def _build(description: Description, path: Path) -> Experiment:
         detectors=detectors,
         observed=constant(observed),
         sigma=constant(sigma),
-        norm_sigma=constant(description.nuisances.norm.sigma),
+        systematics=_systematics(description),
         per_kg=description.data.per_kg,
         per_energy=None if per_energy is None else per_energy * EV,
     )
+
+
+def _systematics(description: Description) -> dict[str, Systematics]:
+    """Return the sets by name; `default` there always is, if need be with a normalisation that is simply one."""
+    found = {}
+    for name, table in {"default": SystematicsTable(), **description.systematics}.items():
+        norms = table.normalisation or {NORM.name: 0.0}
+        shapes = {
+            QUENCHING_K.name: table.quenching_k,
+            ENERGY_SHIFT.name: table.energy_shift_eV,
+            NUCLEAR_RADIUS.name: table.nuclear_radius,
+        }
+        given = {shape: sigma for shape, sigma in shapes.items() if sigma is not None}
+        found[name] = Systematics(
+            tuple(norms), constant(list(norms.values())), tuple(given), constant(list(given.values()))
+        )
+    return found
 
 
 def _reactor(source: ReactorTable) -> ReactorFlux:

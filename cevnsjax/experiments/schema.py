@@ -1,7 +1,7 @@
 """The description of an experiment as it stands in its TOML file, checked key by key."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -104,16 +104,13 @@ class DataTable(_Table):
     per_energy_eV: Positive | None = None
 
 
-class PullTable(_Table):
-    """[nuisances.norm]."""
+class SystematicsTable(_Table):
+    """[systematics.NAME]: standard deviations of what is not known exactly."""
 
-    sigma: NotNegative
-
-
-class NuisanceTable(_Table):
-    """[nuisances]."""
-
-    norm: PullTable = PullTable(sigma=0.0)
+    normalisation: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], NotNegative] = {}
+    quenching_k: Positive | None = None
+    energy_shift_eV: Positive | None = None
+    nuclear_radius: Positive | None = None
 
 
 class Description(_Table):
@@ -127,7 +124,7 @@ class Description(_Table):
     response: ResponseTable
     detectors: Annotated[list[DetectorTable], Field(min_length=1)]
     data: DataTable
-    nuisances: NuisanceTable = NuisanceTable()
+    systematics: dict[str, SystematicsTable] = {}
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
@@ -136,13 +133,15 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     for step in location:
         if isinstance(step, int):
             continue
+        if here == dict[str, SystematicsTable]:  # by names of the user's own
+            here = SystematicsTable
+            continue
         field = getattr(here, "model_fields", {}).get(step)
         if field is None:
             return []
-        here = next(
-            (t for t in getattr(field.annotation, "__args__", ()) if hasattr(t, "model_fields")),
-            field.annotation,
-        )
+        here = field.annotation
+        if get_origin(here) is not dict:
+            here = next((t for t in get_args(here) if hasattr(t, "model_fields")), here)
     return list(getattr(here, "model_fields", {}))
 
 

@@ -40,7 +40,7 @@ LIKELY = Assumption("32 free electrons, pull integrated out", FREE.overrides, IN
 LIMIT_ASSUMPTIONS: tuple[Assumption, ...] = (
     DEFAULT,
     INTEGRATED,
-    Assumption("pull of 16.9 % instead of 20 %", {"nuisances.norm.sigma": 0.169}),
+    Assumption("pull of 16.9 % instead of 20 %", {"systematics.default.normalisation.norm": 0.169}),
     Assumption("no energy resolution", {"response.resolution": None}),
     FREE,
     Assumption("119 days for every detector", {"detectors": _full_run()}),

@@ -126,7 +126,7 @@ def _signal_strength(likelihood: Likelihood) -> tuple[float, tuple[float, float]
     The gain is chi-squared without a signal less that of the best fit.
     """
     (experiment,) = likelihood.experiments
-    unpulled = eqx.tree_at(lambda e: e.norm_sigma, experiment, jnp.zeros(()))
+    unpulled = eqx.tree_at(lambda e: e.systematics["default"].norm_sigma, experiment, jnp.zeros(1))
     free = Likelihood(unpulled, model=likelihood.model, channel=likelihood.channel)
     found = fit(free, free=("norm",), cl=ONE_SIGMA)
     return found.best_fit["norm"], _closed(found.intervals["norm"]), float(free.chi2({"norm": 0.0})) - found.chi2_min

@@ -6,6 +6,7 @@ from cevnsjax.statistics.likelihood import Likelihood
 from cevnsjax.statistics.posterior import SampleResult, sample
 from cevnsjax.statistics.priors import Prior
 from cevnsjax.statistics.scan import ScanResult, scan
+from cevnsjax.statistics.significance import Significance, significance
 from cevnsjax.statistics.toys import FeldmanCousins, feldman_cousins
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ProfileResult",
     "SampleResult",
     "ScanResult",
+    "Significance",
     "covariance",
     "feldman_cousins",
     "fisher",
@@ -25,4 +27,5 @@ __all__ = [
     "profile",
     "sample",
     "scan",
+    "significance",
 ]

@@ -8,33 +8,27 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from cevnsjax.parameters import NORM, Parameter, Parameters, canonical
+from cevnsjax.parameters import Parameter, Parameters, canonical
 from cevnsjax.statistics import gaussian
+from cevnsjax.statistics.pulls import Data, Problem, Shape
 
-__all__ = ["BinnedLikelihood", "Data"]
+__all__ = ["BinnedLikelihood", "problem_of"]
 
 Values = Mapping[str, object]
 
 
-class Data(eqx.Module):
-    """What was observed in each bin, with its standard deviation, and that of the normalisation's pull."""
-
-    observed: Float[Array, " bins"]
-    sigma: Float[Array, " bins"]
-    norm_sigma: Float[Array, ""]
-
-
 class BinnedLikelihood(eqx.Module):
-    """Gaussian likelihood of counts, each experiment's with a normalisation of its own.
+    """Gaussian likelihood of counts, each experiment's with normalisations of its own.
 
     What a dict of parameters leaves out is treated as it is in the published analysis: couplings stay at their
-    defaults, and the normalisation's pull is minimised or integrated out, in closed form. What a dict holds is used
-    as given.
+    defaults, and what has a pull is minimised, factors on the signal in closed form (or integrated out). What a dict
+    holds is used as given.
     """
 
     names: eqx.AbstractVar[tuple[str, ...]]
     integrated: eqx.AbstractVar[Float[Array, ""]]
-    """One where the pull is integrated out, zero where it is minimised."""
+    """One where the normalisation's pull is integrated out, zero where it is minimised."""
+    shapes: eqx.AbstractVar[tuple[Shape, ...]]
 
     @property
     @abc.abstractmethod
@@ -46,25 +40,28 @@ class BinnedLikelihood(eqx.Module):
         """Return the data of each experiment."""
 
     @abc.abstractmethod
-    def counts(self, params: Parameters) -> tuple[Float[Array, "detectors bins"], ...]:
-        """Return each experiment's prediction by detector, in the data's unit, before normalisation."""
+    def terms(self, params: Parameters) -> tuple[Float[Array, "terms bins"], ...]:
+        """Return each experiment's prediction before normalisation, as coefficients of its data's monomials."""
 
     def sums(self, params: Parameters) -> tuple[gaussian.Sums, ...]:
-        """Return what each experiment's chi-squared needs to know of the prediction."""
+        """Return what each experiment's chi-squared needs to know of the prediction, where no shape is varied."""
         return tuple(
-            gaussian.sums(counts.sum(axis=0), data.observed, data.sigma, data.norm_sigma)
-            for counts, data in zip(self.counts(params), self.observations(), strict=True)
+            gaussian.sums(terms[0], data.observed, data.sigma)
+            for terms, data in zip(self.terms(params), self.observations(), strict=True)
         )
 
     @property
     def norms(self) -> tuple[str, ...]:
-        """The names of the experiments' normalisations."""
-        if len(self.names) == 1:
-            return (NORM.name,)
-        return tuple(f"{NORM.name}_{name}" for name in self.names)
+        """The names of all factors on the signal."""
+        return tuple(name for data in self.observations() for name in data.norms)
+
+    @property
+    def nuisance_names(self) -> tuple[str, ...]:
+        """The names of all that has, or may have, a pull: factors on the signal, and shapes."""
+        return (*self.norms, *(shape.name for shape in self.shapes))
 
     def chi2(self, params: Values) -> Float[Array, ""]:
-        """Return Eq. (20) of arXiv:2501.12441, summed over experiments.
+        """Return Eq. (20) of arXiv:2501.12441, summed over experiments, and the pulls of shapes.
 
         Raises `InputError` for an unknown parameter.
         """
@@ -78,23 +75,55 @@ class BinnedLikelihood(eqx.Module):
         width = jnp.concatenate([data.sigma for data in self.observations()])
         return -self.chi2(params) / 2 - jnp.sum(jnp.log(jnp.sqrt(2 * jnp.pi) * width))
 
-    def best_norms(self, params: Values) -> dict[str, Float[Array, ""]]:
-        """Return the normalisations that minimise chi^2 where `params` leaves them out, else as given."""
-        return _best_norms(self, canonical(params, self.parameters))
+    def best_nuisances(self, params: Values) -> dict[str, Float[Array, ""]]:
+        """Return the factors on the signal, and the shapes, that minimise chi^2 where `params` leaves them out.
+
+        Those it holds are returned as given.
+        """
+        return _best_nuisances(self, canonical(params, self.parameters))
+
+    def predicted(self, params: Values) -> tuple[Float[Array, " bins"], ...]:
+        """Return each experiment's prediction before normalisation, with the shapes that suit the data best."""
+        return _predicted(self, canonical(params, self.parameters))
+
+
+def problem_of(likelihood: BinnedLikelihood, params: Parameters) -> tuple[Problem, Float[Array, ""]]:
+    """Return chi^2 as a function of the shapes alone, less what given factors on the signal add, and that."""
+    data = likelihood.observations()
+    fixed = tuple(i for i, shape in enumerate(likelihood.shapes) if shape.name in params)
+    z = [(params[s.name] - s.centre) / s.sigma if s.name in params else jnp.zeros(()) for s in likelihood.shapes]
+    places = jnp.stack(z) if z else jnp.zeros(0)
+    pulls, penalties = zip(*(one.pull(params) for one in data), strict=True)
+    problem = Problem(likelihood.terms(params), data, pulls, jnp.zeros(len(z)), likelihood.integrated, places, fixed)
+    return problem, sum(penalties)
 
 
 @jax.jit
 def _chi2(likelihood: BinnedLikelihood, params: Parameters) -> Float[Array, ""]:
-    total = jnp.zeros(())
-    for norm, given in zip(likelihood.norms, likelihood.sums(params), strict=True):
-        if norm in params:
-            total += gaussian.chi2_at_norm(given, params[norm])
-        else:
-            total += gaussian.chi2_profiled(given) + likelihood.integrated * gaussian.log_volume(given)
+    if likelihood.shapes:
+        problem, penalty = problem_of(likelihood, params)
+        return penalty + problem.chi2(problem.minimised())
+    pulls, penalties = zip(*(one.pull(params) for one in likelihood.observations()), strict=True)
+    total = sum(penalties)
+    for sums, pull in zip(likelihood.sums(params), pulls, strict=True):
+        total += gaussian.chi2_profiled(sums, pull) + likelihood.integrated * gaussian.log_volume(sums, pull)
     return total
 
 
 @jax.jit
-def _best_norms(likelihood: BinnedLikelihood, params: Parameters) -> dict[str, Float[Array, ""]]:
-    given = zip(likelihood.norms, likelihood.sums(params), strict=True)
-    return {norm: params.get(norm, gaussian.best_norm(one)) for norm, one in given}
+def _best_nuisances(likelihood: BinnedLikelihood, params: Parameters) -> dict[str, Float[Array, ""]]:
+    problem, _ = problem_of(likelihood, params)
+    z = problem.place(problem.minimised())
+    best = {shape.name: shape.centre + shape.sigma * z[i] for i, shape in enumerate(likelihood.shapes)}
+    for data, pull, norm in zip(problem.data, problem.pulls, problem.norms(z), strict=True):
+        variance = jnp.where(pull.variance > 0, pull.variance, 1.0)
+        for name, sigma in zip(data.norms, data.norm_sigma, strict=True):
+            # Each factor takes the part of the whole that its variance has in that of all.
+            best[name] = params.get(name, 1 + (norm - pull.centre) * sigma**2 / variance)
+    return best
+
+
+@jax.jit
+def _predicted(likelihood: BinnedLikelihood, params: Parameters) -> tuple[Float[Array, " bins"], ...]:
+    problem, _ = problem_of(likelihood, params)
+    return problem.predicted(problem.place(problem.minimised()))

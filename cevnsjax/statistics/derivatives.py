@@ -41,23 +41,25 @@ def hessian(likelihood: Likelihood, params: Values, names: Sequence[str] | None 
 def fisher(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
     """Return the Fisher information: the expected Hessian of -log L if `params` were true.
 
-    It holds J^T V^-1 J with the predictions' derivatives J, and 1 / s^2 for each pull. A normalisation with a pull that
-    is not among `params` is eliminated, which is what profiling does on average.
+    It holds J^T V^-1 J with the predictions' derivatives J, and 1 / s^2 for each pull. What has a pull and is not among
+    `params` is eliminated, which is what profiling does on average.
     """
     values = canonical(params, likelihood.parameters)
     order = tuple(params) if names is None else tuple(names)
-    data = dict(zip(likelihood.norms, likelihood.observations(), strict=True))
-    pulled = [norm for norm in likelihood.norms if norm not in values and data[norm].norm_sigma > 0]
-    every = (*order, *pulled)
-    point = jnp.stack([values.get(name, jnp.ones(())) for name in every])
+    data = likelihood.observations()
+    pulls = {shape.name: (shape.centre, shape.sigma) for shape in likelihood.shapes}
+    for one in data:
+        pulls |= {n: (jnp.ones(()), s) for n, s in zip(one.norms, one.norm_sigma, strict=True) if s > 0}
+    every = (*order, *(name for name in pulls if name not in values))
+    point = jnp.stack([values[name] if name in values else pulls[name][0] for name in every])
 
     def predicted(point: Float[Array, " parameters"]) -> Float[Array, " bins"]:
         return likelihood.expected({**values, **{name: point[i] for i, name in enumerate(every)}})
 
-    sigma = jnp.concatenate([one.sigma for one in data.values()])
+    sigma = jnp.concatenate([one.sigma for one in data])
     slopes = jax.jit(jax.jacfwd(predicted))(point) / sigma[:, None]
-    pulls = [1 / data[n].norm_sigma ** 2 if n in data and data[n].norm_sigma > 0 else jnp.zeros(()) for n in every]
-    information = slopes.T @ slopes + jnp.diag(jnp.stack(pulls))
+    weights = [1 / pulls[name][1] ** 2 if name in pulls else jnp.zeros(()) for name in every]
+    information = slopes.T @ slopes + jnp.diag(jnp.stack(weights))
     kept = len(order)
     mixed, own = information[:kept, kept:], information[kept:, kept:]
     return information[:kept, :kept] - mixed @ jnp.linalg.solve(own, mixed.T)

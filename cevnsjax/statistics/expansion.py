@@ -15,12 +15,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from cevnsjax.parameters import Parameter, Parameters
-from cevnsjax.statistics.base import BinnedLikelihood, Data
+from cevnsjax.statistics.base import BinnedLikelihood
 from cevnsjax.statistics.gaussian import Sums
+from cevnsjax.statistics.pulls import Data, Shape
 
 __all__ = ["ExpandedLikelihood", "Expansion", "anonymous", "expand"]
 
-Counts = Float[Array, "detectors bins"]
+Counts = Float[Array, "parts bins"]
 
 LARGE = 1e8
 """A value, in units of a coupling's own scale, at which its square outweighs all else if it acts at all."""
@@ -29,15 +30,15 @@ LARGE = 1e8
 class Expansion(eqx.Module):
     """Counts against t_i = (value_i / step_i)^power_i: coefficients of 1, of t_i, and of t_i t_j for i <= j."""
 
-    coefficients: Float[Array, "terms detectors bins"]
+    coefficients: Float[Array, "products parts bins"]
     steps: Float[Array, " couplings"]
     couplings: tuple[Parameter, ...] = eqx.field(static=True)
 
     def __call__(self, params: Parameters) -> Counts:
         """Return the counts; a coupling that `params` leaves out has its default."""
-        return jnp.tensordot(self.terms(params), self.coefficients, 1)
+        return jnp.tensordot(self.products(params), self.coefficients, 1)
 
-    def terms(self, params: Parameters) -> Float[Array, " terms"]:
+    def products(self, params: Parameters) -> Float[Array, " products"]:
         """Return 1, t_i, and t_i t_j."""
         values = (params.get(p.name, jnp.asarray(p.default)) for p in self.couplings)
         t = [(value / step) ** _power(p) for value, step, p in zip(values, self.steps, self.couplings, strict=True)]
@@ -53,20 +54,21 @@ class ExpandedLikelihood(BinnedLikelihood):
 
     names: tuple[str, ...] = eqx.field(static=True)
     integrated: Float[Array, ""]
+    shapes: tuple[Shape, ...]
     data: tuple[Data, ...]
     expansions: tuple[Expansion, ...]
     nuisances: tuple[Parameter, ...] = eqx.field(static=True)
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        """The couplings expanded in, and the normalisations."""
+        """The couplings expanded in, factors on the signal, and shapes."""
         return {p.name: p for p in (*self.expansions[0].couplings, *self.nuisances)}
 
     def observations(self) -> tuple[Data, ...]:
         """Return the data of each experiment."""
         return self.data
 
-    def counts(self, params: Parameters) -> tuple[Counts, ...]:
+    def terms(self, params: Parameters) -> tuple[Counts, ...]:
         """Return the polynomials' values."""
         return tuple(expansion(params) for expansion in self.expansions)
 
@@ -74,18 +76,18 @@ class ExpandedLikelihood(BinnedLikelihood):
         """Return the sums over bins, which are polynomials themselves: bins are summed once, and not for each point."""
         found = []
         for expansion, data in zip(self.expansions, self.data, strict=True):
-            unit = expansion.coefficients.sum(axis=1) / data.sigma
+            unit = expansion.coefficients[:, 0] / data.sigma
             observed = data.observed / data.sigma
-            terms = expansion.terms(params)
-            square, mixed = terms @ (unit @ unit.T) @ terms, terms @ (unit @ observed)
-            found.append(Sums(square, mixed, observed @ observed, data.norm_sigma))
+            products = expansion.products(params)
+            square, mixed = products @ (unit @ unit.T) @ products, products @ (unit @ observed)
+            found.append(Sums(square, mixed, observed @ observed))
         return tuple(found)
 
     def anonymous(self) -> "ExpandedLikelihood":
         """Return the same with couplings named x0, x1, ... in their order, so that compilations are shared."""
         couplings = tuple(anonymous(p, i) for i, p in enumerate(self.expansions[0].couplings))
         expansions = tuple(Expansion(e.coefficients, e.steps, couplings) for e in self.expansions)
-        return ExpandedLikelihood(self.names, self.integrated, self.data, expansions, self.nuisances)
+        return ExpandedLikelihood(self.names, self.integrated, self.shapes, self.data, expansions, self.nuisances)
 
 
 def anonymous(parameter: Parameter, number: int) -> Parameter:
@@ -96,13 +98,14 @@ def anonymous(parameter: Parameter, number: int) -> Parameter:
 def expand(counts: Callable[[Parameters], Sequence[Counts]], couplings: tuple[Parameter, ...]) -> tuple[Expansion, ...]:
     """Return the expansions of each experiment's counts, functions of the values of `couplings`.
 
-    Each coupling must have a `power`. Traceable.
+    Counts may come in parts, of which the first is taken for the size of the whole. Each coupling must have a `power`.
+    Traceable.
     """
     units = np.eye(len(couplings))
     pairs = units[:, None] + units
     t = np.concatenate([np.zeros((1, len(couplings))), units, pairs[np.triu_indices(len(couplings))]])
 
-    def at(values: Float[Array, "points couplings"]) -> Sequence[Float[Array, "points detectors bins"]]:
+    def at(values: Float[Array, "points couplings"]) -> Sequence[Float[Array, "points parts bins"]]:
         return jax.vmap(lambda point: counts({p.name: point[i] for i, p in enumerate(couplings)}))(values)
 
     steps = _natural_steps(at, couplings)
@@ -121,7 +124,7 @@ def _natural_steps(
     """
     large = np.array([LARGE * p.scale for p in couplings])
     values = jnp.concatenate([jnp.zeros((1, large.size)), jnp.diag(large)])
-    totals = jnp.stack([jnp.sum(one, axis=(1, 2)) for one in at(values)]).sum(axis=0)
+    totals = jnp.stack([jnp.sum(one[:, 0], axis=1) for one in at(values)]).sum(axis=0)
     none, added = totals[0], totals[1:] - totals[0]
     share = jnp.where(added > none, none / jnp.where(added > none, added, 1.0), 1.0)
     return jnp.asarray(large) * share ** (1 / (2 * _powers(couplings)))

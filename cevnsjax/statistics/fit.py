@@ -27,7 +27,7 @@ PROFILE_REACH = 0.9973
 
 @dataclasses.dataclass(frozen=True)
 class FitResult:
-    """The least chi-squared and where it lies: free parameters, and normalisations minimised in closed form.
+    """The least chi-squared and where it lies: free parameters, and nuisances with a pull.
 
     `intervals` hold, for each free parameter, the pieces allowed at `cl` with the others profiled; an end is
     None where the data give none within the parameter's bounds. `converged` is the minimiser's own word.
@@ -85,7 +85,7 @@ class _Problem:
         inner = self.searched
         if isinstance(self.likelihood, ExpandedLikelihood):
             self.likelihood = self.likelihood.anonymous()
-            couplings = [p for p in self.searched if p.name not in likelihood.norms]
+            couplings = [p for p in self.searched if p.name not in likelihood.nuisance_names]
             inner = tuple(anonymous(p, couplings.index(p)) if p in couplings else p for p in self.searched)
         self.inner = {p.name: p for p in self.free} | {p.name: q for p, q in zip(self.searched, inner, strict=True)}
 
@@ -95,8 +95,8 @@ class _Problem:
         }
         self.minima = np.asarray(found.point)
         self.best = {p.name: float(x) for p, x in zip(self.searched, self.minima[0], strict=True)}
-        norms = likelihood.best_norms({**fixed, **self.best})
-        self.best |= {name: float(norm) for name, norm in norms.items() if name not in fixed}
+        nuisances = likelihood.best_nuisances({**fixed, **self.best})
+        self.best |= {name: float(value) for name, value in nuisances.items() if name not in fixed}
         self.chi2_min = float(found.value[0])
         self.converged = bool(found.converged[0])
 

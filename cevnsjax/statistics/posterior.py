@@ -97,10 +97,11 @@ def sample(
 ) -> SampleResult:
     """Return draws from the posterior of the free parameters.
 
-    `free` is by default the model's own choice. A normalisation that is not among them is integrated over its pull in
-    closed form. `priors` replace the defaults (flat within bounds, or thirty of the data's steps wide). `nuts` runs
-    `chains` at once, each from a minimum of chi^2, and says when they disagree; `nested` samples all modes by their
-    weight. Raises `InputError` for impossible names and numbers.
+    `free` is by default the model's own choice; what has a pull and moves the spectrum is drawn with them. A factor on
+    the signal that is not among them is integrated over its pull in closed form. `priors` replace the defaults (flat
+    within bounds, or thirty of the data's steps wide). `nuts` runs `chains` at once, each from a minimum of chi^2, and
+    says when they disagree; `nested` samples all modes by their weight. Raises `InputError` for impossible names and
+    numbers.
     """
     if sampler not in SAMPLERS:
         raise unknown_name("sampler", sampler, SAMPLERS)
@@ -110,11 +111,13 @@ def sample(
     values = values or {}
     if free is None:
         free = [name for name in likelihood.model.free if name not in values]
+    # What has a pull and moves the spectrum cannot be integrated in closed form: it is sampled.
+    free = [*free, *(s.name for s in likelihood.shapes if s.name not in free and s.name not in values)]
     parameters, fixed = checked(likelihood, free, values)
     for name in priors or {}:
         if name not in free:
             raise unknown_name("free parameter", name, free)
-        if name in likelihood.norms:
+        if name in likelihood.nuisance_names:
             raise InputError(f"'{name}' has its pull in the experiment's description, and no other prior")
     # The posterior integrates what a profile minimises.
     integrated = eqx.tree_at(lambda one: one.integrated, likelihood, jnp.ones(()))
@@ -315,16 +318,13 @@ def _inference_data(
         """Return a prediction; a normalisation that is integrated out is drawn from its density, which is normal."""
         params = {**fixed, **params}
         found = []
-        for i, (norm, one, data) in enumerate(
-            zip(cheap.norms, cheap.counts(params), cheap.observations(), strict=True)
-        ):
-            given = gaussian.sums(one.sum(axis=0), data.observed, data.sigma, data.norm_sigma)
-            drawn = gaussian.best_norm(given) + gaussian.norm_width(given) * normal[i]
-            found.append(params.get(norm, drawn) * one.sum(axis=0))
+        for i, (one, data) in enumerate(zip(cheap.predicted(params), cheap.observations(), strict=True)):
+            given, (pull, _) = gaussian.sums(one, data.observed, data.sigma), data.pull(params)
+            found.append((gaussian.best_norm(given, pull) + gaussian.norm_width(given, pull) * normal[i]) * one)
         return jnp.concatenate(found)
 
     size = next(iter(flat.values())).size
-    expected = np.asarray(jax.jit(jax.vmap(counts))(flat, rng.standard_normal((size, len(cheap.norms)))))
+    expected = np.asarray(jax.jit(jax.vmap(counts))(flat, rng.standard_normal((size, len(cheap.names)))))
     sigma = np.concatenate([np.asarray(data.sigma) for data in cheap.observations()])
     observed = np.concatenate([np.asarray(data.observed) for data in cheap.observations()])
     noise = rng.standard_normal(expected.shape)

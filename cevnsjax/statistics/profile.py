@@ -41,14 +41,15 @@ def prepared(
 ) -> tuple[BinnedLikelihood, Values]:
     """Return a likelihood that is cheap to vary in the free parameters, and the fixed ones it still needs.
 
-    Where all of them have a power the counts are expanded; else the tables are made for the fixed quenching.
+    Where all of them have a power, or a pull, the counts are expanded; else the tables are made for the fixed
+    quenching.
     """
     if not isinstance(likelihood, Likelihood):
         return likelihood, fixed
-    couplings = [p for p in free if p.name not in likelihood.norms]
+    couplings = [p for p in free if p.name not in likelihood.nuisance_names]
     if any(p.power is None for p in couplings):
         return likelihood.absorb(fixed)
-    rest = {name: value for name, value in fixed.items() if name in likelihood.norms}
+    rest = {name: value for name, value in fixed.items() if name in likelihood.nuisance_names}
     return likelihood.expand(fixed, [p.name for p in couplings]), rest
 
 

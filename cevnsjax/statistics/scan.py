@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from cevnsjax.compilation import over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.parameters import Parameter, check_value
 from cevnsjax.statistics.base import BinnedLikelihood
@@ -27,6 +28,7 @@ AxisLimits = tuple[str, float, float, int]
 """A parameter's name, the ends of its range, and the number of values."""
 
 Values = Mapping[str, Float[Array, ""]]
+Lines = Float[np.ndarray, "lines n"]
 
 
 class Axis(eqx.Module):
@@ -74,13 +76,17 @@ def scan(
     cl: float = 0.90,
     dof: int = 2,
     advance: Callable[[int, int], None] | None = None,
+    finished: Lines | None = None,
+    keep: Callable[[Lines], None] | None = None,
 ) -> ScanResult:
     """Return Delta chi^2 over a plane, minimised over the other free parameters, with its contours.
 
     `x` and `y` are (name, low, high, points); masses and couplings are spaced evenly in their logarithm. `free` are
     the others, by default the model's own choice. `dof` is the number of degrees of freedom behind the level
-    of the contours: 2 for a region in the plane, 1 for the coupling at each mass by itself. `advance(done, all)`
-    is called after every chunk of lines. Raises `InputError` as `fit` does, and for impossible axes.
+    of the contours: 2 for a region in the plane, 1 for the coupling at each mass by itself. After every chunk of lines
+    `advance(done, all)` is called, and `keep` with chi^2 along all lines, NaN where it is not known yet: given again as
+    `finished`, it is not calculated anew. Lines are spread over all devices. Raises `InputError` as `fit` does, and for
+    impossible axes.
     """
     level = plane_threshold(cl, dof)
     values = values or {}
@@ -96,7 +102,7 @@ def scan(
     outer, inner = axes if flip else axes[::-1]
     cheap, rest = _prepared(likelihood, fixed, (outer.parameter, inner.parameter, *others))
     lines = _Lines(cheap, rest, outer.parameter, inner.parameter, others, _nearest_default(inner))
-    chi2 = _in_chunks(lines, outer.values, jnp.asarray(inner.values), advance)
+    chi2 = _in_chunks(lines, outer.values, jnp.asarray(inner.values), advance, finished, keep)
     chi2 = chi2.T if flip else chi2
     if not np.isfinite(chi2).all():
         raise InputError(
@@ -104,8 +110,8 @@ def scan(
         )
 
     best, chi2_min = _polished(lines, axes, others, chi2)
-    norms = likelihood.best_norms({**fixed, **best})
-    best |= {name: float(norm) for name, norm in norms.items() if name not in fixed}
+    nuisances = likelihood.best_nuisances({**fixed, **best})
+    best |= {name: float(value) for name, value in nuisances.items() if name not in fixed}
     delta = chi2 - chi2_min
     return ScanResult(*axes, delta, best, chi2_min, _curves(*axes, delta, level), cl, dof)
 
@@ -171,22 +177,34 @@ def _both_ways(profile: ProfiledChi2, x: Float[Array, " n"], begin: int) -> Floa
 
 @eqx.filter_jit
 def _chunk(lines: _Lines, outer: Float[Array, " chunk"], inner: Float[Array, " n"]) -> Float[Array, "chunk n"]:
-    return jax.vmap(lambda value: lines.along(value, inner))(outer)
+    def each(given: tuple[_Lines, Array], outer: Array) -> Array:
+        return jax.vmap(lambda value: given[0].along(value, given[1]))(outer)
+
+    return over_devices(each, (lines, inner), outer)
 
 
 def _in_chunks(
-    lines: _Lines, outer: np.ndarray, inner: Float[Array, " n"], advance: Callable[[int, int], None] | None
-) -> Float[np.ndarray, "lines n"]:
-    """Return chi^2 along all lines; the last chunk is filled up, so that all have one shape."""
-    size = min(CHUNK, outer.size)
-    rows = []
-    for first in range(0, outer.size, size):
-        chunk = outer[first : first + size]
-        padded = np.pad(chunk, (0, size - chunk.size), mode="edge")
-        rows.append(np.asarray(_chunk(lines, jnp.asarray(padded), inner))[: chunk.size])
+    lines: _Lines,
+    outer: np.ndarray,
+    inner: Float[Array, " n"],
+    advance: Callable[[int, int], None] | None,
+    finished: Lines | None,
+    keep: Callable[[Lines], None] | None,
+) -> Lines:
+    """Return chi^2 along all lines; chunks are filled up, so that all have one shape, and the same digits."""
+    chi2 = np.full((outer.size, inner.size), np.nan) if finished is None else np.array(finished)
+    todo = np.flatnonzero(np.isnan(chi2).any(axis=1))
+    devices = jax.device_count()
+    size = -(-min(CHUNK, outer.size) // devices) * devices
+    for first in range(0, todo.size, size):
+        chunk = todo[first : first + size]
+        padded = np.pad(outer[chunk], (0, size - chunk.size), mode="edge")
+        chi2[chunk] = np.asarray(_chunk(lines, jnp.asarray(padded), inner))[: chunk.size]
+        if keep is not None:
+            keep(chi2)
         if advance is not None:
-            advance(min(first + size, outer.size), outer.size)
-    return np.concatenate(rows)
+            advance(outer.size - todo.size + first + chunk.size, outer.size)
+    return chi2
 
 
 def _polished(
