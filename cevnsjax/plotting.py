@@ -26,6 +26,7 @@ __all__ = [
     "Overlay",
     "Panel",
     "axis_label",
+    "bands_figure",
     "plane_figure",
     "profiles_figure",
     "read_overlay",
@@ -207,6 +208,30 @@ def _draw_profiles(axes: "Axes", panel: Panel, levels: Sequence[tuple[float, str
     axes.set_xlabel(label_of_axis)
     axes.set_ylabel(r"$\Delta\chi^2$")
     axes.legend(loc="upper center")
+
+
+def bands_figure(
+    curves: Sequence[tuple[Parameter, "xr.Dataset"]], over: Parameter, measured: tuple[float, float, str]
+) -> Figure:
+    """Return, one above the other, what is allowed for each parameter against another, and where that is measured.
+
+    The curves are what `results.bands_dataset` gives.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_WIDTH, 1.7 * len(curves) + 0.4))
+        grid = figure.subplots(len(curves), 1, sharex=True, squeeze=False)
+        for axes, (parameter, curve) in zip(grid.flat, curves, strict=True):
+            unit, label = scaled_axis(parameter, float(np.abs(curve["high"]).max()))
+            x = curve[over.name]
+            axes.axvspan(*measured[:2], facecolor="0.9", edgecolor="0.6", lw=0.4, label=measured[2])
+            level = f"{100 * curve.attrs['cl']:g} % CL"
+            axes.fill_between(x, curve["low"] / unit, curve["high"] / unit, color=SKY, alpha=0.5, lw=0, label=level)
+            axes.plot(x, curve["best_fit"] / unit, color=BLUE, label="best fit")
+            axes.set_ylabel(label)
+            axes.margins(x=0)
+            axes.legend(loc="best")
+        grid[-1, 0].set_xlabel(axis_label(over))
+    return figure
 
 
 def weak_mixing_angle_figure(

@@ -12,6 +12,7 @@ import numpy as np
 
 from cevnsjax.constants import EV
 from cevnsjax.errors import InputError
+from cevnsjax.parameters import Parameter
 from cevnsjax.statistics import FeldmanCousins, FitResult, Likelihood, ProfileResult, SampleResult, ScanResult
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cevnsjax.statistics.scan import Axis
 
 __all__ = [
+    "bands_dataset",
     "fit_dict",
     "points_dataset",
     "prediction_dataset",
@@ -158,6 +160,20 @@ def toys_dataset(result: FeldmanCousins, likelihood: Likelihood) -> "xr.Dataset"
         coords={axis.parameter.name: _coordinate(axis) for axis in result.axes},
         attrs=_origin(likelihood) | {"cl": result.cl, "toys": result.toys},
     )
+
+
+def bands_dataset(
+    likelihood: Likelihood, name: str, over: Parameter, values: np.ndarray, ends: np.ndarray, cl: float
+) -> "xr.Dataset":
+    """Return what is allowed for one parameter at each value of another: rows of `ends` are best fit, low, high."""
+    import xarray as xr
+
+    p = likelihood.parameters[name]
+    about = {"units": p.unit, "latex": p.latex}
+    columns = {key: (over.name, ends[:, i], about) for i, key in enumerate(("best_fit", "low", "high"))}
+    coordinate = over.name, values, {"long_name": over.description, "units": over.unit, "latex": over.latex}
+    attrs = _origin(likelihood) | {"cl": cl, "parameter": name}
+    return xr.Dataset(columns, coords={over.name: coordinate}, attrs=attrs)
 
 
 def sample_dict(result: SampleResult) -> dict[str, Any]:

@@ -21,7 +21,13 @@ import cevnsjax  # noqa: E402
 hypothesis.settings.register_profile("cevnsjax", max_examples=30, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("cevnsjax")
 
+LONG = ("test_reproduce.py", "test_notebooks.py")
 MAPPINGS = Path("/proc/self/maps")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest, so that no process waits for another at the end."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(autouse=True, scope="module")

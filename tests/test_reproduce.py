@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -37,7 +38,8 @@ def test_all_is_there_and_nothing_else(folder: Path) -> None:
     planes = [f"fig7_{name}" for name in ("vector_bl", "scalar", "vector_universal")]
     curves += [f"{name}_{c}" for name in planes for c in channels]
     figures = ["fig1_spectrum", "fig2_sin2_theta_w", "fig3_weak_mixing_angle", *electromagnetic, "fig6_charge_radius"]
-    figures += planes
+    figures += [*planes, "quenching"]
+    curves += ["quenching_sin2_theta_w", "quenching_mu_nu_e"]
     expected = {f"{name}.{suffix}" for name in figures for suffix in ("pdf", "png")} | {f"{name}.nc" for name in curves}
     assert {path.name for path in folder.iterdir()} == {*expected, "report.md", "report.json"}
     assert list(folder.parent.iterdir()) == [folder]
@@ -128,6 +130,19 @@ def test_spin_dependent_interactions_are_negligible(content: dict) -> None:
     for row in content["contacts"]:
         widest[row["structure"]] = min(widest.get(row["structure"], 1e9), row["intervals"][-1][1])
     assert min(widest[x] for x in "PAT") > 50 * max(widest[x] for x in "SV")
+
+
+def test_a_better_known_spectrum_tells_more_of_the_angle(folder: Path, content: dict) -> None:
+    rows = {(row["systematics"], row["quantity"]): row["intervals"] for row in content["systematics"]}
+    ((low, high),) = rows["default", "sin2_theta_w"]
+    ((tighter_low, tighter_high),) = rows["detailed", "sin2_theta_w"]
+    assert tighter_high - tighter_low < high - low
+    # A smaller k leaves fewer counts above threshold: the same excess then wants a larger weak charge.
+    with xr.open_dataset(folder / "quenching_sin2_theta_w.nc") as curve:
+        assert (np.diff(curve["best_fit"]) < 0).all()
+        at_own = curve.interp(quenching_k=0.162)
+        assert float(at_own["low"]) == pytest.approx(low, abs=2e-3)
+        assert float(at_own["high"]) == pytest.approx(high, abs=2e-3)
 
 
 def test_profiles_have_no_spikes(folder: Path) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 from cevnsjax import results
 from cevnsjax.errors import InputError
 from cevnsjax.plotting import read_overlay
-from cevnsjax.reproduce import limits, mediators, standard_model
+from cevnsjax.reproduce import limits, mediators, standard_model, systematics
 from cevnsjax.reproduce.report import write_report
 
 __all__ = ["reproduce"]
 
-PARTS = (standard_model, limits, mediators)
+PARTS = (standard_model, limits, mediators, systematics)
 """Each part makes its figures and curves, and returns what it has found for the report."""
 
 

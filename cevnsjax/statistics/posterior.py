@@ -21,8 +21,9 @@ from cevnsjax.statistics.likelihood import Likelihood
 from cevnsjax.statistics.minimise import minima, starting_points
 from cevnsjax.statistics.priors import Prior, as_json, default_prior
 from cevnsjax.statistics.profile import chi2_of, stepped
+from cevnsjax.statistics.samplers import nested, nuts
 
-__all__ = ["SAMPLERS", "SampleResult", "numpyro_model", "sample"]
+__all__ = ["SAMPLERS", "SampleResult", "sample"]
 
 Sampler = Literal["nuts", "nested"]
 SAMPLERS: tuple[str, ...] = get_args(Sampler)
@@ -54,33 +55,6 @@ class SampleResult:
     data: Any
     summary: dict[str, dict[str, float]]
     warnings: list[str]
-
-
-def numpyro_model(
-    likelihood: BinnedLikelihood,
-    free: Sequence[Parameter],
-    priors: Mapping[str, Prior],
-    fixed: Values | None = None,
-) -> Any:
-    """Return a NumPyro model: a site for each free parameter with its prior, and the data as a factor.
-
-    A normalisation among them has no prior of its own: its pull is part of the likelihood.
-    """
-    import numpyro
-    import numpyro.distributions as dist
-    from numpyro.distributions import constraints
-
-    def model() -> None:
-        params = dict(fixed or {})
-        for p in free:
-            if p.name in likelihood.norms:
-                density = dist.ImproperUniform(constraints.positive, (), ())
-            else:
-                density = priors[p.name].distribution(p)
-            params[p.name] = numpyro.sample(p.name, density)
-        numpyro.factor("data", likelihood.log_likelihood(params))
-
-    return model
 
 
 def sample(
@@ -136,11 +110,11 @@ def sample(
     }
     how |= {"seed": seed, "chains": chains, "samples": samples, "warmup": warmup}
     if sampler == "nuts":
-        draws, stats, doubts = _nuts(
+        draws, stats, doubts = nuts(
             cheap, rest, parameters, chosen, modes, steps, chains, samples, warmup, seed, progress
         )
     else:
-        draws, stats, doubts = _nested(cheap, rest, parameters, chosen, samples * chains, seed, progress)
+        draws, stats, doubts = nested(cheap, rest, parameters, chosen, samples * chains, seed, progress)
         how |= {"log_evidence": stats.pop("log_evidence"), "log_evidence_error": stats.pop("log_evidence_error")}
     data = _inference_data(likelihood, cheap, rest, draws, stats, how, seed)
     summary = _summary(draws, sampler)
@@ -175,95 +149,6 @@ def _modes(
         if values[index] <= values.min() + SAME_MODE and alone:
             distinct.append(points[index])
     return np.stack(distinct)
-
-
-def _nuts(
-    likelihood: BinnedLikelihood,
-    fixed: Values,
-    free: tuple[Parameter, ...],
-    priors: Mapping[str, Prior],
-    modes: Float[np.ndarray, "modes parameters"],
-    steps: Float[Array, " parameters"],
-    chains: int,
-    samples: int,
-    warmup: int,
-    seed: int,
-    progress: bool,
-) -> tuple[dict[str, np.ndarray], dict[str, Any], list[str]]:
-    from numpyro.distributions import biject_to, constraints
-    from numpyro.infer import MCMC, NUTS
-
-    rng = np.random.default_rng(seed)
-    begin = {}
-    for i, p in enumerate(free):
-        support = constraints.positive if p.name in likelihood.norms else priors[p.name].distribution(p).support
-        at = modes[np.arange(chains) % len(modes), i] + 0.1 * float(steps[i]) * rng.standard_normal(chains)
-        low, high = _inside(support, p, float(steps[i]))
-        begin[p.name] = biject_to(support).inv(jnp.asarray(np.clip(at, low, high)))
-    kernel = NUTS(numpyro_model(likelihood, free, priors, fixed), dense_mass=True)
-    mcmc = MCMC(
-        kernel, num_warmup=warmup, num_samples=samples, num_chains=chains, chain_method="vectorized",
-        progress_bar=progress,
-    )  # fmt: skip
-    start = begin if chains > 1 else {name: value[0] for name, value in begin.items()}
-    mcmc.run(jax.random.key(seed), init_params=start)
-    draws = {name: np.asarray(draw) for name, draw in mcmc.get_samples(group_by_chain=True).items()}
-    diverging = np.asarray(mcmc.get_extra_fields(group_by_chain=True)["diverging"])
-    doubts = []
-    if diverging.any():
-        doubts.append(f"{int(diverging.sum())} of {diverging.size} transitions diverged: the draws are not trusted")
-    if len(modes) > 1:
-        doubts.append(
-            f"the posterior has {len(modes)} modes: NUTS does not weigh them against each other; compare with the "
-            "sampler 'nested'"
-        )
-    return draws, {"diverging": diverging}, doubts
-
-
-def _inside(support: Any, parameter: Parameter, step: float) -> tuple[float, float]:
-    """Return limits a little within a prior's support, where its transformation is finite."""
-    low = float(getattr(support, "lower_bound", -np.inf))
-    high = float(getattr(support, "upper_bound", np.inf))
-    margin = min(0.01 * step, 0.01 * (high - low))
-    return low + margin, high - margin
-
-
-def _nested(
-    likelihood: BinnedLikelihood,
-    fixed: Values,
-    free: tuple[Parameter, ...],
-    priors: Mapping[str, Prior],
-    samples: int,
-    seed: int,
-    progress: bool,
-) -> tuple[dict[str, np.ndarray], dict[str, Any], list[str]]:
-    from dynesty import NestedSampler
-
-    if norms := [p.name for p in free if p.name in likelihood.norms]:
-        raise InputError(f"'{norms[0]}' is integrated in closed form by the sampler 'nested': leave it out of --free")
-    densities = [priors[p.name].distribution(p) for p in free]
-
-    @jax.jit
-    def log_likelihood(point: Float[Array, " parameters"]) -> Float[Array, ""]:
-        return likelihood.log_likelihood({**fixed, **{p.name: point[i] for i, p in enumerate(free)}})
-
-    @jax.jit
-    def from_cube(cube: Float[Array, " parameters"]) -> Float[Array, " parameters"]:
-        return jnp.stack([density.icdf(cube[i]) for i, density in enumerate(densities)])
-
-    rng = np.random.default_rng(seed)
-    nested = NestedSampler(
-        lambda point: float(log_likelihood(jnp.asarray(point))),
-        lambda cube: np.asarray(from_cube(jnp.asarray(cube))),
-        len(free), nlive=500, rstate=rng,
-    )  # fmt: skip
-    nested.run_nested(print_progress=progress)
-    found = nested.results
-    weights = np.exp(found["logwt"] - found["logz"][-1])
-    chosen = rng.choice(len(weights), size=samples, p=weights / weights.sum())
-    draws = {p.name: found["samples"][chosen, i][None] for i, p in enumerate(free)}
-    evidence = {"log_evidence": float(found["logz"][-1]), "log_evidence_error": float(found["logzerr"][-1])}
-    return draws, evidence, []
 
 
 def _arviz() -> Any:
