@@ -88,6 +88,15 @@ def test_of_something_else(mediator, conus_plus, tmp_path, often) -> None:
         Checkpoint(tmp_path / "broken.nc", mediator, {})
 
 
+def test_what_cannot_be_finished_leaves_nothing(tmp_path, often, capsys) -> None:
+    out = str(tmp_path / "plane.nc")
+    with pytest.raises(SystemExit) as left:
+        main([*COMMAND[:-4], "g_bl", "1e-6", "1e90", "3", "--out", out])
+    assert left.value.code == 2
+    assert "overflows" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_by_command(tmp_path, often, monkeypatch, capsys) -> None:
     """Ctrl-C after the first chunk; the same command then finishes, and gives what it gives in one go."""
     plain, stopped = tmp_path / "plain.nc", tmp_path / "stopped.nc"

@@ -79,8 +79,13 @@ def scan(
     names, values = names_of(free), fixed_values(likelihood, assignments)
     kept = None if out is None else Checkpoint(out, likelihood, {"x": x, "y": y, "free": names, "values": values})
     finished, keep = (None, None) if kept is None else (kept.finished, kept.keep)
-    with bar("scanning") as advance:
-        result = scan_plane(likelihood, x, y, names, values, cl, dof, advance, finished, keep)
+    try:
+        with bar("scanning") as advance:
+            result = scan_plane(likelihood, x, y, names, values, cl, dof, advance, finished, keep)
+    except InputError:  # what went wrong will go wrong again: nothing to go on from
+        if kept is not None:
+            kept.clear()
+        raise
     if out is not None and kept is not None:
         results.write_netcdf(out, results.scan_dataset(result, likelihood))
         kept.clear()
