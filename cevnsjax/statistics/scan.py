@@ -147,10 +147,12 @@ class _Lines(eqx.Module):
     others: tuple[Parameter, ...] = eqx.field(static=True)
     begin: int = eqx.field(static=True)
 
-    def along(self, outer: Float[Array, ""], inner: Float[Array, " n"]) -> Float[Array, " n"]:
-        """Return chi^2 at values of the inner parameter."""
-        at_outer = {**self.fixed, self.outer.name: outer}
-        likelihood, rest = prepared(self.likelihood, at_outer, (self.inner, *self.others))
+    def at(self, outer: Float[Array, ""]) -> tuple[BinnedLikelihood, Values]:
+        """Return the likelihood of a line, cheap to vary along it, and what is fixed there."""
+        return prepared(self.likelihood, {**self.fixed, self.outer.name: outer}, (self.inner, *self.others))
+
+    def along(self, likelihood: BinnedLikelihood, rest: Values, inner: Float[Array, " n"]) -> Float[Array, " n"]:
+        """Return chi^2 at values of the inner parameter, on the line that `at` returned."""
         if not self.others:
             return jax.vmap(lambda value: likelihood.chi2({**rest, self.inner.name: value}))(inner)
         origin = inner[self.begin]
@@ -178,7 +180,11 @@ def _both_ways(profile: ProfiledChi2, x: Float[Array, " n"], begin: int) -> Floa
 @eqx.filter_jit
 def _chunk(lines: _Lines, outer: Float[Array, " chunk"], inner: Float[Array, " n"]) -> Float[Array, "chunk n"]:
     def each(given: tuple[_Lines, Array], outer: Array) -> Array:
-        return jax.vmap(lambda value: given[0].along(value, given[1]))(outer)
+        lines, inner = given
+        prepared = jax.vmap(lines.at)(outer)
+        # Where shapes are minimised one slow point keeps all waiting that are done at once: one line then, not many.
+        together = None if lines.likelihood.shapes and not lines.others else outer.size
+        return jax.lax.map(lambda line: lines.along(line[0], line[1], inner), prepared, batch_size=together)
 
     return over_devices(each, (lines, inner), outer)
 
@@ -195,7 +201,8 @@ def _in_chunks(
     chi2 = np.full((outer.size, inner.size), np.nan) if finished is None else np.array(finished)
     todo = np.flatnonzero(np.isnan(chi2).any(axis=1))
     devices = jax.device_count()
-    size = -(-min(CHUNK, outer.size) // devices) * devices
+    size = -(-outer.size // -(-outer.size // CHUNK))  # chunks of one size, with few lines to fill up
+    size = -(-size // devices) * devices
     for first in range(0, todo.size, size):
         chunk = todo[first : first + size]
         padded = np.pad(outer[chunk], (0, size - chunk.size), mode="edge")
