@@ -1,22 +1,19 @@
 """How long `cevnsjax predict conus_plus` takes as a whole process, and where the time goes.
 
-    python benchmarks/predict_process.py [--out FILE.json]
-
 The rival is a bare `import jax` in the same run: what no JAX program can do without. Each figure is the median
 of several fresh processes with a warm file cache, in seconds of wall time.
 """
 
-import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
-REPEATS = 7
+from benchmarks.common import row, timed
+
+__all__ = ["run"]
 
 STAGES = """
 import time
@@ -45,44 +42,38 @@ print(json.dumps(stages))
 """
 
 
-def median_wall_time(command: list[str]) -> float:
-    subprocess.run(command, check=True, capture_output=True)
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def output(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def median_stages() -> dict[str, float]:
-    runs = []
-    for _ in range(REPEATS):
-        output = subprocess.run([sys.executable, "-c", STAGES], check=True, capture_output=True, text=True).stdout
-        runs.append(json.loads(output))
+def wall_time(command: list[str], repeats: int) -> float:
+    """Return the median over fresh processes, after one that fills the file cache."""
+    output(command)
+    return timed(lambda: output(command), repeats)
+
+
+def stages(repeats: int) -> dict[str, float]:
+    """Return the median of each stage of a process."""
+    runs = [json.loads(output([sys.executable, "-c", STAGES])) for _ in range(repeats)]
     return {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    executable = str(Path(sys.executable).parent / "cevnsjax")
-    process = median_wall_time([executable, "predict", "conus_plus", "--json"])
-    rival = median_wall_time([sys.executable, "-c", "import jax"])
-    result = {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "process_s": round(process, 3),
-        "import_jax_process_s": round(rival, 3),
-        "ratio_to_import_jax": round(process / rival, 2),
-        "stages_s": {stage: round(seconds, 4) for stage, seconds in median_stages().items()},
-    }
-    text = json.dumps(result, indent=2)
-    print(text)
-    if arguments.out is not None:
-        arguments.out.write_text(text + "\n")
-
-
-if __name__ == "__main__":
-    main()
+def run(quick: bool) -> dict[str, Any]:
+    """Return the time of the command, of a bare import of JAX, and of each stage."""
+    repeats = 1 if quick else 7
+    predict = [str(Path(sys.executable).parent / "cevnsjax"), "predict", "conus_plus", "--json"]
+    prediction = json.loads(output(predict))
+    assert prediction, "the command says nothing"
+    process, rival = wall_time(predict, repeats), wall_time([sys.executable, "-c", "import jax"], repeats)
+    return {
+        "process_s": process,
+        "import_jax_process_s": rival,
+        "ratio_to_import_jax": process / rival,
+        "stages_s": stages(repeats),
+        "rows": [
+            row(
+                "`cevnsjax predict conus_plus`, a whole process", f"{process:.3g} s",
+                rival=f"`import jax`: {rival:.3g} s", ratio=process / rival,
+            )
+        ],
+    }  # fmt: skip
