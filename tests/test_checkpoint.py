@@ -1,5 +1,7 @@
 """An interrupted scan goes on where it stopped, and never where it should not."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,7 @@ class Interrupted(Exception):
 @pytest.fixture
 def often(monkeypatch):
     monkeypatch.setattr(checkpoint, "OFTEN", 0.0)
+    monkeypatch.setattr(import_module("cevnsjax.statistics.scan"), "CHEAP", 32)  # the function hides its module
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Scans of planes against chi^2 of the full likelihood, point by point, and against SciPy."""
 
 import dataclasses
+from importlib import import_module
 
 import jax
 import jax.numpy as jnp
@@ -31,8 +32,16 @@ def made(likelihood, *axes, **options) -> Plane:
     return Plane(likelihood, scan(likelihood, *axes, **options, advance=lambda *done: told.append(done)), told)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _chunks():
+    """As if something were searched for: planes of a test are small, and fit into one chunk else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_module("cevnsjax.statistics.scan"), "CHEAP", 32)
+        yield
+
+
 @pytest.fixture(scope="module")
-def vector(conus_plus):
+def vector(conus_plus, _chunks):
     """33 masses, one more than are computed at once."""
     likelihood = cevnsjax.Likelihood(conus_plus, model="vector_bl")
     return made(likelihood, ("m_z", 0.3, 3000.0, 33), ("g_bl", 1e-6, 1e-2, 161), dof=1)
@@ -45,7 +54,7 @@ def scalar(conus_plus):
 
 
 @pytest.fixture(scope="module")
-def universal(conus_plus):
+def universal(conus_plus, _chunks):
     """As many masses that the strip, a sixth of its coupling wide, does not fall apart into islands."""
     likelihood = cevnsjax.Likelihood(conus_plus, model="vector_universal")
     return made(likelihood, ("m_z", 30.0, 3000.0, 61), ("g_z", 2e-5, 1e-2, 109), dof=1)

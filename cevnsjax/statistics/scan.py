@@ -21,8 +21,8 @@ from cevnsjax.statistics.profile import ProfiledChi2, chi2_of, march, prepared
 
 __all__ = ["Axis", "AxisLimits", "ScanResult", "axis_of", "scan"]
 
-CHUNK = 32
-"""How many lines of the plane are computed at once: what bounds the memory."""
+CHUNK, CHEAP = 32, 256
+"""How many lines of the plane are computed at once, which bounds the memory; and how many if there is no search."""
 
 AxisLimits = tuple[str, float, float, int]
 """A parameter's name, the ends of its range, and the number of values."""
@@ -201,7 +201,8 @@ def _in_chunks(
     chi2 = np.full((outer.size, inner.size), np.nan) if finished is None else np.array(finished)
     todo = np.flatnonzero(np.isnan(chi2).any(axis=1))
     devices = jax.device_count()
-    size = -(-outer.size // -(-outer.size // CHUNK))  # chunks of one size, with few lines to fill up
+    largest = CHUNK if lines.others or lines.likelihood.shapes else CHEAP
+    size = -(-outer.size // -(-outer.size // largest))  # chunks of one size, with few lines to fill up
     size = -(-size // devices) * devices
     for first in range(0, todo.size, size):
         chunk = todo[first : first + size]

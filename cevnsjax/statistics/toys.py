@@ -59,21 +59,21 @@ class FeldmanCousins:
 class _Grid(eqx.Module):
     """chi^2 at all points of a grid: each point's problem, its minimum, and chi^2 as it is if shapes act linearly.
 
-    That is x Q x - 2 l x + c in x, which holds data and pulls: exact without shapes, as the prediction is linear in
-    factors on the signal, and else a guide to the points that are worth an exact minimum.
+    That is x x - (a x)^2 - 2 l x + c in x, which holds data and pulls, with a row of a for each nuisance, by which
+    chi^2 can be made less: exact without shapes, as the prediction is linear in factors on the signal, and else a guide
+    to the points that are worth an exact minimum.
     """
 
     problems: Problem  # leaves of shape (points, ...)
     free: Float[Array, "*points free"]
     norms: Float[Array, "*points experiments"]
-    quadratic: Float[Array, "*points x x"]
+    along: Float[Array, "*points nuisances x"]
     linear: Float[Array, "*points x"]
     constant: Float[Array, "*points"]
 
     def about(self, x: Float[Array, " x"]) -> Float[Array, " points"]:
-        """Return chi^2 at all points, shapes taken as linear about what suits the real data."""
-        square = self.quadratic.reshape(-1, x.size**2) @ jnp.outer(x, x).ravel()
-        return square - 2 * self.linear @ x + self.constant
+        """Return chi^2 at all points, less x x, shapes taken as linear about what suits the real data."""
+        return self.constant - jnp.sum((self.along @ x) ** 2, axis=1) - 2 * self.linear @ x
 
     def exact(self, point: Int[Array, ""], x: Float[Array, " x"]) -> Float[Array, ""]:
         """Return chi^2 at one point, shapes minimised."""
@@ -184,8 +184,8 @@ def _block(
 
 def _linear(
     problem: Problem, free: Float[Array, " free"], norms: Float[Array, " experiments"]
-) -> tuple[Float[Array, "x x"], Float[Array, " x"], Float[Array, ""]]:
-    """Return Q, l, c of chi^2 = x Q x - 2 l x + c, minimised over nuisances that act linearly about a place."""
+) -> tuple[Float[Array, "nuisances x"], Float[Array, " x"], Float[Array, ""]]:
+    """Return a, l, c of chi^2 = x x - (a x)^2 - 2 l x + c, minimised over nuisances that act linearly about a place."""
     width = jnp.sqrt(jnp.stack([pull.variance for pull in problem.pulls]))
 
     def residuals(nuisances: Float[Array, " nuisances"]) -> Float[Array, " x"]:
@@ -202,11 +202,10 @@ def _linear(
     length = jnp.sqrt(jnp.sum(slopes**2, axis=0))
     slopes /= jnp.where(length > 0, length, 1.0)
     gram = slopes.T @ slopes + jnp.diag(jnp.where(length > 0, 0.0, 1.0))
-    projector = jnp.eye(slopes.shape[0]) - slopes @ jnp.linalg.solve(gram, slopes.T)
-    bins = slopes.shape[0] - width.size - problem.z.size
-    measured = jnp.concatenate([jnp.ones(bins), jnp.where(width > 0, 1.0, 0.0), jnp.ones(problem.z.size)])
+    along = jax.scipy.linalg.solve_triangular(jnp.linalg.cholesky(gram), slopes.T, lower=True)
     offset = residuals(place) - jax.jacfwd(residuals)(place) @ place
-    return projector * jnp.outer(measured, measured), measured * (projector @ offset), offset @ projector @ offset
+    left = offset - along.T @ (along @ offset)
+    return along, left, offset @ left
 
 
 def _critical(
