@@ -16,7 +16,8 @@ import numpy as np
 
 import cevnsjax
 from benchmarks.common import PLANE, change, experiment_file, exponent, first_and_warm, row
-from benchmarks.sampling import measured
+from cevnsjax.statistics.priors import default_prior
+from cevnsjax.statistics.samplers import numpyro_model
 
 __all__ = ["run"]
 
@@ -123,15 +124,34 @@ def against_nuisances(names: Sequence[str], size: int, repeats: int) -> dict[str
     return {**found, "without_s": times[0], "without_first_s": first[0]}
 
 
-def against_chains(chains: Sequence[int], sizes: tuple[int, int], warmup: int, repeats: int) -> dict[str, Any]:
-    """Return times of NUTS' draws against the number of chains, one parameter sampled."""
+def against_chains(chains: Sequence[int], samples: int, warmup: int, repeats: int) -> dict[str, Any]:
+    """Return times of draws by NUTS against the number of chains, one parameter sampled, after warm-up and compilation.
+
+    The sampler is that of `cevnsjax.sample`, held in one object, as each call of `sample` compiles its own.
+    """
+    from numpyro.infer import MCMC, NUTS
+
     likelihood = cevnsjax.Likelihood("conus_plus")
-    found = [measured(likelihood, ("sin2_theta_w",), n, sizes, warmup, repeats) for n in chains]
-    rates = [one["draws_per_s"] for one in found]
-    if None in rates:
-        return {"sizes": list(chains), "draws_per_s": rates, "exponent": None}
-    times = [1000 * n / rate for n, rate in zip(chains, rates, strict=True)]
-    return series(chains, times, draws_per_s=rates, times_are_of="1000 draws of each chain")
+    angle = likelihood.parameters["sin2_theta_w"]
+    cheap = eqx.tree_at(lambda one: one.integrated, likelihood, jnp.ones(())).expand({}, [angle.name])
+    model = numpyro_model(cheap, [angle], {angle.name: default_prior(angle, angle.scale)})
+    times = []
+    for number in chains:
+        mcmc = MCMC(
+            NUTS(model, dense_mass=True), num_warmup=warmup, num_samples=samples, num_chains=number,
+            chain_method="vectorized", progress_bar=False,
+        )  # fmt: skip
+
+        mcmc.run(jax.random.key(0))
+
+        def step(state: Any, _: None, kernel: NUTS = mcmc.sampler) -> tuple[Any, Any]:
+            state = kernel.sample(state, (), {})
+            return state, state.z
+
+        # NumPyro's own loop is compiled anew in each call.
+        draws = jax.jit(lambda state, step=step: jax.lax.scan(step, state, length=samples)[1])
+        times.append(first_and_warm(lambda draws=draws, state=mcmc.last_state: draws(state), repeats)[1])
+    return series(chains, times, samples=samples, warmup=warmup)
 
 
 def run(quick: bool) -> dict[str, Any]:
@@ -140,13 +160,12 @@ def run(quick: bool) -> dict[str, Any]:
     parts, points = ((1, 2), 20) if quick else ((1, 2, 4, 8, 16), 1000)
     bins = {name: against_bins(parts, name, points, 3) for name in ("default", "detailed")}
     nuisances = against_nuisances(*((("none", "norm", "six"), 8, 1) if quick else (tuple(NUMBERS), 50, 3)))
-    chains = against_chains(*(((1, 4), (100, 5000), 100, 1) if quick else ((1, 2, 4, 8, 16), (1000, 20000), 500, 2)))
+    chains = against_chains(*(((1, 4), 500, 100, 1) if quick else ((1, 2, 4, 8, 16, 32, 64), 5000, 500, 3)))
     rows = [
         described("scan, norm minimised,", "points", grid),
         *(described(f"chi^2 at {points} points, {name},", "bins", one) for name, one in bins.items()),
         described(f"scan of {nuisances['points']} points,", "nuisances", nuisances),
         row("the same without nuisances", f"{nuisances['without_s']:.3g} s"),
+        described(f"NUTS, {chains['samples']} draws of each chain,", "chains", chains),
     ]
-    if chains["exponent"] is not None:
-        rows.append(described("1000 draws of NUTS of each chain,", "chains", chains))
     return {"grid": grid, "bins": bins, "nuisances": nuisances, "chains": chains, "rows": rows}

@@ -91,12 +91,12 @@ class Likelihood(BinnedLikelihood):
         self.pull = pull  # type: ignore[assignment]
         self.systematics = systematics
         self.integrated = constant(1.0 if pull == "marginalised" else 0.0)
-        shapes: dict[str, Shape] = {}
+        pulled: dict[str, Shape] = {}
         for i, e in enumerate(self.experiments):
             for kind, sigma in zip(self._chosen(i).shapes, self._chosen(i).shape_sigma, strict=True):
                 centre = MOVES[kind].value(e)
-                shapes.setdefault(self._name(kind, i), Shape(self._name(kind, i), jnp.asarray(centre), sigma))
-        self.shapes = tuple(shapes.values())
+                pulled.setdefault(self._name(kind, i), Shape(self._name(kind, i), jnp.asarray(centre), sigma))
+        self.shapes = tuple(pulled.values())
         if self.shapes and pull == "marginalised":
             raise InputError(
                 f"systematics '{systematics}' move the spectrum, which has no closed integral: sample them, or choose "
@@ -104,7 +104,9 @@ class Likelihood(BinnedLikelihood):
             )
         self.tables = tuple(run_once(tabulate, e) for e in self.experiments)
         self.surfaces = tuple(
-            run_once(partial(_surface, shapes=self._chosen(i).shapes), e, table, self._chosen(i).shape_sigma)
+            run_once(partial(_surface, shapes=shapes), e, table, self._chosen(i).shape_sigma)
+            if (shapes := self._chosen(i).shapes)
+            else None
             for i, (e, table) in enumerate(zip(self.experiments, self.tables, strict=True))
         )
         self.nuisances = self._nuisances()
