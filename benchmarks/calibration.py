@@ -52,8 +52,8 @@ MOVES = ("quenching_k", "energy_shift", "nuclear_radius")
 CASES = {
     "norm integrated": ("default", ANGLE),
     "norm sampled": ("default", (*ANGLE, "norm")),
-    "detailed, factors integrated": ("detailed", (*ANGLE, *MOVES)),
-    "detailed, all sampled": ("detailed", (*ANGLE, *MOVES, *FACTORS)),
+    "detailed, integrated": ("detailed", (*ANGLE, *MOVES)),
+    "detailed, sampled": ("detailed", (*ANGLE, *MOVES, *FACTORS)),
 }
 """The set of systematics, and what is sampled; factors that are not are integrated in closed form."""
 
@@ -185,7 +185,7 @@ def coverage(truth: tuple, sets: int, toys: int, key: jax.Array) -> dict[str, An
         ("asymptotic", fine <= threshold(CL), 0.0),
         ("feldman_cousins", coarse <= critical, CL * (1 - CL) / toys),
     ):
-        share = float(inside.mean())
+        share = float(np.asarray(inside).mean())  # not in single precision, as JAX has it for booleans
         results[method] = {"coverage": share, "error": float(np.sqrt(share * (1 - share) / sets + more))}
     return results
 
