@@ -1,6 +1,7 @@
 """What all tests share: shapes checked at run time, the independent calculation, one experiment."""
 
 import sys
+import warnings
 from pathlib import Path
 
 import hypothesis
@@ -15,6 +16,12 @@ sys.path.insert(0, str(Path(__file__).parent / "reference"))
 install_import_hook("cevnsjax", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 import cevnsjax  # noqa: E402
+
+# ArviZ writes once a day that it has shown its notice. The processes that share the tests would collide over it, but
+# the one that starts them comes here first.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", FutureWarning)
+    import arviz  # noqa: F401
 
 # The same examples in every run: a red test is then always about a change. No deadline, as the first
 # example waits for the compiler; no database, as nothing is random.
