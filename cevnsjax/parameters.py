@@ -16,10 +16,13 @@ from cevnsjax.constants import SIN2_THETA_W as _SIN2_THETA_W
 from cevnsjax.errors import InputError, unknown_name
 
 __all__ = [
+    "DM2_41",
     "ENERGY_SHIFT",
     "NORM",
     "NUCLEAR_RADIUS",
     "QUENCHING_K",
+    "QUENCHING_YIELD",
+    "SIN2_2THETA_14",
     "SIN2_THETA_W",
     "Parameter",
     "Parameters",
@@ -108,6 +111,15 @@ M_Z = _mass("m_z", r"M_{Z'}", "mass of the vector mediator")
 G_PHI = _coupling("g_phi", 1e-6, r"g_\phi", "coupling of the scalar mediator")
 M_PHI = _mass("m_phi", r"M_\phi", "mass of the scalar mediator")
 
+# Counts are linear in the mixing, whatever the mass.
+SIN2_2THETA_14 = Parameter(
+    "sin2_2theta_14", 0.0, 0.1, (0.0, 1.0), "", r"\sin^2 2\theta_{14}", "mixing with a sterile neutrino", power=1
+)
+DM2_41 = Parameter(
+    "dm2_41", 1.0, 0.5, (0.0, 100.0), "eV^2", r"\Delta m^2_{41}", "mass splitting of the sterile neutrino",
+    logarithmic=True,
+)  # fmt: skip
+
 NORM = Parameter(
     "norm",
     1.0,
@@ -118,6 +130,9 @@ NORM = Parameter(
     "factor on the predicted signal, Eq. (20) of 2501.12441",
 )
 QUENCHING_K = Parameter("quenching_k", 0.162, 0.01, (0.05, 0.4), "", "k", "Lindhard's k of the quenching factor")
+QUENCHING_YIELD = Parameter(
+    "quenching_yield", 1.0, 0.1, (0.2, 3.0), "", r"Q / Q_0", "factor on a tabulated quenching factor"
+)
 ENERGY_SHIFT = Parameter("energy_shift", 0.0, 1.0, (-100.0, 100.0), "eV", r"\Delta E", "shift of the energy scale")
 NUCLEAR_RADIUS = Parameter(
     "nuclear_radius", 1.0, 0.03, (0.0, 3.0), "", r"R / R_0", "factor on the nuclei's radii, in the form factor"

@@ -1,10 +1,13 @@
 """An experiment: target, flux, response, detectors and data, as one differentiable object."""
 
+import dataclasses
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from cevnsjax.constants import EV
+from cevnsjax.experiments.background import Background
 from cevnsjax.flux import Flux
 from cevnsjax.interactions import Model
 from cevnsjax.parameters import Parameters
@@ -12,7 +15,7 @@ from cevnsjax.rates import FLUX_ORDER, RESPONSE_ORDER, Channel, RateTable, bin_r
 from cevnsjax.response import Response
 from cevnsjax.targets import Target
 
-__all__ = ["Detectors", "Experiment", "Systematics", "expected_counts", "tabulate"]
+__all__ = ["Counts", "Detectors", "Experiment", "Systematics", "expected_counts", "tabulate"]
 
 
 class Detectors(eqx.Module):
@@ -32,13 +35,28 @@ class Detectors(eqx.Module):
 class Systematics(eqx.Module):
     """Standard deviations: of `norms`, factors on the signal (zero for none), and of what moves the spectrum.
 
-    `shapes` are names in `cevnsjax.experiments.moves`.
+    `shapes` are names in `cevnsjax.experiments.moves`. Those of both that stand in `own` are one detector's own; the
+    others are common to all runs of a description.
     """
 
     norms: tuple[str, ...] = eqx.field(static=True)
     norm_sigma: Float[Array, " norms"]
     shapes: tuple[str, ...] = eqx.field(static=True)
     shape_sigma: Float[Array, " shapes"]
+    own: tuple[str, ...] = eqx.field(static=True, default=())
+
+
+class Counts(eqx.Module):
+    """What makes an experiment one of counts and a model of their background, not of an excess.
+
+    `exposures` [kg d] are those with the reactor on and off, `off` the counts of the latter. If not `poisson`, errors
+    are those of the data.
+    """
+
+    background: Background
+    exposures: Float[Array, "2"]
+    off: Float[Array, " bins"] | None
+    poisson: bool = eqx.field(static=True)
 
 
 class Experiment(eqx.Module):
@@ -46,7 +64,9 @@ class Experiment(eqx.Module):
 
     `observed` and `sigma` are in the data's own unit, as `unit` names it: counts over the run, divided by
     the active detectors' mass if `per_kg`, and given per `per_energy` [MeV] unless that is None.
-    `systematics` are sets by name, of which a likelihood chooses one.
+    `systematics` are sets by name, of which a likelihood chooses one. An experiment of several runs is one object for
+    each, with the same name. `expected` says of what the data are that which is expected, "" if they are real, and
+    `public` whether there are real ones; `warning` is what else a user of these data must know.
     """
 
     name: str = eqx.field(static=True)
@@ -61,6 +81,33 @@ class Experiment(eqx.Module):
     systematics: dict[str, Systematics]
     per_kg: bool = eqx.field(static=True)
     per_energy: float | None = eqx.field(static=True)
+    counts: Counts | None = None
+    run: str = eqx.field(static=True, default="")
+    expected: str = eqx.field(static=True, default="")
+    public: bool = eqx.field(static=True, default=True)
+    warning: str = eqx.field(static=True, default="")
+
+    @property
+    def label(self) -> str:
+        """Name and run, `conus:C1R1` for instance."""
+        return f"{self.name}:{self.run}" if self.run else self.name
+
+    def bare(self) -> "Experiment":
+        """Return what a rate depends on, all names left out, so that what is compiled for one run serves all."""
+        detectors = dataclasses.replace(self.detectors, names=tuple("" for _ in self.detectors.names))
+        return dataclasses.replace(
+            self, name="", title="", reference="", run="", expected="", public=True, warning="",
+            detectors=detectors, systematics={}, counts=None,
+        )  # fmt: skip
+
+    @property
+    def note(self) -> str:
+        """What a reader of any result must know of the data, "" where there is nothing to say."""
+        if not self.expected:
+            return self.warning
+        lead = f"what is expected {self.expected} stands in"
+        lead = f"{self.name}: {lead} for its data" if self.public else f"{self.name}: no data are public; {lead}"
+        return "; ".join(filter(None, (lead, self.warning)))
 
     @property
     def unit(self) -> str:

@@ -1,5 +1,6 @@
 """What moves an experiment's spectrum: the parameters of its response and its nuclei, by name."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -9,10 +10,13 @@ from jaxtyping import Array, Float
 
 from cevnsjax.constants import EV
 from cevnsjax.experiments.experiment import Experiment
-from cevnsjax.parameters import ENERGY_SHIFT, NUCLEAR_RADIUS, QUENCHING_K, Parameter
-from cevnsjax.response import Lindhard
+from cevnsjax.flavours import Flavour
+from cevnsjax.flux import Flux
+from cevnsjax.interactions import Model
+from cevnsjax.parameters import ENERGY_SHIFT, NUCLEAR_RADIUS, QUENCHING_K, QUENCHING_YIELD, Parameter, Parameters
+from cevnsjax.response import Lindhard, TabulatedYield
 
-__all__ = ["MOVES", "Move", "moved"]
+__all__ = ["MOVES", "Move", "Oscillated", "moved", "oscillated"]
 
 
 class Move(NamedTuple):
@@ -27,6 +31,11 @@ class Move(NamedTuple):
 def _quenching_k(experiment: Experiment) -> Float[Array, ""] | None:
     quenching = experiment.response.quenching
     return quenching.k if isinstance(quenching, Lindhard) else None
+
+
+def _with_yield(experiment: Experiment, factor: Float[Array, ""]) -> Experiment:
+    where = lambda e: e.response.quenching.yields  # noqa: E731
+    return eqx.tree_at(where, experiment, factor * where(experiment))
 
 
 def _with_radius(experiment: Experiment, factor: Float[Array, ""]) -> Experiment:
@@ -44,6 +53,11 @@ MOVES = {
             lambda experiment, k: eqx.tree_at(lambda e: e.response.quenching.k, experiment, k),
         ),
         Move(
+            QUENCHING_YIELD,
+            lambda experiment: jnp.ones(()) if isinstance(experiment.response.quenching, TabulatedYield) else None,
+            _with_yield,
+        ),
+        Move(
             ENERGY_SHIFT,
             lambda experiment: experiment.response.shift / EV,
             lambda experiment, shift: eqx.tree_at(lambda e: e.response.shift, experiment, shift * EV),
@@ -59,3 +73,26 @@ def moved(experiment: Experiment, values: Mapping[str, Float[Array, ""]]) -> Exp
         if MOVES[name].value(experiment) is not None:
             experiment = MOVES[name].apply(experiment, value)
     return experiment
+
+
+class Oscillated(Flux):
+    """What a model leaves of a flux."""
+
+    flavour: Flavour = eqx.field(static=True)
+    edges: Float[Array, " edges"]
+    baseline: Float[Array, ""]
+    flux: Flux
+    model: Model
+    params: Parameters
+
+    def density(self, energy: Float[Array, "*n"]) -> Float[Array, "*n"]:
+        """Return phi(E) [cm^-2 s^-1 MeV^-1] of what is left."""
+        return self.flux.density(energy) * self.model.survival(self.params, energy, self.baseline, self.flavour)
+
+
+def oscillated(experiment: Experiment, model: Model, params: Parameters) -> Experiment:
+    """Return the experiment with what a model leaves of its fluxes."""
+    fluxes = tuple(
+        Oscillated(flux.flavour, flux.edges, flux.baseline, flux, model, dict(params)) for flux in experiment.fluxes
+    )
+    return dataclasses.replace(experiment, fluxes=fluxes)

@@ -77,6 +77,7 @@ class ResolutionTable(_Table):
     noise_eV: Positive
     fano: NotNegative
     pair_energy_eV: Positive
+    truncated: bool = False
 
 
 class ResponseTable(_Table):
@@ -104,13 +105,99 @@ class DataTable(_Table):
     per_energy_eV: Positive | None = None
 
 
+class RunTable(_Table):
+    """[[runs]]: counts of one detector with the reactor on, and off.
+
+    What stands in `each` of the systematics is the `detector`'s, that of the run's name if it is not said. Without a
+    `file` what is expected stands in: of the Standard Model and the background ("sm"), or of the background alone.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+    detector: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")] | None = None
+    on_kg_d: Positive
+    off_kg_d: Positive | None = None
+    low_eV: NotNegative
+    high_eV: Positive
+    bins: Annotated[int, Field(ge=1, le=10_000)]
+    file: str | None = None
+    expected: Literal["sm", "background"] | None = None
+
+
+class _ComponentTable(_Table):
+    """What all of [[background]] have: which quantities are free, and which have a pull; and in which runs it is."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z]\w*$")]
+    free: list[str] = []
+    pull: dict[str, Positive] = {}
+    runs: list[str] | None = None
+
+
+class FlatTable(_ComponentTable):
+    """kind = "flat"."""
+
+    kind: Literal["flat"]
+    rate_per_keV_kg_d: NotNegative
+    tilt: Annotated[float, Field(ge=-1, le=1)] = 0.0
+
+
+class ExponentialTable(_ComponentTable):
+    """kind = "exponential"; it starts with the first bin if not said otherwise."""
+
+    kind: Literal["exponential"]
+    height_per_keV_kg_d: NotNegative
+    decay_eV: Positive
+    start_eV: NotNegative | None = None
+
+
+class FollowerTable(_Table):
+    """followers = [{ ... }]: a weaker line of the same decay."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+    centre_eV: Positive
+    width_eV: Positive | None = None
+    ratio: NotNegative
+
+
+class LineTable(_ComponentTable):
+    """kind = "line"."""
+
+    kind: Literal["line"]
+    area_per_kg_d: NotNegative
+    centre_eV: Positive
+    width_eV: Positive
+    followers: list[FollowerTable] = []
+
+
+class TabulatedTable(_ComponentTable):
+    """kind = "tabulated": a column of counts per kg and day, bin by bin."""
+
+    kind: Literal["tabulated"]
+    file: str
+    column: str
+
+
+BackgroundTable = Annotated[FlatTable | ExponentialTable | LineTable | TabulatedTable, Field(discriminator="kind")]
+
+
+class EachTable(_Table):
+    """[systematics.NAME.each]: what is each detector's own."""
+
+    normalisation: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], Positive] = {}
+    energy_shift_eV: Positive | None = None
+
+
 class SystematicsTable(_Table):
-    """[systematics.NAME]: standard deviations of what is not known exactly."""
+    """[systematics.NAME]: standard deviations of what is not known exactly.
+
+    What stands in `each` is each detector's own, all else common to the file's runs.
+    """
 
     normalisation: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], NotNegative] = {}
     quenching_k: Positive | None = None
+    quenching_yield: Positive | None = None
     energy_shift_eV: Positive | None = None
     nuclear_radius: Positive | None = None
+    each: EachTable = EachTable()
 
 
 class Description(_Table):
@@ -122,9 +209,25 @@ class Description(_Table):
     target: TargetTable
     source: ReactorTable
     response: ResponseTable
-    detectors: Annotated[list[DetectorTable], Field(min_length=1)]
-    data: DataTable
+    detectors: list[DetectorTable] = []
+    data: DataTable | None = None
+    runs: list[RunTable] = []
+    analyses: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
+    background: list[BackgroundTable] = []
     systematics: dict[str, SystematicsTable] = {}
+    variants: dict[str, dict[str, Any]] = {}
+    warning: str = ""
+
+
+KINDS: dict[int | str, Any] = {
+    "lindhard": LindhardTable,
+    "table": YieldTable,
+    "flat": FlatTable,
+    "exponential": ExponentialTable,
+    "line": LineTable,
+    "tabulated": TabulatedTable,
+}
+"""What tells tables of one place apart, as the checker names it in the location of an error."""
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
@@ -137,12 +240,25 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
             here = SystematicsTable
             continue
         field = getattr(here, "model_fields", {}).get(step)
+        if field is None and step in KINDS:
+            here = KINDS[step]
+            continue
         if field is None:
             return []
         here = field.annotation
         if get_origin(here) is not dict:
             here = next((t for t in get_args(here) if hasattr(t, "model_fields")), here)
     return list(getattr(here, "model_fields", {}))
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """Return a location as a user would write it: without the kind of a table that stands in a list, or has a model."""
+    steps = [
+        step
+        for before, step in zip((None, *location), location, strict=False)
+        if step != "[key]" and not (step in KINDS and (isinstance(before, int) or before == "quenching"))
+    ]
+    return ".".join(map(str, steps))
 
 
 def parse(content: dict[str, Any], path: Path) -> Description:
@@ -154,9 +270,9 @@ def parse(content: dict[str, Any], path: Path) -> Description:
     # A key that is not known is often the one that seems to be missing, misspelt.
     first = min(errors, key=lambda e: e["type"] != "extra_forbidden")
     location = first["loc"]
-    key = ".".join(str(step) for step in location if step not in ("lindhard", "table", "[key]"))
+    key = _key(location)
     if first["type"] == "extra_forbidden":
-        wrong = unknown_name("key", key, [".".join([*map(str, location[:-1]), k]) for k in _known_keys(location[:-1])])
+        wrong = unknown_name("key", key, [_key((*location[:-1], k)) for k in _known_keys(location[:-1])])
         raise InputError(f"'{path}': {wrong}")
     if first["type"] == "missing":
         raise InputError(f"'{path}': the key '{key}' is missing")

@@ -47,7 +47,7 @@ class Surface(eqx.Module):
 
     nuclear: Float[Array, "responses bins nodes"]
     electron: Float[Array, "responses bins nodes"]
-    form_factors: tuple[Float[Array, "radii isotopes nodes"], ...]
+    form_factors: tuple[Float[Array, "radii _isotopes nodes"], ...]
     from_radii: Float[Array, "radii radii"]
     terms: tuple[tuple[int, int], ...] = eqx.field(static=True)
     powers: tuple[tuple[int, ...], ...] = eqx.field(static=True)

@@ -16,11 +16,13 @@ __all__ = ["Flux", "fold"]
 class Flux(eqx.Module):
     """One flavour component of a flux.
 
-    `edges` are ascending energies [MeV], from the flux' first to its last, between which it is smooth.
+    `edges` are ascending energies [MeV], from the flux' first to its last, between which it is smooth;
+    `baseline` [cm] is the distance from its source.
     """
 
     flavour: eqx.AbstractVar[Flavour]
     edges: eqx.AbstractVar[Float[Array, " edges"]]
+    baseline: eqx.AbstractVar[Float[Array, ""]]
 
     @abc.abstractmethod
     def density(self, energy: Float[Array, "*n"]) -> Float[Array, "*n"]:

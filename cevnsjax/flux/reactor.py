@@ -26,13 +26,14 @@ class ReactorFlux(Flux):
 
     `fission_rate` [cm^-2 s^-1] is P / (4 pi d^2 epsilon); `fractions` those of fissions of 235U, 238U,
     239Pu and 241Pu, taken as they are, not normalised; each capture gives one decay of 239U and one of
-    239Np. `scale` is one unless the flux was normalised to a total.
+    239Np. `scale` is one unless the flux was normalised to a total. `baseline` is the distance [cm].
     """
 
     fission_rate: Float[Array, ""]
     fractions: Float[Array, " emitters"]
     captures_per_fission: Float[Array, ""]
     scale: Float[Array, ""]
+    baseline: Float[Array, ""]
     edges: Float[Array, " edges"]
     fission: FissionSpectrum
     capture: BinnedSpectrum
@@ -85,6 +86,7 @@ def reactor_flux(
         fractions=constant(fractions),
         captures_per_fission=constant(captures_per_fission),
         scale=constant(1.0),
+        baseline=constant(distance),
         edges=constant(edges),
         fission=spectrum,
         capture=capture,

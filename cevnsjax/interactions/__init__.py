@@ -7,6 +7,7 @@ from cevnsjax.interactions.mediators import ScalarMediator, VectorMediator
 from cevnsjax.interactions.model import MODELS, Model, cross_section, model
 from cevnsjax.interactions.nsi import TensorNSI, VectorNSI
 from cevnsjax.interactions.standard_model import StandardModel
+from cevnsjax.interactions.sterile import SterileNeutrino
 
 __all__ = [
     "MODELS",
@@ -21,6 +22,7 @@ __all__ = [
     "OnElectrons",
     "ScalarMediator",
     "StandardModel",
+    "SterileNeutrino",
     "TensorNSI",
     "VectorMediator",
     "VectorNSI",

@@ -66,6 +66,17 @@ class Interaction(eqx.Module):
         """The parameters that the interaction reads; a subclass may simply assign a tuple."""
         return ()
 
+    @property
+    def of_flux(self) -> tuple[Parameter, ...]:
+        """Those of the parameters that `survival` reads."""
+        return ()
+
+    def survival(
+        self, params: Parameters, energy: Float[Array, "*n"], baseline: Float[Array, ""], flavour: Flavour
+    ) -> Float[Array, "*n"] | float:
+        """Return the share of neutrinos of an energy [MeV] that are left at a distance [cm] from the source."""
+        return 1.0
+
     def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
         """Return the addition to Q_V, the nucleus' vector charge towards a final flavour (the SM's is negative)."""
         return 0.0

@@ -17,7 +17,13 @@ from cevnsjax.flavours import LEPTONS, Flavour, Lepton
 from cevnsjax.interactions.base import Amplitude, Coefficients, ElectronRecoil, Interaction, NuclearRecoil
 from cevnsjax.parameters import CHARGE_RADII, MILLICHARGES, MU_NU, Parameter, Parameters
 
-__all__ = ["ChargeRadius", "MagneticMoment", "Millicharge", "effective_magnetic_moment"]
+__all__ = [
+    "ChargeRadius",
+    "MagneticMoment",
+    "Millicharge",
+    "effective_magnetic_moment",
+    "millicharge_of_moment",
+]
 
 _PHOTON = 2**0.5 * jnp.pi * ALPHA / G_FERMI
 """sqrt(2) pi alpha / G_F [MeV^2]: one photon exchange in units of one Z exchange."""
@@ -108,3 +114,12 @@ def effective_magnetic_moment(
     """
     moments = magnetic - 1j * electric
     return jnp.sqrt(jnp.sum(jnp.abs(moments @ jnp.conj(mixing)) ** 2))
+
+
+def millicharge_of_moment(moment: Float[Array, "*n"], T: Float[Array, "*n"] | float) -> Float[Array, "*n"]:
+    """Return the millicharge [e] that scatters off electrons at a recoil T [MeV] as often as a moment [mu_B] does.
+
+    q = mu sqrt(T / (2 m_e)), where 1/T exceeds 1/E: A. Studenikin, Europhys. Lett. 107 (2014) 21001, as CONUS uses it
+    (arXiv:2201.12257).
+    """
+    return moment * jnp.sqrt(T / (2 * ELECTRON_MASS))

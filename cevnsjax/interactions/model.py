@@ -12,6 +12,7 @@ from cevnsjax.interactions.electromagnetic import ChargeRadius, MagneticMoment, 
 from cevnsjax.interactions.mediators import B_MINUS_L, UNIVERSAL, ScalarMediator, VectorMediator
 from cevnsjax.interactions.nsi import TensorNSI, VectorNSI
 from cevnsjax.interactions.standard_model import StandardModel
+from cevnsjax.interactions.sterile import SterileNeutrino
 from cevnsjax.parameters import G_BL, G_Z, M_Z, Parameter, Parameters
 
 __all__ = ["MODELS", "Model", "cross_section", "model"]
@@ -39,6 +40,20 @@ class Model(eqx.Module):
     def parameters(self) -> tuple[Parameter, ...]:
         """All parameters of the interactions, each once, in the order of the interactions."""
         return tuple({p.name: p for interaction in self.interactions for p in interaction.parameters}.values())
+
+    @property
+    def of_flux(self) -> tuple[Parameter, ...]:
+        """Those of the parameters that change the flux."""
+        return tuple({p.name: p for interaction in self.interactions for p in interaction.of_flux}.values())
+
+    def survival(
+        self, params: Parameters, energy: Float[Array, "*n"], baseline: Float[Array, ""], flavour: Flavour
+    ) -> Float[Array, "*n"]:
+        """Return the share of neutrinos of an energy [MeV] that are left at a distance [cm] from the source."""
+        left = jnp.ones_like(energy)
+        for interaction in self.interactions:
+            left *= interaction.survival(params, energy, baseline, flavour)
+        return left
 
     def nuclear(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Coefficients:
         """Return c_n of scattering off a nucleus: Eq. (1) with Q_V^2 summed over final flavours."""
@@ -93,6 +108,7 @@ MODELS: dict[str, Model] = {
         _beyond("scalar", "light scalar mediator", ScalarMediator(), ("g_phi",)),
         _beyond("nsi_vector", "vector interactions with quarks", VectorNSI(), ("eps_ee_uv", "eps_ee_dv")),
         _beyond("nsi_tensor", "tensor interactions with quarks", TensorNSI(), ("eps_ee_ut", "eps_ee_dt")),
+        _beyond("sterile", "light sterile neutrino", SterileNeutrino(), ("sin2_2theta_14",)),
     )
 }
 """The models by name."""

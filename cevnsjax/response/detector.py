@@ -17,11 +17,15 @@ REACH = 8.0
 
 
 class Resolution(eqx.Module):
-    """A Gaussian of sigma^2 = noise^2 + F eta E, with Fano's factor F and the pair energy eta [MeV]."""
+    """A Gaussian of sigma^2 = noise^2 + F eta E, with Fano's factor F and the pair energy eta [MeV].
+
+    If `truncated`, no energy below zero is found, and the Gaussian is normalised above it.
+    """
 
     noise: Float[Array, ""]
     fano: Float[Array, ""]
     pair_energy: Float[Array, ""]
+    truncated: bool = eqx.field(static=True, default=False)
 
     def sigma(self, energy: Float[Array, "*n"] | float) -> Float[Array, "*n"]:
         """Return the standard deviation [MeV] at an ionisation energy [MeV]."""
@@ -80,6 +84,8 @@ class Response(eqx.Module):
         else:
             width = jnp.sqrt(2.0) * self.resolution.sigma(energy)
             matrix = (erf((high - reconstructed) / width) - erf((low - reconstructed) / width)) / 2
+            if self.resolution.truncated:
+                matrix *= 2 / (1 + erf(reconstructed / width))
         return matrix if self.efficiency is None else matrix * self.efficiency(energy)
 
 

@@ -5,6 +5,7 @@ import abc
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from cevnsjax.compilation import constant
@@ -18,6 +19,9 @@ __all__ = ["Lindhard", "Quenching", "TabulatedYield", "recoil_energy", "tabulate
 TABLE_SIZE = 512
 """Points of the table that starts the inversion."""
 
+KINK = 0.1
+"""By which share the slope of the ionisation energy must change at a table's knot for it to end a panel there."""
+
 
 class Quenching(eqx.Module):
     """The share of a nuclear recoil's energy that becomes ionisation."""
@@ -29,6 +33,10 @@ class Quenching(eqx.Module):
     def ionisation(self, T: Float[Array, ""]) -> Float[Array, ""]:
         """Return the ionisation energy Q_f(T) T [MeV]."""
         return self.factor(T) * T
+
+    def kinks(self) -> Float[np.ndarray, " kinks"]:
+        """Return ionisation energies [MeV] across which a quadrature should not reach."""
+        return np.zeros(0)
 
 
 class Lindhard(Quenching):
@@ -59,9 +67,19 @@ class TabulatedYield(Quenching):
         """Return Q_f(T) at a recoil energy T [MeV]."""
         return jnp.interp(T, self.recoil, self.yields)
 
+    def kinks(self) -> Float[np.ndarray, " kinks"]:
+        """Return the ionisation energies [MeV] of knots at which its slope changes much."""
+        T, energy = np.asarray(self.recoil), np.asarray(self.recoil * self.yields)
+        slopes = np.append(np.diff(energy) / np.diff(T), self.yields[-1])
+        return energy[1:][np.abs(np.diff(slopes)) > KINK * slopes[:-1]]
+
 
 def tabulated_yield(table: str, column: str) -> TabulatedYield:
-    """Return a yield from a table of `data/quenching/`; raises `InputError` for an unknown table or column."""
+    """Return a yield from a table of `data/quenching/`; raises `InputError` for an unknown table or column.
+
+    Ionisation must rise with the recoil energy. Where a table has it fall, as the best curve through measured yields
+    may, it is bridged by a straight line between the recoil energies around.
+    """
     folder = data_folder() / "quenching"
     names = [path.stem for path in sorted(folder.glob("*.csv"))]
     if table not in names:
@@ -69,7 +87,12 @@ def tabulated_yield(table: str, column: str) -> TabulatedYield:
     columns = read_table(folder / f"{table}.csv", ("recoil_energy_keV", column))
     if not (columns[column] > 0).all():
         raise InputError(f"the yields '{column}' of '{table}' are not all positive")
-    return TabulatedYield(constant(columns["recoil_energy_keV"] * KEV), constant(columns[column]))
+    recoil, yields = columns["recoil_energy_keV"] * KEV, columns[column]
+    energy = recoil * yields
+    rising = np.maximum.accumulate(energy) <= np.minimum.accumulate(energy[::-1])[::-1]
+    bridged = np.interp(recoil, recoil[rising], energy[rising])
+    yields = np.where(rising, yields, bridged / np.where(recoil > 0, recoil, 1.0))
+    return TabulatedYield(constant(recoil), constant(yields))
 
 
 def recoil_energy(quenching: Quenching, ionisation: Float[Array, " n"]) -> Float[Array, " n"]:
