@@ -9,7 +9,7 @@ import jax
 # First of all, so that no array is made in single precision: the imports below must follow it.
 jax.config.update("jax_enable_x64", True)
 
-from cevnsjax.experiments import load_experiment  # noqa: E402
+from cevnsjax.experiments import load_experiment, load_runs  # noqa: E402
 from cevnsjax.interactions import model  # noqa: E402
 from cevnsjax.statistics import (  # noqa: E402
     FeldmanCousins,
@@ -17,16 +17,20 @@ from cevnsjax.statistics import (  # noqa: E402
     Likelihood,
     Prior,
     ProfileResult,
+    Projection,
     SampleResult,
     ScanResult,
     Significance,
+    asimov,
     covariance,
+    expected_intervals,
     feldman_cousins,
     fisher,
     fit,
     gradient,
     hessian,
     profile,
+    project,
     sample,
     scan,
     significance,
@@ -38,18 +42,23 @@ __all__ = [
     "Likelihood",
     "Prior",
     "ProfileResult",
+    "Projection",
     "SampleResult",
     "ScanResult",
     "Significance",
+    "asimov",
     "covariance",
+    "expected_intervals",
     "feldman_cousins",
     "fisher",
     "fit",
     "gradient",
     "hessian",
     "load_experiment",
+    "load_runs",
     "model",
     "profile",
+    "project",
     "sample",
     "scan",
     "significance",

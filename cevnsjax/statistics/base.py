@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from cevnsjax.parameters import Parameter, Parameters, canonical
 from cevnsjax.statistics import gaussian
-from cevnsjax.statistics.pulls import Data, Problem, Shape
+from cevnsjax.statistics.pulls import Data, Measurement, Problem, Shape
 
 __all__ = ["BinnedLikelihood", "problem_of"]
 
@@ -36,11 +36,11 @@ class BinnedLikelihood(eqx.Module):
         """All parameters by name; defaults as they hold here."""
 
     @abc.abstractmethod
-    def observations(self) -> tuple[Data, ...]:
+    def observations(self) -> tuple[Measurement, ...]:
         """Return the data of each experiment."""
 
     @abc.abstractmethod
-    def terms(self, params: Parameters) -> tuple[Float[Array, "terms bins"], ...]:
+    def terms(self, params: Parameters) -> tuple[Float[Array, "_terms _bins"], ...]:
         """Return each experiment's prediction before normalisation, as coefficients of its data's monomials."""
 
     def sums(self, params: Parameters) -> tuple[gaussian.Sums, ...]:
@@ -68,12 +68,12 @@ class BinnedLikelihood(eqx.Module):
         return _chi2(self, canonical(params, self.parameters))
 
     def log_likelihood(self, params: Values) -> Float[Array, ""]:
-        """Return -chi^2 / 2 - sum_i log(sqrt(2 pi) sigma_i): the density of the data, times that of the pulls.
+        """Return the logarithm of the probability (density) of the data, times that of the pulls.
 
-        The pulls enter without their own constant, which no inference within this likelihood depends on.
+        That is -chi^2 / 2, less sum_i log(sqrt(2 pi) sigma_i) for Gaussian data. The pulls enter without their own
+        constant, which no inference within this likelihood depends on.
         """
-        width = jnp.concatenate([data.sigma for data in self.observations()])
-        return -self.chi2(params) / 2 - jnp.sum(jnp.log(jnp.sqrt(2 * jnp.pi) * width))
+        return -self.chi2(params) / 2 + sum(data.log_constant() for data in self.observations())
 
     def best_nuisances(self, params: Values) -> dict[str, Float[Array, ""]]:
         """Return the factors on the signal, and the shapes, that minimise chi^2 where `params` leaves them out.
@@ -82,7 +82,7 @@ class BinnedLikelihood(eqx.Module):
         """
         return _best_nuisances(self, canonical(params, self.parameters))
 
-    def predicted(self, params: Values) -> tuple[Float[Array, " bins"], ...]:
+    def predicted(self, params: Values) -> tuple[Float[Array, " _bins"], ...]:
         """Return each experiment's prediction before normalisation, with the shapes that suit the data best."""
         return _predicted(self, canonical(params, self.parameters))
 
@@ -94,15 +94,19 @@ def problem_of(likelihood: BinnedLikelihood, params: Parameters) -> tuple[Proble
     z = [(params[s.name] - s.centre) / s.sigma if s.name in params else jnp.zeros(()) for s in likelihood.shapes]
     places = jnp.stack(z) if z else jnp.zeros(0)
     pulls, penalties = zip(*(one.pull(params) for one in data), strict=True)
-    problem = Problem(likelihood.terms(params), data, pulls, jnp.zeros(len(z)), likelihood.integrated, places, fixed)
+    problem = Problem(
+        likelihood.terms(params), data, pulls, jnp.zeros(len(z)), likelihood.integrated, places, fixed,
+        weight=tuple(float(shape.pulled) for shape in likelihood.shapes),
+        reach=tuple((shape.low, shape.high) for shape in likelihood.shapes),
+    )  # fmt: skip
     return problem, sum(penalties)
 
 
 @jax.jit
 def _chi2(likelihood: BinnedLikelihood, params: Parameters) -> Float[Array, ""]:
-    if likelihood.shapes:
+    if likelihood.shapes or not all(isinstance(one, Data) for one in likelihood.observations()):
         problem, penalty = problem_of(likelihood, params)
-        return penalty + problem.chi2(problem.minimised())
+        return penalty + problem.minimum()
     pulls, penalties = zip(*(one.pull(params) for one in likelihood.observations()), strict=True)
     total = sum(penalties)
     for sums, pull in zip(likelihood.sums(params), pulls, strict=True):
@@ -124,6 +128,6 @@ def _best_nuisances(likelihood: BinnedLikelihood, params: Parameters) -> dict[st
 
 
 @jax.jit
-def _predicted(likelihood: BinnedLikelihood, params: Parameters) -> tuple[Float[Array, " bins"], ...]:
+def _predicted(likelihood: BinnedLikelihood, params: Parameters) -> tuple[Float[Array, " _bins"], ...]:
     problem, _ = problem_of(likelihood, params)
     return problem.predicted(problem.place(problem.minimised()))

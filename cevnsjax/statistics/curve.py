@@ -13,6 +13,9 @@ __all__ = ["Curve", "FunctionCurve", "Points"]
 
 Scalar = Float[Array, ""]
 
+CHUNK = 64
+"""Values of which a function is taken at once, so that one program serves any number of them."""
+
 
 class Points(eqx.Module):
     """A curve at ascending values: its height, its slope, and whatever helps to find it again in between."""
@@ -41,10 +44,11 @@ class FunctionCurve(Curve):
     function: Callable[[Scalar], Scalar]
 
     def along(self, x: Float[np.ndarray, " n"]) -> Points:
-        """Return the function at ascending values, vmapped."""
-        values = jnp.asarray(x)
-        height, slope = _vectorised(self, values)
-        return Points(values, height, slope, jnp.zeros((x.size, 0, 0)))
+        """Return the function at given values, vmapped."""
+        chunks = np.resize(x, (-(-x.size // CHUNK), CHUNK))
+        found = [_vectorised(self, jnp.asarray(chunk)) for chunk in chunks]
+        height, slope = (jnp.concatenate(one)[: x.size] for one in zip(*found, strict=True))
+        return Points(jnp.asarray(x), height, slope, jnp.zeros((x.size, 0, 0)))
 
     def between(self, x: Scalar, left: Points, right: Points) -> tuple[Scalar, Scalar]:
         """Return the function and its derivative."""

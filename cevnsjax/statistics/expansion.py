@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from cevnsjax.parameters import Parameter, Parameters
 from cevnsjax.statistics.base import BinnedLikelihood
 from cevnsjax.statistics.gaussian import Sums
-from cevnsjax.statistics.pulls import Data, Shape
+from cevnsjax.statistics.pulls import Measurement, Shape
 
 __all__ = ["ExpandedLikelihood", "Expansion", "anonymous", "expand"]
 
@@ -55,7 +55,7 @@ class ExpandedLikelihood(BinnedLikelihood):
     names: tuple[str, ...] = eqx.field(static=True)
     integrated: Float[Array, ""]
     shapes: tuple[Shape, ...]
-    data: tuple[Data, ...]
+    data: tuple[Measurement, ...]
     expansions: tuple[Expansion, ...]
     nuisances: tuple[Parameter, ...] = eqx.field(static=True)
 
@@ -64,11 +64,11 @@ class ExpandedLikelihood(BinnedLikelihood):
         """The couplings expanded in, factors on the signal, and shapes."""
         return {p.name: p for p in (*self.expansions[0].couplings, *self.nuisances)}
 
-    def observations(self) -> tuple[Data, ...]:
+    def observations(self) -> tuple[Measurement, ...]:
         """Return the data of each experiment."""
         return self.data
 
-    def terms(self, params: Parameters) -> tuple[Counts, ...]:
+    def terms(self, params: Parameters) -> tuple[Float[Array, "_parts _bins"], ...]:
         """Return the polynomials' values."""
         return tuple(expansion(params) for expansion in self.expansions)
 
@@ -84,10 +84,14 @@ class ExpandedLikelihood(BinnedLikelihood):
         return tuple(found)
 
     def anonymous(self) -> "ExpandedLikelihood":
-        """Return the same with couplings named x0, x1, ... in their order, so that compilations are shared."""
+        """Return the same with couplings named x0, x1, ... in their order, so that compilations are shared.
+
+        Nuisances keep their names, and not what they are by default: the shapes know their own values.
+        """
         couplings = tuple(anonymous(p, i) for i, p in enumerate(self.expansions[0].couplings))
         expansions = tuple(Expansion(e.coefficients, e.steps, couplings) for e in self.expansions)
-        return ExpandedLikelihood(self.names, self.integrated, self.shapes, self.data, expansions, self.nuisances)
+        nuisances = tuple(Parameter(p.name, 0.0, 1.0) for p in self.nuisances)
+        return ExpandedLikelihood(self.names, self.integrated, self.shapes, self.data, expansions, nuisances)
 
 
 def anonymous(parameter: Parameter, number: int) -> Parameter:

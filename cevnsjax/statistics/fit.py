@@ -10,11 +10,10 @@ from jaxtyping import Array, Float
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.parameters import Parameter, check_value
 from cevnsjax.statistics.curve import Curve, FunctionCurve
-from cevnsjax.statistics.expansion import ExpandedLikelihood, anonymous
 from cevnsjax.statistics.intervals import Interval, allowed_intervals, search_grid, threshold
 from cevnsjax.statistics.likelihood import Likelihood
-from cevnsjax.statistics.minimise import starting_points
-from cevnsjax.statistics.profile import Chi2Along, ProfiledChi2, global_minima, stepped
+from cevnsjax.statistics.minimise import own_scales, starting_points
+from cevnsjax.statistics.profile import Chi2Along, ProfiledChi2, global_minima, simplified, steps_of
 
 __all__ = ["FitResult", "ProfileResult", "checked", "fit", "profile"]
 
@@ -80,22 +79,18 @@ class _Problem:
         # What chi^2 minimises by itself, in closed form, need not be searched for.
         self.searched = tuple(p for p in self.free if p.name not in likelihood.closed_norms)
 
-        scale, self.likelihood, self.fixed = stepped(likelihood, fixed, self.searched)
-        # What the minimiser sees has no names, so that it is compiled once for all couplings of the same kind.
-        inner = self.searched
-        if isinstance(self.likelihood, ExpandedLikelihood):
-            self.likelihood = self.likelihood.anonymous()
-            couplings = [p for p in self.searched if p.name not in likelihood.nuisance_names]
-            inner = tuple(anonymous(p, couplings.index(p)) if p in couplings else p for p in self.searched)
+        self.likelihood, self.fixed, inner = simplified(likelihood, fixed, self.searched)
         self.inner = {p.name: p for p in self.free} | {p.name: q for p, q in zip(self.searched, inner, strict=True)}
 
+        scale = steps_of(self.likelihood, self.fixed, inner, own_scales(self.searched))
         found = global_minima(self.likelihood, self.fixed, inner, scale, STARTS)
         self.scale = {p.name: p.scale for p in self.free} | {
             p.name: float(s) for p, s in zip(self.searched, scale, strict=True)
         }
         self.minima = np.asarray(found.point)
         self.best = {p.name: float(x) for p, x in zip(self.searched, self.minima[0], strict=True)}
-        nuisances = likelihood.best_nuisances({**fixed, **self.best})
+        at_best = {q.name: jnp.asarray(self.best[p.name]) for p, q in zip(self.searched, inner, strict=True)}
+        nuisances = self.likelihood.best_nuisances({**self.fixed, **at_best})
         self.best |= {name: float(value) for name, value in nuisances.items() if name not in fixed}
         self.chi2_min = float(found.value[0])
         self.converged = bool(found.converged[0])

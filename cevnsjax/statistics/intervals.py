@@ -58,20 +58,19 @@ def allowed_intervals(curve: Curve, points: Points, level: float) -> list[Interv
 
     # Brackets: two values between which the curve crosses the level, in the cell of two neighbouring points.
     crossing = np.flatnonzero(~same_side)
-    brackets = [(cell, x[cell], x[cell + 1]) for cell in crossing]
+    brackets = [(cell, x[cell], x[cell + 1], excess[cell + 1] > 0) for cell in crossing]
     if hidden.size:
         turns, heights = map(np.asarray, _turning_points(curve, *_cells(points, _filled(hidden))))
         for cell, turn, height in zip(hidden, turns, heights, strict=False):
             if (height <= level) != (excess[cell] <= 0):
-                brackets += [(cell, x[cell], turn), (cell, turn, x[cell + 1])]
+                above = excess[cell] > 0
+                brackets += [(cell, x[cell], turn, not above), (cell, turn, x[cell + 1], above)]
     ends: list[float | None] = []
     if brackets:
-        cells, low, high = (np.array(column) for column in zip(*brackets, strict=True))
-        left, right = _cells(points, _filled(cells))
-        found = _crossings(
-            curve, jnp.asarray(level), left, right, jnp.asarray(_filled(low)), jnp.asarray(_filled(high))
-        )
-        ends += sorted(np.asarray(found)[: cells.size].tolist())
+        cells, *given = (_filled(np.array(column)) for column in zip(*brackets, strict=True))
+        left, right = _cells(points, cells)
+        found = _crossings(curve, jnp.asarray(level), left, right, *map(jnp.asarray, given))
+        ends += sorted(np.asarray(found)[: len(brackets)].tolist())
     if excess[0] <= 0:
         ends.insert(0, None)
     if excess[-1] <= 0:
@@ -95,8 +94,11 @@ def _turning_points(curve: Curve, left: Points, right: Points) -> tuple[Float[Ar
     """Return where the slope changes its sign in each cell, and the curve's height there."""
 
     def one(left: Points, right: Points) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        x = _bisect(lambda x: curve.between(x, left, right)[1] > 0, left.x, right.x)
-        return x, curve.between(x, left, right)[0]
+        def rises(x: Float[Array, ""]) -> tuple[Bool[Array, ""], Float[Array, ""]]:
+            height, slope = curve.between(x, left, right)
+            return slope > 0, height
+
+        return _bisect(rises, left.x, right.x, right.slope > 0)
 
     return jax.vmap(one)(left, right)
 
@@ -109,27 +111,41 @@ def _crossings(
     right: Points,
     low: Float[Array, " n"],
     high: Float[Array, " n"],
+    above: Bool[Array, " n"],
 ) -> Float[Array, " n"]:
-    """Return where the curve crosses the level between `low` and `high`, in the cell of `left` and `right`."""
+    """Return where the curve crosses the level between `low` and `high`, in the cell of `left` and `right`.
 
-    def one(left: Points, right: Points, low: Float[Array, ""], high: Float[Array, ""]) -> Float[Array, ""]:
-        return _bisect(lambda x: curve.between(x, left, right)[0] > level, low, high)
+    `above` tells whether it is above the level at `high`.
+    """
 
-    return jax.vmap(one)(left, right, low, high)
+    def one(left: Points, right: Points, low: Array, high: Array, above: Array) -> Float[Array, ""]:
+        def exceeds(x: Float[Array, ""]) -> tuple[Bool[Array, ""], Float[Array, ""]]:
+            height = curve.between(x, left, right)[0]
+            return height > level, height
+
+        return _bisect(exceeds, low, high, above)[0]
+
+    return jax.vmap(one)(left, right, low, high, above)
 
 
 def _bisect(
-    above: Callable[[Float[Array, ""]], Bool[Array, ""]], low: Float[Array, ""], high: Float[Array, ""]
-) -> Float[Array, ""]:
-    """Return where a condition changes between two values, to 1e-9 of their distance.
+    condition: Callable[[Float[Array, ""]], tuple[Bool[Array, ""], Float[Array, ""]]],
+    low: Float[Array, ""],
+    high: Float[Array, ""],
+    at_high: Bool[Array, ""],
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Return where a condition changes between two values, to 1e-9 of their distance, and the height there.
 
-    A library's root finder refuses a bracket whose end is the root itself, and a grid point may be one.
+    The condition comes with a height, and stands once in what is compiled: what it is at the high end is told. A
+    library's root finder refuses a bracket whose end is the root itself, and a grid point may be one.
     """
-    at_high = above(high)
+    Carry = tuple[Array, Array, Array]
 
-    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: Array, ends: Carry) -> Carry:
         middle = (ends[0] + ends[1]) / 2
-        right = above(middle) == at_high
-        return jnp.where(right, ends[0], middle), jnp.where(right, middle, ends[1])
+        found, height = condition(middle)
+        right = found == at_high
+        return jnp.where(right, ends[0], middle), jnp.where(right, middle, ends[1]), height
 
-    return sum(jax.lax.fori_loop(0, 30, halve, (low, high))) / 2
+    left, right, height = jax.lax.fori_loop(0, 31, halve, (low, high, jnp.zeros(())))
+    return (left + right) / 2, height

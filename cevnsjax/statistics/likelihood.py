@@ -1,8 +1,8 @@
 """The likelihood of one experiment, or of several together, as a function of a dict of parameters."""
 
-import dataclasses
+import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, get_args
 
@@ -14,15 +14,17 @@ from jaxtyping import Array, Float
 from cevnsjax import interactions
 from cevnsjax.compilation import constant, run_once
 from cevnsjax.errors import InputError, unknown_name
-from cevnsjax.experiments import Experiment, Systematics, expected_counts, load_experiment, tabulate
-from cevnsjax.experiments.moves import MOVES, moved
-from cevnsjax.experiments.surface import REACH, Surface, check_shapes, surface
+from cevnsjax.experiments import Experiment, expected_counts, load_runs, tabulate
+from cevnsjax.experiments.moves import moved, oscillated
+from cevnsjax.experiments.surface import Surface, check_shapes, surface
 from cevnsjax.interactions import Model
-from cevnsjax.parameters import ENERGY_SHIFT, NORM, Parameter, Parameters, canonical
+from cevnsjax.parameters import Parameter, Parameters, canonical
 from cevnsjax.rates import CHANNELS, Channel, RateTable
 from cevnsjax.statistics.base import BinnedLikelihood
+from cevnsjax.statistics.counting import Counting
 from cevnsjax.statistics.expansion import ExpandedLikelihood, expand
-from cevnsjax.statistics.pulls import Data, Shape
+from cevnsjax.statistics.nuisances import Nuisances, agreed
+from cevnsjax.statistics.pulls import Measurement, Shape
 
 __all__ = ["Likelihood"]
 
@@ -31,7 +33,7 @@ Values = Mapping[str, object]
 
 
 class Likelihood(BinnedLikelihood):
-    """Gaussian likelihood of experiments under a model. Parameters travel as a plain dict.
+    """Likelihood of experiments under a model, of Gaussian and Poisson data. Parameters travel as a plain dict.
 
     What a dict leaves out is treated as it is in the published analysis: couplings stay at their defaults, what moves
     the spectrum at the experiment's own values, and the normalisation's pull is minimised in closed form
@@ -43,7 +45,9 @@ class Likelihood(BinnedLikelihood):
     standard deviations. What does not stand there may be given, or freed, without one.
 
     In a joint fit factors on the signal and `energy_shift` are each experiment's own, `norm_<experiment>` for
-    instance. Couplings, `quenching_k` and `nuclear_radius` are common to all.
+    instance, and may be each detector's; quantities of a background are each run's. Couplings, `quenching_k`,
+    `quenching_yield` and `nuclear_radius` are common to all; where several experiments pull one of these, the first
+    one's centre and standard deviation hold for all.
     """
 
     names: tuple[str, ...] = eqx.field(static=True)
@@ -77,8 +81,10 @@ class Likelihood(BinnedLikelihood):
             if given not in known:
                 raise unknown_name(kind, given, known)
         self.model = model if isinstance(model, Model) else interactions.model(model)
-        self.experiments = tuple(e if isinstance(e, Experiment) else load_experiment(e) for e in experiments)
-        self.names = names = tuple(e.name for e in self.experiments)
+        self.experiments = tuple(
+            run for e in experiments for run in ((e,) if isinstance(e, Experiment) else load_runs(e))
+        )
+        self.names = names = tuple(e.label for e in self.experiments)
         if not names:
             raise InputError("no experiment given; give at least one name or TOML file")
         if len(set(names)) < len(names):
@@ -86,69 +92,34 @@ class Likelihood(BinnedLikelihood):
         for e in self.experiments:
             if systematics not in e.systematics:
                 raise unknown_name(f"systematics of {e.name}", systematics, e.systematics)
+        self.experiments = agreed(self.experiments, systematics)
+        for e in self.experiments:
             check_shapes(e, systematics)
         self.channel = channel  # type: ignore[assignment]
         self.pull = pull  # type: ignore[assignment]
         self.systematics = systematics
         self.integrated = constant(1.0 if pull == "marginalised" else 0.0)
-        pulled: dict[str, Shape] = {}
-        for i, e in enumerate(self.experiments):
-            for kind, sigma in zip(self._chosen(i).shapes, self._chosen(i).shape_sigma, strict=True):
-                centre = MOVES[kind].value(e)
-                pulled.setdefault(self._name(kind, i), Shape(self._name(kind, i), jnp.asarray(centre), sigma))
-        self.shapes = tuple(pulled.values())
+        self.shapes = self._about.shapes()
         if self.shapes and pull == "marginalised":
             raise InputError(
-                f"systematics '{systematics}' move the spectrum, which has no closed integral: sample them, or choose "
-                "pull='profiled'"
+                f"systematics '{systematics}' move the spectrum, which has no closed integral, nor has a "
+                "background: sample them, or choose pull='profiled'"
             )
-        self.tables = tuple(run_once(tabulate, e) for e in self.experiments)
+        self.tables = tuple(run_once(tabulate, e.bare()) for e in self.experiments)
         self.surfaces = tuple(
-            run_once(partial(_surface, shapes=shapes), e, table, self._chosen(i).shape_sigma)
-            if (shapes := self._chosen(i).shapes)
+            run_once(_surfaces(shapes), e.bare(), table, self._about.chosen(i).shape_sigma)
+            if (shapes := self._about.chosen(i).shapes)
             else None
             for i, (e, table) in enumerate(zip(self.experiments, self.tables, strict=True))
         )
-        self.nuisances = self._nuisances()
+        self.nuisances = self._about.parameters(self.shapes)
+        couplings = {p.name for p in self.model.parameters}
+        if taken := [p.name for p in self.nuisances if p.name in couplings]:
+            raise InputError(f"'{taken[0]}' is a parameter of {self.model.name}: give the nuisance another name")
 
-    def _chosen(self, i: int) -> Systematics:
-        """Return the systematics of the experiment numbered i."""
-        return self.experiments[i].systematics[self.systematics]
-
-    def _name(self, kind: str, i: int) -> str:
-        """Return the name that a nuisance parameter of the experiment numbered i has here."""
-        common = kind in MOVES and kind != ENERGY_SHIFT.name
-        return kind if common or len(self.names) == 1 else f"{kind}_{self.names[i]}"
-
-    def _moves(self, i: int) -> dict[str, str]:
-        """Return what can move the spectrum of the experiment numbered i: names here, and those in `MOVES`."""
-        own = [kind for kind, move in MOVES.items() if move.value(self.experiments[i]) is not None]
-        return {self._name(kind, i): kind for kind in own}
-
-    def _nuisances(self) -> tuple[Parameter, ...]:
-        """Return the nuisance parameters as they hold here: factors on the signal, then what moves the spectra."""
-        found: dict[str, Parameter] = {}
-        for i in range(len(self.names)):
-            for kind, sigma in zip(self._chosen(i).norms, self._chosen(i).norm_sigma, strict=True):
-                text = NORM.description if kind == NORM.name else f"factor on the predicted signal: {kind}"
-                scale = float(sigma) or NORM.scale
-                latex = NORM.latex if kind == NORM.name else rf"\mathrm{{{kind}}}".replace("_", r"\,")
-                found[self._name(kind, i)] = dataclasses.replace(
-                    NORM, name=self._name(kind, i), scale=scale, latex=latex, description=text
-                )
-        pulled = {shape.name: shape for shape in self.shapes}
-        for i, e in enumerate(self.experiments):
-            for name, kind in self._moves(i).items():
-                own = MOVES[kind].value(e)
-                assert own is not None
-                parameter = dataclasses.replace(MOVES[kind].parameter, name=name, default=float(own))
-                if name in pulled:
-                    centre, sigma = float(pulled[name].centre), float(pulled[name].sigma)
-                    low, high = parameter.bounds
-                    bounds = max(low, centre - REACH * sigma), min(high, centre + REACH * sigma)
-                    parameter = dataclasses.replace(parameter, scale=sigma, bounds=bounds)
-                found.setdefault(name, parameter)
-        return tuple(found.values())
+    @property
+    def _about(self) -> Nuisances:
+        return Nuisances(self.experiments, self.systematics)
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -163,17 +134,10 @@ class Likelihood(BinnedLikelihood):
         pairs = [pair for data in self.observations() for pair in zip(data.norms, data.norm_sigma, strict=True)]
         return tuple(name for name, sigma in pairs if sigma > 0)
 
-    def observations(self) -> tuple[Data, ...]:
+    def observations(self) -> tuple[Measurement, ...]:
         """Return the data of each experiment."""
-        numbers = {shape.name: number for number, shape in enumerate(self.shapes)}
-        found = []
-        for i, (e, moves) in enumerate(zip(self.experiments, self.surfaces, strict=True)):
-            chosen = self._chosen(i)
-            norms = tuple(self._name(kind, i) for kind in chosen.norms)
-            shapes = tuple(numbers[self._name(kind, i)] for kind in chosen.shapes)
-            powers = ((),) if moves is None else moves.powers
-            found.append(Data(e.observed, e.sigma, norms, chosen.norm_sigma, shapes, powers))
-        return tuple(found)
+        powers = [((),) if moves is None else moves.powers for moves in self.surfaces]
+        return tuple(self._about.measurement(i, self.shapes, powers[i]) for i in range(len(self.names)))
 
     def expected(self, params: Values) -> Float[Array, " bins"]:
         """Return the prediction in each bin, in the data's unit, experiments one after the other.
@@ -183,11 +147,25 @@ class Likelihood(BinnedLikelihood):
         """
         return _expected(self, canonical(params, self.parameters))
 
-    def expected_by_detector(self, params: Values) -> tuple[Float[Array, "detectors bins"], ...]:
-        """Return, for each experiment, what each detector adds to the prediction, in the data's unit."""
+    def cells(self, params: Values) -> tuple[Float[Array, " cells"], Float[Array, " cells"]]:
+        """Return the mean and the variance of each cell of the data, nuisances at `params` or their own values.
+
+        Cells are bins, and for runs of counts those with the reactor off, too.
+        """
+        found = _means(self, canonical(params, self.parameters))
+        variances = [means if isinstance(one, Counting) and one.poisson else one.sigma**2 for means, one in found]
+        return jnp.concatenate([means for means, _ in found]), jnp.concatenate(variances)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of any result must know of the data: sentences, none where there is nothing to say."""
+        return list(dict.fromkeys(e.note for e in self.experiments if e.note))
+
+    def expected_by_detector(self, params: Values) -> tuple[Float[Array, "_detectors _bins"], ...]:
+        """Return, for each experiment, what each detector adds to its signal, in the data's unit."""
         return _expected_by_detector(self, canonical(params, self.parameters))
 
-    def counts(self, params: Parameters) -> tuple[Float[Array, "detectors bins"], ...]:
+    def counts(self, params: Parameters) -> tuple[Float[Array, "_detectors _bins"], ...]:
         """Return each experiment's prediction by detector, in the data's unit, before normalisation."""
         couplings = {p.name: params.get(p.name, jnp.asarray(p.default)) for p in self.model.parameters}
         experiments, tables = self._moved(params)
@@ -196,12 +174,12 @@ class Likelihood(BinnedLikelihood):
             for experiment, table in zip(experiments, tables, strict=True)
         )
 
-    def terms(self, params: Parameters) -> tuple[Float[Array, "terms bins"], ...]:
+    def terms(self, params: Parameters) -> tuple[Float[Array, "_terms _bins"], ...]:
         """Return each experiment's prediction, detectors summed, as coefficients of the monomials of its shapes."""
         if not self.shapes:
             return tuple(counts.sum(axis=0, keepdims=True) for counts in self.counts(params))
         couplings = {p.name: params.get(p.name, jnp.asarray(p.default)) for p in self.model.parameters}
-        absorbed = self.absorb(params)[0]
+        absorbed = self.absorb({**{p.name: couplings[p.name] for p in self._oscillating(params)}, **params})[0]
         found = []
         for e, table, moves in zip(absorbed.experiments, absorbed.tables, absorbed.surfaces, strict=True):
             if moves is None:
@@ -212,13 +190,22 @@ class Likelihood(BinnedLikelihood):
                 found.append(e.exposure().sum(axis=0) * rates)
         return tuple(found)
 
+    def _oscillating(self, params: Parameters) -> tuple[Parameter, ...]:
+        """Return the model's parameters that change the flux, if any of them is given."""
+        of_flux = self.model.of_flux
+        return of_flux if any(p.name in params for p in of_flux) else ()
+
     def _moved(self, params: Parameters) -> tuple[tuple[Experiment, ...], tuple[RateTable, ...]]:
         """Return experiments and tables made for the parameters that move them."""
         experiments, tables = [], []
         for i, (e, table) in enumerate(zip(self.experiments, self.tables, strict=True)):
-            moves = {kind: params[name] for name, kind in self._moves(i).items() if name in params}
-            experiments.append(moved(e, moves) if moves else e)
-            tables.append(tabulate(experiments[-1]) if moves else table)
+            moves = {kind: params[name] for name, kind in self._about.moves(i).items() if name in params}
+            here = moved(e, moves) if moves else e
+            if oscillating := self._oscillating(params):
+                given = {p.name: params.get(p.name, jnp.asarray(p.default)) for p in oscillating}
+                here = oscillated(here, self.model, given)
+            experiments.append(here)
+            tables.append(table if here is e else tabulate(here))
         return tuple(experiments), tuple(tables)
 
     def absorb(self, params: Parameters) -> tuple["Likelihood", Parameters]:
@@ -228,13 +215,16 @@ class Likelihood(BinnedLikelihood):
         stays among the parameters.
         """
         pulled = {shape.name for shape in self.shapes}
-        moving = {name for i in range(len(self.names)) for name in self._moves(i)} - pulled
+        moving = {name for i in range(len(self.names)) for name in self._about.moves(i)} - pulled
+        # A flux is oscillated once, when all is known that it takes.
+        of_flux = {p.name for p in self.model.of_flux}
+        moving |= of_flux if of_flux <= params.keys() else set()
         absorbing = {name: value for name, value in params.items() if name in moving}
         if not absorbing:
             return self, params
         experiments, tables = self._moved(absorbing)
         surfaces = tuple(
-            _surface(e, table, self._chosen(i).shape_sigma, self._chosen(i).shapes)
+            _surface(e, table, self._about.chosen(i).shape_sigma, self._about.chosen(i).shapes)
             for i, (e, table) in enumerate(zip(experiments, tables, strict=True))
         )
         absorbed = eqx.tree_at(
@@ -257,6 +247,12 @@ class Likelihood(BinnedLikelihood):
         return ExpandedLikelihood(self.names, self.integrated, self.shapes, self.observations(), expansions, kept)
 
 
+@functools.cache
+def _surfaces(shapes: tuple[str, ...]) -> Callable[[Experiment, RateTable, Array], Surface | None]:
+    """Return one function for each set of shapes, so that what is compiled for one run serves all."""
+    return partial(_surface, shapes=shapes)
+
+
 def _surface(
     experiment: Experiment, table: RateTable, sigma: Float[Array, " shapes"], shapes: tuple[str, ...]
 ) -> Surface | None:
@@ -265,7 +261,7 @@ def _surface(
 
 
 @jax.jit
-def _expected_by_detector(likelihood: Likelihood, params: Parameters) -> tuple[Float[Array, "detectors bins"], ...]:
+def _expected_by_detector(likelihood: Likelihood, params: Parameters) -> tuple[Float[Array, "_detectors _bins"], ...]:
     found = []
     for data, counts in zip(likelihood.observations(), likelihood.counts(params), strict=True):
         pull, _ = data.pull(params)
@@ -275,4 +271,14 @@ def _expected_by_detector(likelihood: Likelihood, params: Parameters) -> tuple[F
 
 @jax.jit
 def _expected(likelihood: Likelihood, params: Parameters) -> Float[Array, " bins"]:
-    return jnp.concatenate([p.sum(axis=0) for p in _expected_by_detector(likelihood, params)])
+    return jnp.concatenate([means[: one.observed.size] for means, one in _means(likelihood, params)])
+
+
+def _means(likelihood: Likelihood, params: Parameters) -> list[tuple[Float[Array, " cells"], Measurement]]:
+    """Return what is expected in each cell of each measurement, nuisances at `params` or their own values."""
+    z = jnp.stack([(params.get(s.name, s.centre) - s.centre) / s.sigma for s in likelihood.shapes] or [jnp.zeros(())])
+    found = []
+    for data, counts in zip(likelihood.observations(), likelihood.counts(params), strict=True):
+        signal, strength = counts.sum(axis=0), data.pull(params)[0].centre
+        found.append((data.means(signal, z, strength) if isinstance(data, Counting) else strength * signal, data))
+    return found

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from cevnsjax.parameters import Parameter
 
-__all__ = ["Minimum", "minima", "starting_points", "typical_steps"]
+__all__ = ["Minimum", "minima", "own_scales", "starting_points", "typical_steps"]
 
 TOLERANCE = 1e-6
 """Of a step, in units of the parameters' scales, and of the function: its minimum is then good to 1e-12."""
@@ -89,26 +89,58 @@ def minima(
     return jax.vmap(from_one)(start)
 
 
+TRIED = np.outer(2.0 ** np.arange(-30, 61), [1.0, -1.0]).ravel()
+"""Steps, the smaller ones first, in both directions."""
+
+
 def typical_steps(
-    function: Callable[[Float[Array, " parameters"]], Float[Array, ""]], parameters: Sequence[Parameter]
+    function: Callable[[Float[Array, " parameters"]], Float[Array, ""]],
+    parameters: Sequence[Parameter],
+    units: Float[Array, " parameters"],
 ) -> Float[Array, " parameters"]:
     """Return, for each parameter, the least step from its default that changes the function by one.
 
     What a data set says of a coupling may lie orders of magnitude from what others say: the step is found,
-    in powers of two about the parameter's own scale, which is returned where no step within bounds does it.
+    in powers of two about the parameter's `units`, its own scale mostly, which is returned where no step within bounds
+    does it.
     """
-    default = np.array([p.default for p in parameters])
-    # Both directions, the smaller steps first.
-    steps = np.outer(2.0 ** np.arange(-30, 61), [1.0, -1.0]).ravel()
-    found = []
-    for i, p in enumerate(parameters):
-        trial = np.tile(default, (steps.size, 1))
-        trial[:, i] = np.clip(p.default + steps * p.scale, *p.bounds)
-        change = jnp.abs(jax.vmap(function)(jnp.asarray(trial)) - function(jnp.asarray(default)))
-        size = jnp.asarray(np.abs(steps) * p.scale)
-        first = jnp.argmax(change >= 1.0)
-        found.append(jnp.where(change[first] >= 1.0, size[first], p.scale))
-    return jnp.stack(found) if found else jnp.zeros(0)
+    if not parameters:
+        return jnp.zeros(0)
+    default = jnp.asarray([p.default for p in parameters])
+    tried = jnp.concatenate(
+        [
+            default[None],
+            *(
+                jnp.tile(default, (TRIED.size, 1)).at[:, i].set(tried_values(p, units[i]))
+                for i, p in enumerate(parameters)
+            ),
+        ]
+    )
+    values = jax.vmap(function)(tried)
+    return jnp.stack(
+        [
+            step_that_matters(values[0], one, unit)
+            for one, unit in zip(jnp.split(values[1:], len(parameters)), units, strict=True)
+        ]
+    )
+
+
+def tried_values(parameter: Parameter, unit: Float[Array, ""]) -> Float[Array, " tried"]:
+    """Return a parameter's values where a function is looked at for its typical step, as close as they come first."""
+    return jnp.clip(parameter.default + jnp.asarray(TRIED) * unit, *parameter.bounds)
+
+
+def step_that_matters(
+    at_default: Float[Array, ""], tried: Float[Array, " tried"], unit: Float[Array, ""]
+) -> Float[Array, ""]:
+    """Return the least step by which a function changes by one, of its values at those of `tried_values`."""
+    changes = jnp.abs(tried - at_default) >= 1.0
+    return jnp.where(changes.any(), jnp.abs(jnp.asarray(TRIED))[jnp.argmax(changes)] * unit, unit)
+
+
+def own_scales(parameters: Sequence[Parameter]) -> Float[Array, " parameters"]:
+    """Return each parameter's own scale."""
+    return jnp.asarray([p.scale for p in parameters])
 
 
 def starting_points(

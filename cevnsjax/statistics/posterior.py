@@ -15,12 +15,13 @@ from jaxtyping import Array, Float
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.parameters import Parameter
 from cevnsjax.statistics import gaussian
-from cevnsjax.statistics.base import BinnedLikelihood
+from cevnsjax.statistics.base import BinnedLikelihood, problem_of
+from cevnsjax.statistics.counting import Counting
 from cevnsjax.statistics.fit import STARTS, checked
 from cevnsjax.statistics.likelihood import Likelihood
-from cevnsjax.statistics.minimise import minima, starting_points
+from cevnsjax.statistics.minimise import minima, own_scales, starting_points
 from cevnsjax.statistics.priors import Prior, as_json, default_prior
-from cevnsjax.statistics.profile import chi2_of, stepped
+from cevnsjax.statistics.profile import chi2_of, prepared_once, steps_of
 from cevnsjax.statistics.samplers import nested, nuts
 
 __all__ = ["SAMPLERS", "SampleResult", "sample"]
@@ -91,11 +92,12 @@ def sample(
     for name in priors or {}:
         if name not in free:
             raise unknown_name("free parameter", name, free)
-        if name in likelihood.nuisance_names:
+        if name in {*likelihood.norms, *(s.name for s in likelihood.shapes if s.pulled)}:
             raise InputError(f"'{name}' has its pull in the experiment's description, and no other prior")
     # The posterior integrates what a profile minimises.
     integrated = eqx.tree_at(lambda one: one.integrated, likelihood, jnp.ones(()))
-    steps, cheap, rest = stepped(integrated, fixed, parameters)
+    cheap, rest = prepared_once(integrated, fixed, parameters)
+    steps = steps_of(cheap, rest, parameters, own_scales(parameters))
     chosen = {
         p.name: (priors or {}).get(p.name) or default_prior(p, float(step))
         for p, step in zip(parameters, steps, strict=True)
@@ -201,22 +203,31 @@ def _inference_data(
 
     def counts(params: Values, normal: Float[Array, " experiments"]) -> Float[Array, " bins"]:
         """Return a prediction; a normalisation that is integrated out is drawn from its density, which is normal."""
-        params = {**fixed, **params}
+        problem, _ = problem_of(cheap, {**fixed, **params})
         found = []
-        for i, (one, data) in enumerate(zip(cheap.predicted(params), cheap.observations(), strict=True)):
-            given, (pull, _) = gaussian.sums(one, data.observed, data.sigma), data.pull(params)
-            found.append((gaussian.best_norm(given, pull) + gaussian.norm_width(given, pull) * normal[i]) * one)
+        for i, (one, data, pull) in enumerate(
+            zip(problem.predicted(problem.z), problem.data, problem.pulls, strict=True)
+        ):
+            if isinstance(data, Counting):
+                found.append(data.means(one, problem.z, pull.centre)[: data.observed.size])
+            else:
+                given = gaussian.sums(one, data.observed, data.sigma)
+                found.append((gaussian.best_norm(given, pull) + gaussian.norm_width(given, pull) * normal[i]) * one)
         return jnp.concatenate(found)
 
     size = next(iter(flat.values())).size
     expected = np.asarray(jax.jit(jax.vmap(counts))(flat, rng.standard_normal((size, len(cheap.names)))))
-    sigma = np.concatenate([np.asarray(data.sigma) for data in cheap.observations()])
-    observed = np.concatenate([np.asarray(data.observed) for data in cheap.observations()])
+    every_data = cheap.observations()
+    sigma, observed = (
+        np.concatenate([np.asarray(getattr(data, what)) for data in every_data]) for what in ("sigma", "observed")
+    )
+    poisson = np.repeat([getattr(data, "poisson", False) for data in every_data], [d.observed.size for d in every_data])
     noise = rng.standard_normal(expected.shape)
+    replicated = np.where(poisson, rng.poisson(np.where(poisson, expected, 0.0)), expected + sigma * noise)
     return arviz.from_dict(
         posterior=dict(draws),
         sample_stats=dict(stats),
-        posterior_predictive={"expected": expected[None], "replicated": (expected + sigma * noise)[None]},
+        posterior_predictive={"expected": expected[None], "replicated": replicated[None]},
         observed_data={"observed": observed, "sigma": sigma},
         attrs=dict(how),
     )

@@ -11,11 +11,29 @@ from jaxtyping import Array, Float
 
 from cevnsjax.parameters import Parameter
 from cevnsjax.statistics.base import BinnedLikelihood
-from cevnsjax.statistics.curve import Curve, Points
+from cevnsjax.statistics.curve import Curve, FunctionCurve, Points
+from cevnsjax.statistics.expansion import ExpandedLikelihood, anonymous
 from cevnsjax.statistics.likelihood import Likelihood
-from cevnsjax.statistics.minimise import Minimum, minima, starting_points, typical_steps
+from cevnsjax.statistics.minimise import (
+    Minimum,
+    minima,
+    starting_points,
+    step_that_matters,
+    tried_values,
+    typical_steps,
+)
 
-__all__ = ["Chi2Along", "ProfiledChi2", "chi2_of", "global_minima", "march", "prepared", "stepped"]
+__all__ = [
+    "Chi2Along",
+    "ProfiledChi2",
+    "chi2_of",
+    "global_minima",
+    "march",
+    "prepared",
+    "prepared_once",
+    "simplified",
+    "steps_of",
+]
 
 Values = Mapping[str, Float[Array, ""]]
 
@@ -54,13 +72,48 @@ def prepared(
 
 
 # Run once for each fit: the compiler's effort would cost more than it saves.
-@partial(jax.jit, static_argnames="parameters", compiler_options={"xla_backend_optimization_level": 0})
-def stepped(
-    likelihood: Likelihood, fixed: Values, parameters: tuple[Parameter, ...]
-) -> tuple[Float[Array, " parameters"], BinnedLikelihood, Values]:
-    """Return a typical step of each parameter, and the likelihood as `prepared` for them."""
-    cheap, rest = prepared(likelihood, fixed, parameters)
-    return typical_steps(chi2_of(cheap, rest, parameters), parameters), cheap, rest
+prepared_once = jax.jit(prepared, static_argnames="free", compiler_options={"xla_backend_optimization_level": 0})
+
+
+def simplified(
+    likelihood: BinnedLikelihood, fixed: Values, free: tuple[Parameter, ...]
+) -> tuple[BinnedLikelihood, Values, tuple[Parameter, ...]]:
+    """Return a likelihood that is cheap to vary, what is fixed in it, and the free parameters as it has them.
+
+    Couplings lose their names, so that what is compiled for one serves all others of its kind.
+    """
+    cheap, rest = prepared_once(likelihood, fixed, free)
+    if not isinstance(cheap, ExpandedLikelihood):
+        return cheap, rest, free
+    couplings = [p for p in free if p.name not in likelihood.nuisance_names]
+    inner = tuple(anonymous(p, couplings.index(p)) if p in couplings else p for p in free)
+    return cheap.anonymous(), rest, inner
+
+
+def steps_of(
+    likelihood: BinnedLikelihood,
+    fixed: Values,
+    parameters: tuple[Parameter, ...],
+    units: Float[Array, " parameters"],
+) -> Float[Array, " parameters"]:
+    """Return a typical step of each parameter, found about its `units`."""
+    if len(parameters) != 1:
+        return _steps_of_several(likelihood, fixed, parameters, units)
+    # What is compiled for the curve of one parameter serves here, too.
+    (parameter,) = parameters
+    tried = np.append(parameter.default, np.asarray(tried_values(parameter, units[0])))
+    chi2 = FunctionCurve(Chi2Along(likelihood, fixed, jnp.zeros(()), parameter)).along(tried).value
+    return step_that_matters(chi2[0], chi2[1:], units[0])[None]
+
+
+@partial(jax.jit, static_argnames="parameters")
+def _steps_of_several(
+    likelihood: BinnedLikelihood,
+    fixed: Values,
+    parameters: tuple[Parameter, ...],
+    units: Float[Array, " parameters"],
+) -> Float[Array, " parameters"]:
+    return typical_steps(chi2_of(likelihood, fixed, parameters), parameters, units)
 
 
 @eqx.filter_jit

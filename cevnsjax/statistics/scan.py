@@ -16,7 +16,7 @@ from cevnsjax.statistics.base import BinnedLikelihood
 from cevnsjax.statistics.contours import contour_curves, plane_threshold
 from cevnsjax.statistics.fit import LANES, STARTS, checked
 from cevnsjax.statistics.likelihood import Likelihood
-from cevnsjax.statistics.minimise import minima, starting_points, typical_steps
+from cevnsjax.statistics.minimise import minima, own_scales, starting_points, typical_steps
 from cevnsjax.statistics.profile import ProfiledChi2, chi2_of, march, prepared
 
 __all__ = ["Axis", "AxisLimits", "ScanResult", "axis_of", "scan"]
@@ -157,7 +157,7 @@ class _Lines(eqx.Module):
             return jax.vmap(lambda value: likelihood.chi2({**rest, self.inner.name: value}))(inner)
         origin = inner[self.begin]
         chi2 = chi2_of(likelihood, {**rest, self.inner.name: origin}, self.others)
-        scale = typical_steps(chi2, self.others)
+        scale = typical_steps(chi2, self.others, own_scales(self.others))
         found = minima(chi2, starting_points(self.others, scale, STARTS), scale, self.others)
         order = jnp.argsort(jnp.where(jnp.isfinite(found.value), found.value, jnp.inf))
         seeds = jnp.concatenate([found.point[order[:LANES]], starting_points(self.others, scale, LANES)])
@@ -250,7 +250,7 @@ def _minimum(
         given |= {p.name: point[i + 2] for i, p in enumerate(parameters[2:])}
         return lines.likelihood.chi2({**lines.fixed, **given})
 
-    scale = typical_steps(chi2, parameters)
+    scale = typical_steps(chi2, parameters, own_scales(parameters))
     # The grid has seen the whole plane; what it has not seen is the others' own valleys.
     start = starting_points(parameters, scale, STARTS if len(parameters) > 2 else 3)
     found = minima(chi2, start, scale, parameters)

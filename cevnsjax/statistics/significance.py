@@ -11,8 +11,10 @@ from jax.scipy.stats import norm as normal
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from cevnsjax.errors import InputError
-from cevnsjax.parameters import canonical
+from cevnsjax.parameters import NORM, canonical
 from cevnsjax.statistics.base import problem_of
+from cevnsjax.statistics.counted_toys import q0_of_counts, toys_above
+from cevnsjax.statistics.counting import Counting
 from cevnsjax.statistics.gaussian import Pull, best_norm
 from cevnsjax.statistics.likelihood import Likelihood
 from cevnsjax.statistics.pulls import Problem
@@ -22,6 +24,9 @@ __all__ = ["Significance", "significance"]
 
 FREE = 1e12
 """Variance of a pull that does not pull."""
+
+MANY, FEW = 100_000, 1000
+"""How many toys there are by default, without and with a background to be searched for."""
 
 AT_ONCE = 1000
 """How many toys are in memory together."""
@@ -46,27 +51,45 @@ class Significance:
 
 
 def significance(
-    likelihood: Likelihood, values: Mapping[str, float] | None = None, toys: int = 100_000, seed: int = 0
+    likelihood: Likelihood, values: Mapping[str, float] | None = None, toys: int | None = None, seed: int = 0
 ) -> Significance:
     """Return the significance of the signal that a likelihood of one experiment predicts at `values`.
 
     The strength of the signal is free, so factors on it do not matter; other nuisances with a pull are minimised, for
-    toys too, whose pulls are centred on values drawn around the experiment's own. Raises `InputError` for several
-    experiments, and fewer than 100 toys.
+    toys too, whose pulls are centred on values drawn around the experiment's own. By default there are 100000 toys, or
+    of counts with a background, whose nuisances take their time, 1000. Raises `InputError` for several experiments, a
+    given strength, and fewer than 100 toys.
     """
-    if len(likelihood.names) > 1:
+    if len({e.name for e in likelihood.experiments}) > 1:
         raise InputError(f"experiments {', '.join(likelihood.names)} given; a signal is tested in one at a time")
+    counted = any(isinstance(data, Counting) for data in likelihood.observations())
+    toys = (MANY, FEW)[counted] if toys is None else toys
     if toys < 100:
         raise InputError(f"{toys} toys given; at least 100 are needed")
     params = canonical(values or {}, likelihood.parameters)
+    if counted:
+        return _of_counts(likelihood, params, toys, seed)
     problem = jax.jit(_free)(likelihood, params)
     q0, strength = (float(x) for x in jax.jit(_q0)(problem))
     chunks = -(-toys // AT_ONCE)
     above = int(_count(problem, jax.random.key(seed), jnp.asarray(q0), chunks))
-    p = above / (chunks * AT_ONCE)
-    asymptotic = float(normal.sf(math.sqrt(q0)))
-    error = math.sqrt(p * (1 - p) / (chunks * AT_ONCE))
-    return Significance(q0, strength, asymptotic, math.sqrt(q0), p, error, chunks * AT_ONCE)
+    return _result(q0, strength, above, chunks * AT_ONCE)
+
+
+def _result(q0: float, strength: float, above: int, toys: int) -> Significance:
+    p = above / toys
+    error = math.sqrt(p * (1 - p) / toys)
+    return Significance(q0, strength, float(normal.sf(math.sqrt(q0))), math.sqrt(q0), p, error, toys)
+
+
+def _of_counts(likelihood: Likelihood, params: Mapping[str, Float[Array, ""]], toys: int, seed: int) -> Significance:
+    if NORM.name in params:
+        raise InputError(f"'{NORM.name}' is the strength that is tested for; do not set it")
+    problem, _ = jax.jit(problem_of)(likelihood, params)
+    q0, strength, place = jax.jit(q0_of_counts)(problem)
+    q0 = jnp.maximum(q0, 0.0)
+    above, made = toys_above(problem, place, q0, jax.random.key(seed), toys)
+    return _result(float(q0), float(strength), above, made)
 
 
 def _free(likelihood: Likelihood, params: Mapping[str, Float[Array, ""]]) -> Problem:
@@ -78,7 +101,7 @@ def _free(likelihood: Likelihood, params: Mapping[str, Float[Array, ""]]) -> Pro
 def _q0(problem: Problem) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Return q0 and the best strength, zero where a negative one would be better."""
     (data,) = problem.data
-    place = problem.minimised(moves=False)
+    place = problem.minimised()
     (sums,), (pull,) = problem.sums(problem.place(place)), problem.pulls
     strength = jnp.maximum(best_norm(sums, pull), 0.0)
     # Without a signal nothing moves: shapes lie where they are pulled to.

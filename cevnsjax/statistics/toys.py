@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from cevnsjax.compilation import over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.statistics.base import problem_of
+from cevnsjax.statistics.counting import Counting
 from cevnsjax.statistics.fit import checked
 from cevnsjax.statistics.gaussian import Pull
 from cevnsjax.statistics.intervals import threshold
@@ -79,7 +80,7 @@ class _Grid(eqx.Module):
         """Return chi^2 at one point, shapes minimised."""
         problem = jax.tree.map(lambda leaf: leaf[point], self.problems)
         problem = with_data(problem, x)
-        return problem.chi2(problem.minimised(self.free[point], moves=False))
+        return problem.minimum(self.free[point])
 
 
 def feldman_cousins(
@@ -107,6 +108,11 @@ def feldman_cousins(
         raise InputError(f"{toys} toys given; at least 10 are needed")
     if likelihood.pull != "profiled":
         raise InputError("toys need a pull that is minimised; make the likelihood with pull='profiled'")
+    if any(isinstance(data, Counting) for data in likelihood.observations()):
+        raise InputError(
+            f"{', '.join(likelihood.names)} given; grids of toys are for Gaussian data, and these have a "
+            "background: use fit"
+        )
     limits = [x] if y is None else [x, y]
     parameters, fixed = checked(likelihood, [name for name, *_ in limits], values or {})
     if norms := [p.name for p in parameters if p.name in likelihood.closed_norms]:
