@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from cevnsjax.errors import InputError
 from cevnsjax.parameters import Parameter
 from cevnsjax.resources import read_rows, read_table
+from cevnsjax.results import write_figure
 from cevnsjax.statistics import ScanResult
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def profiles_figure(panels: Sequence[Panel], columns: int, levels: Sequence[tupl
 
 def axis_label(parameter: Parameter, factor: str = "") -> str:
     """Return a parameter's symbol and unit; `factor` is a power of ten in which it is given."""
-    units = {"mu_B": r"\mu_B", "cm^2": r"\mathrm{cm}^2", "MeV": r"\mathrm{MeV}"}
+    units = {"mu_B": r"\mu_B", "cm^2": r"\mathrm{cm}^2", "eV^2": r"\mathrm{eV}^2", "MeV": r"\mathrm{MeV}"}
     unit = factor + units.get(parameter.unit, parameter.unit)
     return f"${parameter.latex or parameter.name}$" + (f" $[{unit}]$" if unit else "")
 
@@ -277,7 +278,7 @@ def weak_mixing_angle_figure(
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PDF and as PNG; `path` has no suffix."""
+def save(figure: Figure, path: Path, notes: Sequence[str] = ()) -> None:
+    """Write a figure as PDF and as PNG, under `notes` on the data; `path` has no suffix."""
     for suffix in (".pdf", ".png"):
-        figure.savefig(path.with_suffix(suffix), dpi=300)
+        write_figure(path.with_suffix(suffix), figure, notes)

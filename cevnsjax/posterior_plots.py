@@ -83,7 +83,7 @@ def write_all(folder: Path, result: SampleResult, likelihood: Likelihood) -> Non
     except OSError as error:
         raise InputError(f"cannot make the folder '{folder}': {error.strerror}") from error
     for name, draw in (("corner", corner_figure), ("trace", trace_figure), ("predictive", predictive_figure)):
-        write_figure(folder / f"{name}.pdf", draw(result, likelihood))
+        write_figure(folder / f"{name}.pdf", draw(result, likelihood), likelihood.notes)
 
 
 def _columns(result: SampleResult) -> tuple[list[str], Any]:

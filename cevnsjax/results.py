@@ -8,12 +8,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from cevnsjax.constants import EV
 from cevnsjax.errors import InputError
 from cevnsjax.parameters import Parameter
-from cevnsjax.statistics import FeldmanCousins, FitResult, Likelihood, ProfileResult, SampleResult, ScanResult
+from cevnsjax.statistics import (
+    FeldmanCousins,
+    FitResult,
+    Likelihood,
+    ProfileResult,
+    Projection,
+    SampleResult,
+    ScanResult,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,6 +38,8 @@ __all__ = [
     "prediction_dict",
     "profile_dataset",
     "profile_dict",
+    "projection_dataset",
+    "projection_dict",
     "replace_file",
     "sample_dict",
     "scan_dataset",
@@ -48,30 +59,37 @@ def prediction_dict(likelihood: Likelihood, values: Mapping[str, float]) -> dict
     """Return the prediction of a likelihood with one experiment, bin by bin, with the contract's keys.
 
     `low` and `high` [eV_ee] limit a bin; `expected`, `observed` and `sigma` are in `unit`, `total` is the sum
-    of `expected`. `events` is the number of events in all detectors together that the prediction stands for.
+    of `expected`. Where a model of the background is part of it, `background` is its share; where there are several
+    runs, `run` tells them apart. `events` is the number of signal events in all detectors together.
     """
-    (experiment,) = likelihood.experiments
     expected = np.asarray(likelihood.expected(values))
-    columns = {
-        "low": np.asarray(experiment.response.low) / EV,
-        "high": np.asarray(experiment.response.high) / EV,
-        "expected": expected,
-        "observed": np.asarray(experiment.observed),
-        "sigma": np.asarray(experiment.sigma),
-    }
-    rows = np.stack(list(columns.values()), axis=1)
-    # An edge is typed in eV and kept in MeV: nine digits give back what was typed.
-    bins = [
-        {"low": round(low, 9), "high": round(high, 9), "unit": experiment.unit}
-        | {"expected": expected, "observed": observed, "sigma": sigma}
-        for low, high, expected, observed, sigma in rows.tolist()
-    ]
+    background = np.zeros(expected.size)
+    if any(e.counts is not None for e in likelihood.experiments):
+        without = {name: 0.0 for one in likelihood.observations() for name in one.norms}
+        background = np.asarray(likelihood.expected({**values, **without}))
+    bins, events, first = [], 0.0, 0
+    for e in likelihood.experiments:
+        here = slice(first, first := first + e.observed.size)
+        columns = {
+            "low": np.asarray(e.response.low) / EV,
+            "high": np.asarray(e.response.high) / EV,
+            "expected": expected[here],
+            "observed": np.asarray(e.observed),
+            "sigma": np.asarray(e.sigma),
+        }
+        columns |= {"background": background[here]} if e.counts is not None else {}
+        about = {"unit": e.unit} | ({"run": e.run} if e.run else {})
+        for row in np.stack(list(columns.values()), axis=1).tolist():
+            found = dict(zip(columns, row, strict=True))
+            # An edge is typed in eV and kept in MeV: nine digits give back what was typed.
+            bins.append(found | {"low": round(found["low"], 9), "high": round(found["high"], 9)} | about)
+        events += float(e.events(jnp.asarray(expected[here] - background[here])).sum())
     return {
-        "experiment": experiment.name,
+        "experiment": likelihood.experiments[0].name,
         "model": likelihood.model.name,
         "bins": bins,
         "total": float(expected.sum()),
-        "events": float(np.asarray(experiment.events(likelihood.expected(values))).sum()),
+        "events": events,
     }
 
 
@@ -109,6 +127,34 @@ def scan_dict(result: ScanResult) -> dict[str, Any]:
         "cl": result.cl,
         "dof": result.dof,
     }
+
+
+def projection_dict(result: Projection) -> dict[str, Any]:
+    """Return a projection: what is allowed at each exposure, by the Fisher information and by fits."""
+    return {
+        "parameter": result.name,
+        "exposure": result.exposure.tolist(),
+        "fisher": [[end if np.isfinite(end) else None for end in row] for row in result.fisher.tolist()],
+        "asimov": [[list(piece) for piece in pieces] for pieces in result.asimov],
+        "cl": result.cl,
+    }
+
+
+def projection_dataset(result: Projection, likelihood: Likelihood) -> "xr.Dataset":
+    """Return a projection as an xarray data set along the exposure; an open end is NaN, pieces are attributes."""
+    import xarray as xr
+
+    p = likelihood.parameters[result.name]
+    about = {"units": p.unit, "latex": p.latex}
+    ends = [(pieces[0][0], pieces[-1][1]) if pieces else (None, None) for pieces in result.asimov]
+    low, high = (np.array([np.nan if end is None else end for end in column]) for column in zip(*ends, strict=True))
+    columns = {"fisher_low": result.fisher[:, 0], "fisher_high": result.fisher[:, 1], "low": low, "high": high}
+    return xr.Dataset(
+        {name: ("exposure", column, about) for name, column in columns.items()},
+        coords={"exposure": ("exposure", result.exposure, {"long_name": "exposure, in units of the experiment's own"})},
+        attrs=_origin(likelihood)
+        | {"cl": result.cl, "intervals": json.dumps(result.asimov), "data": "what is expected at given values"},
+    )
 
 
 def scan_dataset(result: ScanResult, likelihood: Likelihood) -> "xr.Dataset":
@@ -256,8 +302,9 @@ def _origin(likelihood: Likelihood) -> dict[str, str]:
     from importlib.metadata import version
 
     return {
-        "experiments": ", ".join(e.name for e in likelihood.experiments),
-        "references": "; ".join(e.reference for e in likelihood.experiments),
+        "experiments": ", ".join(likelihood.names),
+        "references": "; ".join(dict.fromkeys(e.reference for e in likelihood.experiments)),
+        "notes": "; ".join(likelihood.notes),
         "model": likelihood.model.name,
         "channel": likelihood.channel,
         "pull": likelihood.pull,
@@ -294,8 +341,10 @@ def write_netcdf(path: Path, dataset: "xr.Dataset") -> None:
     replace_file(path, bytes(dataset.to_netcdf(engine="h5netcdf")))
 
 
-def write_figure(path: Path, figure: "Figure") -> None:
-    """Write a figure in the format that the name's suffix says."""
+def write_figure(path: Path, figure: "Figure", notes: Sequence[str] = ()) -> None:
+    """Write a figure in the format that the name's suffix says, under `notes` on the data."""
+    if notes:
+        figure.suptitle("\n".join(notes), fontsize=5, wrap=True)
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix.removeprefix("."), dpi=300)
     replace_file(path, buffer.getvalue())

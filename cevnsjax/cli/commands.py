@@ -19,25 +19,31 @@ from cevnsjax.cli.options import (
     SystematicsSet,
     check_folder,
     fixed_values,
+    likelihood_of,
     names_of,
     pieces,
     print_json,
     status,
 )
-from cevnsjax.experiments import experiment_names, load_experiment
+from cevnsjax.experiments import describe, experiment_names
 from cevnsjax.interactions import MODELS
-from cevnsjax.statistics import Likelihood, fit, profile
+from cevnsjax.statistics import fit, profile
 
 
 @app.command()
 def experiments(as_json: Json = False) -> None:
     """List the embedded experiments."""
-    listed = [load_experiment(name) for name in experiment_names()]
+    listed = [describe(name) for name in experiment_names()]
     if as_json:
-        print_json({"experiments": [{"name": e.name, "title": e.title, "reference": e.reference} for e in listed]})
+        rows = [
+            {"name": e.name, "title": e.title, "reference": e.reference, "parts": [*e.analyses, *e.variants]}
+            for e in listed
+        ]
+        print_json({"experiments": rows})
         return
     for e in listed:
-        typer.echo(f"{e.name:<12}  {e.title}; {e.reference}")
+        parts = [f"{e.name}:{part}" for part in (*e.analyses, *e.variants) if part != "default"]
+        typer.echo(f"{e.name:<12}  {e.title}; {e.reference}" + (f"; also {', '.join(parts)}" if parts else ""))
 
 
 @app.command()
@@ -70,10 +76,10 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the counts in each bin, beside the data."""
-    likelihood = Likelihood(exp, model=model, channel=channel, systematics=systematics)
+    likelihood = likelihood_of([exp], model, channel, systematics)
     content = results.prediction_dict(likelihood, fixed_values(likelihood, assignments))
     if as_json:
-        print_json(content)
+        print_json(content, likelihood)
         return
     unit = content["bins"][0]["unit"]
     typer.echo(f"{content['experiment']}, model {content['model']}, channel {channel}; {unit}")
@@ -99,10 +105,10 @@ def fit_command(
 ) -> None:
     """Minimise chi-squared over the free parameters, and give the interval allowed for each."""
     with status("fitting"):
-        likelihood = Likelihood(*exps, model=model, channel=channel, systematics=systematics)
+        likelihood = likelihood_of(exps, model, channel, systematics)
         result = fit(likelihood, names_of(free), fixed_values(likelihood, assignments), cl)
     if as_json:
-        print_json(results.fit_dict(result))
+        print_json(results.fit_dict(result), likelihood)
         return
     cells = sum(e.observed.size for e in likelihood.experiments)
     typer.echo(f"chi2_min = {result.chi2_min:.6g} with {cells} bins" + ("" if result.converged else "; NOT converged"))
@@ -135,12 +141,12 @@ def profile_command(
     """Give chi-squared above its minimum along one parameter, the other free ones minimised."""
     check_folder(out)
     with status("profiling"):
-        likelihood = Likelihood(*exps, model=model, channel=channel, systematics=systematics)
+        likelihood = likelihood_of(exps, model, channel, systematics)
         result = profile(likelihood, over, names_of(free), fixed_values(likelihood, assignments), limits, points, cl)
     if out is not None:
         results.write_netcdf(out, results.profile_dataset(result, likelihood))
     if as_json:
-        print_json(results.profile_dict(result))
+        print_json(results.profile_dict(result), likelihood)
         return
     typer.echo(f"{over:>14} {'delta_chi2':>12}")
     for x, delta in zip(result.x, result.delta_chi2, strict=True):

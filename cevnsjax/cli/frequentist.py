@@ -22,10 +22,11 @@ from cevnsjax.cli.options import (
     bar,
     check_folder,
     fixed_values,
+    likelihood_of,
     print_json,
     status,
 )
-from cevnsjax.statistics import Likelihood, feldman_cousins
+from cevnsjax.statistics import feldman_cousins
 from cevnsjax.statistics import significance as of_signal
 
 Toys = Annotated[int, typer.Option("--toys", metavar="N", help="How many toys, at each point of a grid.")]
@@ -59,7 +60,7 @@ def feldman_cousins_command(
     each toy anew. The result depends on the seed, and not on how many processes or machines share the work.
     """
     check_folder(out)
-    likelihood = Likelihood(*exps, model=model, channel=channel, systematics=systematics)
+    likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
     with contextlib.ExitStack() as stack:
         spread = None
@@ -72,7 +73,7 @@ def feldman_cousins_command(
     if out is not None:
         results.write_netcdf(out, results.toys_dataset(found, likelihood))
     if as_json:
-        print_json(results.toys_dict(found))
+        print_json(results.toys_dict(found), likelihood)
         return
     grid = np.stack([column.ravel() for column in np.meshgrid(*(axis.values for axis in found.axes))], axis=1)
     names = " ".join(f"{axis.parameter.name:>14}" for axis in found.axes)
@@ -87,7 +88,10 @@ def feldman_cousins_command(
 def significance(
     exp: Experiment,
     model: Model = "sm",
-    toys: Toys = 100_000,
+    toys: Annotated[
+        int | None,
+        typer.Option("--toys", metavar="N", help="How many toys; by default 100000, of counts with a background 1000."),
+    ] = None,
     seed: Seed = 0,
     assignments: Set = None,
     channel: Channel = "all",
@@ -96,10 +100,10 @@ def significance(
 ) -> None:
     """Test the hypothesis of no signal against the predicted one at its best strength, by toys and by formula."""
     with status("making toys"):
-        likelihood = Likelihood(exp, model=model, channel=channel, systematics=systematics)
+        likelihood = likelihood_of([exp], model, channel, systematics)
         found = of_signal(likelihood, fixed_values(likelihood, assignments), toys, seed)
     if as_json:
-        print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(found), likelihood)
         return
     typer.echo(f"best strength {found.strength:.5g} of the prediction, q0 = {found.q0:.5g}")
     typer.echo(f"p-value of no signal: {found.p_asymptotic:.3g} by the asymptotic formula, {found.sigma:.3g} sigma")

@@ -22,13 +22,13 @@ from cevnsjax.cli.options import (
     bar,
     check_folder,
     fixed_values,
+    likelihood_of,
     names_of,
     print_json,
     read_overlays,
     status,
 )
 from cevnsjax.errors import InputError
-from cevnsjax.statistics import Likelihood
 from cevnsjax.statistics import sample as draw
 from cevnsjax.statistics import scan as scan_plane
 from cevnsjax.statistics.priors import parse_prior
@@ -75,7 +75,7 @@ def scan(
     for path, curves in zip(overlay or (), overlays, strict=True):
         if (curves.x, curves.y) != (x[0], y[0]):
             raise InputError(f"'{path}' has curves of {curves.x}, {curves.y}; the plane is of {x[0]}, {y[0]}")
-    likelihood = Likelihood(*exps, model=model, channel=channel, systematics=systematics)
+    likelihood = likelihood_of(exps, model, channel, systematics)
     names, values = names_of(free), fixed_values(likelihood, assignments)
     kept = None if out is None else Checkpoint(out, likelihood, {"x": x, "y": y, "free": names, "values": values})
     finished, keep = (None, None) if kept is None else (kept.finished, kept.keep)
@@ -93,9 +93,9 @@ def scan(
         from cevnsjax.plotting import plane_figure
 
         label = f"{', '.join(e.name for e in likelihood.experiments)}, {likelihood.model.name}, {channel}"
-        results.write_figure(figure, plane_figure([(label, result)], overlays))
+        results.write_figure(figure, plane_figure([(label, result)], overlays), likelihood.notes)
     if as_json:
-        print_json(results.scan_dict(result))
+        print_json(results.scan_dict(result), likelihood)
         return
     for i, curve in enumerate(result.contours):
         typer.echo(f"# contour {i + 1} of {len(result.contours)}, {cl:.4g} CL, {dof} degrees of freedom: {x[0]} {y[0]}")
@@ -116,8 +116,8 @@ def reproduce(
 ) -> None:
     """Make the tables and figures of the papers, beside the published values.
 
-    Writes figures (PDF and PNG), every curve (NetCDF), `report.md` and `report.json`. It takes a few minutes. Curves of
-    others are drawn into the planes of Fig. 7 whose parameters their CSV files name.
+    Writes figures (PDF and PNG), every curve (NetCDF), `report.md` and `report.json`. It takes some ten
+    minutes. Curves of others are drawn into the planes whose parameters their CSV files name.
     """
     from cevnsjax.reproduce import reproduce as run
 
@@ -167,7 +167,7 @@ def sample(
     check_folder(out)
     check_folder(figures)
     priors = dict(parse_prior(text) for text in prior or ())
-    likelihood = Likelihood(*exps, model=model, channel=channel, systematics=systematics)
+    likelihood = likelihood_of(exps, model, channel, systematics)
     with status("sampling"):
         drawn = draw(
             likelihood, names_of(free), fixed_values(likelihood, assignments), priors,
@@ -181,7 +181,7 @@ def sample(
     for warning in drawn.warnings:
         typer.echo(f"cevnsjax: warning: {warning}", err=True)
     if as_json:
-        print_json(results.sample_dict(drawn))
+        print_json(results.sample_dict(drawn), likelihood)
         return
     for name, row in drawn.summary.items():
         unit = f" {u}" if (u := likelihood.parameters[name].unit) else ""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -63,6 +64,14 @@ def fixed_values(likelihood: Likelihood, assignments: Sequence[str] | None) -> d
     return values
 
 
+def likelihood_of(exps: Sequence[Any], model: str, channel: str, systematics: str) -> Likelihood:
+    """Return the likelihood, and say on standard error what must be known of its data."""
+    likelihood = Likelihood(*exps, model=model, channel=channel, systematics=systematics)
+    for note in likelihood.notes:
+        typer.echo(f"note: {note}", err=True)
+    return likelihood
+
+
 def names_of(text: str | None) -> list[str] | None:
     """Return the names of a list with commas, None where it was not given."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
@@ -108,9 +117,21 @@ def assigned(values: dict[str, float]) -> str:
     return ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
 
 
-def print_json(content: dict[str, Any]) -> None:
-    """Print one JSON object; a NaN is an error, not a word that no reader knows."""
-    typer.echo(json.dumps(content, allow_nan=False))
+def print_json(content: dict[str, Any], likelihood: Likelihood | None = None) -> None:
+    """Print one JSON object, with the notes on the data, if any.
+
+    JSON has no word for what is infinite, which becomes null; a NaN is an error.
+    """
+    notes = {"notes": likelihood.notes} if likelihood is not None and likelihood.notes else {}
+    typer.echo(json.dumps(_finite(content | notes), allow_nan=False))
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and math.isinf(content) else content
 
 
 def pieces(intervals: Sequence[Interval]) -> str:
