@@ -1,10 +1,12 @@
 """The report: published numbers beside those obtained, and what moves them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cevnsjax.reproduce.assumptions import FREE, INTEGRATED, LIKELY
+from cevnsjax.reproduce.markdown import interval, pieces, table, with_errors
+from cevnsjax.reproduce.report_conus import second_document
 from cevnsjax.results import replace_file
 
 __all__ = ["write_report"]
@@ -22,34 +24,10 @@ def write_report(path: Path, content: Content) -> None:
         _limit_assumptions(content),
         _mediators(content),
         _systematics(content),
+        *second_document(content),
         _reading(content),
     )
     replace_file(path, "\n".join(line for section in sections for line in [*section, ""]).encode())
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
-
-
-def _value(numbers: Sequence[float | None], digits: str) -> str:
-    value, low, high = numbers
-    assert value is not None
-    if low is None or high is None:
-        return f"{value:{digits}}"
-    return f"{value:{digits}} +{high - value:{digits}} -{value - low:{digits}}"
-
-
-def _end(value: float | None) -> str:
-    return "..." if value is None else f"{value:.4g}"
-
-
-def _interval(ends: Sequence[float | None], kind: str = "interval") -> str:
-    """Return a limit as it is quoted: an interval, or one number."""
-    return f"< {_end(ends[1])}" if kind != "interval" else f"[{_end(ends[0])}, {_end(ends[1])}]"
-
-
-def _pieces(intervals: Sequence[Sequence[float | None]]) -> str:
-    return " or ".join(f"< {_end(high)}" if low is None else _interval((low, high)) for low, high in intervals)
 
 
 def _standard_model(content: Content) -> list[str]:
@@ -60,14 +38,14 @@ def _standard_model(content: Content) -> list[str]:
         rows.append(
             (
                 c["name"],
-                _value(c["published"], digits) + unit,
-                _value(c["obtained"], digits) + unit,
+                with_errors(c["published"], digits) + unit,
+                with_errors(c["obtained"], digits) + unit,
                 f"{c['deviation']:+.1%}",
                 c["source"],
             )
         )
     header = ("quantity", "published", "obtained", "deviation of the value", "source")
-    return ["# Published and obtained: Standard Model", "", *_table(header, rows)]
+    return ["# Published and obtained: Standard Model", "", *table(header, rows)]
 
 
 def _limits(content: Content) -> list[str]:
@@ -75,8 +53,8 @@ def _limits(content: Content) -> list[str]:
         (
             limit["quantity"],
             {"all": "CEvNS + nu-e", "cevns": "CEvNS alone"}[limit["channel"]],
-            _interval(limit["published"], limit["kind"]),
-            _interval(limit["obtained"], limit["kind"]),
+            interval(limit["published"], limit["kind"]),
+            interval(limit["obtained"], limit["kind"]),
             f"{limit['deviation']:+.1%}",
             f"{limit['deviations'][LIKELY.name]:+.1%}",
         )
@@ -89,7 +67,7 @@ def _limits(content: Content) -> list[str]:
         "Units: mu_B, e, cm^2. The published numbers are those of arXiv:2501.12441. The data cannot tell an index tau",
         "from mu: q_etau and r2_etau are q_emu and r2_emu.",
         "",
-        *_table(header, rows),
+        *table(header, rows),
     ]
 
 
@@ -102,8 +80,8 @@ def _tables(content: Content) -> list[str]:
             if limit["channel"] == "all"
         }
         rows = [
-            ("CONUS+, this work", *(_interval(ours[q][0], ours[q][2]) for q in quantities)),
-            ("CONUS+, arXiv:2501.12441", *(_interval(ours[q][1], ours[q][2]) for q in quantities)),
+            ("CONUS+, this work", *(interval(ours[q][0], ours[q][2]) for q in quantities)),
+            ("CONUS+, arXiv:2501.12441", *(interval(ours[q][1], ours[q][2]) for q in quantities)),
         ]
         others = [row for row in content["other_experiments"] if row["quantity"] in quantities]
         for name in dict.fromkeys(row["experiment"] for row in others):
@@ -111,9 +89,9 @@ def _tables(content: Content) -> list[str]:
             for row in others:
                 if row["experiment"] == name:
                     low = float(row["low"]) if row["low"] else None
-                    cells[row["quantity"]] = _interval((low, float(row["high"])), row["kind"])
+                    cells[row["quantity"]] = interval((low, float(row["high"])), row["kind"])
             rows.append((name, *(cells.get(q, "") for q in quantities)))
-        lines += ["", f"Table {number}", "", *_table(("experiment", *quantities), rows)]
+        lines += ["", f"Table {number}", "", *table(("experiment", *quantities), rows)]
     return lines
 
 
@@ -121,7 +99,7 @@ def _angle_assumptions(content: Content) -> list[str]:
     rows = [
         (
             v["name"],
-            _value((v["best"], v["low"], v["high"]), ".4f"),
+            with_errors((v["best"], v["low"], v["high"]), ".4f"),
             f"{v['events']:.1f}",
             f"{v['strength']:.3f}",
             f"{v['gain']:.2f}",
@@ -135,7 +113,7 @@ def _angle_assumptions(content: Content) -> list[str]:
         "Strength: the factor on the prediction that fits best without a pull. Gain: chi-squared without a",
         "signal less that of this best fit.",
         "",
-        *_table(("assumption", "sin^2(theta_W), 1 sigma", "events", "strength", "gain"), rows),
+        *table(("assumption", "sin^2(theta_W), 1 sigma", "events", "strength", "gain"), rows),
     ]
 
 
@@ -166,23 +144,23 @@ def _limit_assumptions(content: Content) -> list[str]:
         "Deviation of the (half-)width from the published one, one assumption switched at a time; for the couplings of",
         "mediators, at a mass of 10 MeV, from the default, as there is no published number.",
         "",
-        *_table(header, rows),
+        *table(header, rows),
         "",
         "The ends of q_ee from CEvNS alone: at the upper one the millicharge has turned the sign of Q_V, as far as it",
         "can at all recoil energies at once, so they depend on the spectrum's shape.",
         "",
-        *_table(("assumption", "q_ee, cevns"), _millicharge_ends(content)),
+        *table(("assumption", "q_ee, cevns"), _millicharge_ends(content)),
         "",
         "The scalar's coupling to a proton and to a neutron, in units of its coupling to quarks, and the limit:",
         "",
-        *_table(("assumption", "proton, neutron", "g_phi at 10 MeV, 90 % CL"), scalars),
+        *table(("assumption", "proton, neutron", "g_phi at 10 MeV, 90 % CL"), scalars),
     ]
 
 
 def _millicharge_ends(content: Content) -> list[tuple[str, str]]:
     (limit,) = (x for x in content["limits"] if (x["quantity"], x["channel"]) == ("q_ee", "cevns"))
-    rows = [("published", _interval(limit["published"]))]
-    return rows + [(name, _interval(ends)) for name, ends in limit["under"].items()]
+    rows = [("published", interval(limit["published"]))]
+    return rows + [(name, interval(ends)) for name, ends in limit["under"].items()]
 
 
 def _mediator_limits(variant: Content) -> dict[str, float]:
@@ -191,10 +169,10 @@ def _mediator_limits(variant: Content) -> dict[str, float]:
 
 def _mediators(content: Content) -> list[str]:
     rows = [
-        (m["model"], m["channel"], m["coupling"], f"{m['mass_MeV']:g}", _pieces(m["intervals"]))
+        (m["model"], m["channel"], m["coupling"], f"{m['mass_MeV']:g}", pieces(m["intervals"]))
         for m in content["mediators"]
     ]
-    contacts = [(c["structure"], c["parameter"], _pieces(c["intervals"])) for c in content["contacts"]]
+    contacts = [(c["structure"], c["parameter"], pieces(c["intervals"])) for c in content["contacts"]]
     return [
         "# Light mediators",
         "",
@@ -202,20 +180,20 @@ def _mediators(content: Content) -> list[str]:
         "Fig. 7 are drawn for two; the paper does not say which it uses, and gives no numbers. `eves`: new physics off",
         "electrons alone, nuclei as in the Standard Model.",
         "",
-        *_table(("model", "channel", "coupling", "mass [MeV]", "allowed"), rows),
+        *table(("model", "channel", "coupling", "mass [MeV]", "allowed"), rows),
         "",
         "# Contact interactions, Eq. (8)",
         "",
         "One coupling at a time, 90 % CL. P, A and T act on the spin of 73Ge alone: the paper's claim that they are",
         "negligible is this table's last column.",
         "",
-        *_table(("structure", "parameter", "allowed"), contacts),
+        *table(("structure", "parameter", "allowed"), contacts),
     ]
 
 
 def _systematics(content: Content) -> list[str]:
     rows = [
-        (row["systematics"], row["quantity"], row["channel"], f"{row['best']:.4g}", _pieces(row["intervals"]))
+        (row["systematics"], row["quantity"], row["channel"], f"{row['best']:.4g}", pieces(row["intervals"]))
         for row in content["systematics"]
     ]
     return [
@@ -225,7 +203,7 @@ def _systematics(content: Content) -> list[str]:
         "and trigger as factors, and quenching, energy scale and nuclear radius, which move the spectrum, minimised",
         "within their pulls. `quenching.pdf` has the intervals against k, each k taken as exact.",
         "",
-        *_table(("systematics", "quantity", "channel", "best fit", "allowed at 90 % CL"), rows),
+        *table(("systematics", "quantity", "channel", "best fit", "allowed at 90 % CL"), rows),
     ]
 
 
@@ -238,13 +216,13 @@ def _reading(content: Content) -> list[str]:
     return [
         "# Reading",
         "",
-        f"- The paper gives {_value(angle['published'], '.3f')}. Eq. (20) with its pull minimised gives "
-        f"{_value(best[0], '.4f')}.",
+        f"- The paper gives {with_errors(angle['published'], '.3f')}. Eq. (20) with its pull minimised gives "
+        f"{with_errors(best[0], '.4f')}.",
         "- The paper says that it marginalises over the pull. Integrating the pull out instead of minimising it gives "
-        f"{_value(best[1], '.4f')}: " + _agreement(best[1], angle["published"]),
+        f"{with_errors(best[1], '.4f')}: " + _agreement(best[1], angle["published"]),
         "- The spectrum above 8 MeV, the total flux, the quenching and the resolution each move the centre by as much "
         "as the table shows; none of them is tuned here.",
-        f"- The collaboration predicts {_value(predicted['published'], '.0f')} events and this description "
+        f"- The collaboration predicts {with_errors(predicted['published'], '.0f')} events and this description "
         f"{predicted['obtained'][0]:.0f}; the ratio of observed to predicted is "
         f"{observed['published'][0] / predicted['published'][0]:.3f} there and {default['strength']:.3f} here. The "
         "difference in absolute size is within the published uncertainty of the prediction, and is not explained "
