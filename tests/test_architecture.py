@@ -41,6 +41,7 @@ ROOMS = [
     "cluster",
     "plotting",
     "posterior_plots",
+    "projection_plots",
     "reproduce",
     "cli",
 ]

@@ -151,11 +151,12 @@ def test_open_ends_are_null(run) -> None:
 
 def test_lists(run) -> None:
     _, out, _ = run("experiments")
-    assert out.startswith("conus_plus")
+    assert all(line in out for line in ("conus_plus", "conus:eves", "dresden2:ybe"))
     _, out, _ = run("models")
     assert out.startswith("sm")
     assert "sin2_theta_w" in out
-    assert json.loads(run("experiments", "--json")[1])["experiments"][0]["name"] == "conus_plus"
+    listed = json.loads(run("experiments", "--json")[1])["experiments"]
+    assert [one["name"] for one in listed] == ["conus", "conus_plus", "dresden2"]
     assert json.loads(run("models", "--json")[1])["models"][0]["name"] == "sm"
 
 
@@ -185,7 +186,39 @@ ANOTHER_TABLE = str(data_folder() / "reactor" / "vogel_engel_1989.csv")
 
 SAMPLE = ("sample", "conus_plus", "--out", "draws.nc", "--figures", "plots")
 
+
+def test_runs_of_counts(run) -> None:
+    """Bins tell their run and their background; that no data are public stands on standard error, and in the JSON."""
+    status, out, err = run("predict", "conus:cevns_bsm", "--json")
+    content = json.loads(out)
+    assert status == 0
+    assert "no data are public" in err
+    assert content["notes"] == [err.strip().removeprefix("note: ")]
+    assert {b["run"] for b in content["bins"]} == {"C1R1_bsm", "C2R1_bsm", "C3R1_bsm"}
+    assert all(b["expected"] > b["background"] > 0 for b in content["bins"])
+
+
+def test_project(run, tmp_path: Path) -> None:
+    files = tmp_path / "angle.nc", tmp_path / "angle.png"
+    arguments = ("project", "conus_plus", "--over", "sin2_theta_w", "--exposure", "1", "100", "2", "--json")
+    status, out, _ = run(*arguments, "--out", str(files[0]), "--figure", str(files[1]))
+    content = json.loads(out)
+    assert status == 0
+    assert all(path.exists() for path in files)
+    assert content["parameter"] == "sin2_theta_w"
+    first, last = ([high - low for low, high in content["fisher"]][i] for i in (0, 1))
+    assert last < first
+
+
 MISTAKES = {
+    "unknown part of an experiment": ("predict", "conus:C9R9"),
+    "part of an experiment without parts": ("predict", "conus_plus:C1R1"),
+    "threshold where there are data": ("project", "conus_plus", "--over", "sin2_theta_w", "--threshold", "200"),
+    "threshold above all bins": ("project", "conus:C1R1", "--over", "sin2_theta_w", "--threshold", "2000"),
+    "projection of no parameter": ("project", "conus_plus"),
+    "projection of an unknown parameter": ("project", "conus_plus", "--over", "sin2"),
+    "exposures that fall": ("project", "conus_plus", "--over", "sin2_theta_w", "--exposure", "10", "1", "3"),
+    "a projection onto no figure": ("project", "conus_plus", "--over", "sin2_theta_w", "--figure", "a.gif"),
     "no such command": ("predicts", "conus_plus"),
     "no experiment": ("predict",),
     "no experiment to fit": ("fit",),
@@ -274,6 +307,6 @@ def test_as_a_process(tmp_path: Path) -> None:
     assert good.returncode == 0
     assert good.stderr == ""
     assert json.loads(good.stdout)["experiment"] == "conus_plus"
-    bad = subprocess.run([*command, "fit", "conus"], cwd=tmp_path, capture_output=True, text=True)
+    bad = subprocess.run([*command, "fit", "conus_minus"], cwd=tmp_path, capture_output=True, text=True)
     assert (bad.returncode, bad.stdout) == (2, "")
     assert bad.stderr.count("\n") == 1

@@ -27,7 +27,8 @@ def curvature(z, shift):
 
 @jax.jit
 def place(shift):
-    return least(chi2, curvature, jnp.asarray(shift), jnp.zeros(2), REACH)
+    wall = jnp.full(2, REACH)
+    return least(chi2, curvature, jax.hessian(chi2), jnp.asarray(shift), jnp.zeros(2), -wall, wall)
 
 
 # Between 2.6 and 3.4 the first variable arrives at its wall, where the place has a kink.

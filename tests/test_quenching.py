@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cevnsjax.errors import InputError
+from cevnsjax.resources import data_folder, read_table
 from cevnsjax.response import Lindhard, TabulatedYield, recoil_energy, tabulated_yield
 
 K = st.floats(0.05, 0.4)
@@ -40,6 +41,22 @@ def test_inverse_from_1_eV_to_50_keV(E, k):
     quenching = germanium(k)
     (T,) = recoil_energy(quenching, jnp.asarray([E]))
     assert float(quenching.ionisation(T)) == pytest.approx(E, rel=1e-13)
+
+
+def test_a_table_that_falls_is_bridged():
+    """Fef's ionisation energy has a maximum at 1.1 keV: from where it is first as large as in the dip to where it is
+    again as large as there it rises evenly, and elsewhere nothing changes."""
+    quenching = tabulated_yield("germanium_collar_2021", "Fef")
+    given = read_table(data_folder() / "quenching" / "germanium_collar_2021.csv", ("recoil_energy_keV", "Fef"))
+    energy = np.asarray(quenching.recoil * quenching.yields) * 1e6
+    as_given = 1e3 * given["recoil_energy_keV"] * given["Fef"]
+    assert (np.diff(energy) > 0).all()
+    assert (np.diff(as_given) < 0).any()
+    changed = np.flatnonzero(~np.isclose(energy, as_given))
+    low, high = quenching.kinks()[:2] * 1e6
+    assert (energy[changed] > low).all()
+    assert (energy[changed] < high).all()
+    assert np.abs(energy - as_given).max() < 10.0
 
 
 @given(k=K)
