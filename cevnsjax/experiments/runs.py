@@ -25,8 +25,8 @@ __all__ = ["runs"]
 DEFAULT = "default"
 """The analysis that an experiment's name alone stands for."""
 
-
 EXPECTED = {"sm": "of Standard Model and background", "background": "of the background alone"}
+"""What stands in for data, in words."""
 
 
 def runs(description: Description, part: str, path: Path, threshold_eV: float | None = None) -> tuple[Experiment, ...]:
@@ -34,6 +34,20 @@ def runs(description: Description, part: str, path: Path, threshold_eV: float | 
 
     Raises `InputError` for an unknown name, and for tables that make no sense.
     """
+    every = _checked(description, path)
+    known = {DEFAULT: list(every), **description.analyses}
+    if part and part not in {**known, **every}:
+        raise unknown_name(f"analysis or run of {description.name}", part, {**known, **every})
+    chosen = [every[name] for name in ([part] if part in every else known[part or DEFAULT])]
+    if threshold_eV is not None:
+        chosen = [_from(run, threshold_eV, path) for run in chosen]
+    made_of = target(description.target.elements, description.target.form_factor, description.target.electrons)
+    flux = reactor(description.source)
+    return tuple(_run(description, run, chosen, made_of, flux, path) for run in chosen)
+
+
+def _checked(description: Description, path: Path) -> dict[str, RunTable]:
+    """Return the runs by name, where all that names them makes sense."""
     every = {run.name: run for run in description.runs}
     if description.detectors:
         raise InputError(f"'{path}': [[detectors]] belong to [data]; of [[runs]] exposures are given")
@@ -51,15 +65,7 @@ def runs(description: Description, part: str, path: Path, threshold_eV: float | 
         for name in component.runs or []:
             if name not in every:
                 raise InputError(f"'{path}': background '{component.name}': {unknown_name('run', name, every)}")
-    known = {DEFAULT: list(every), **description.analyses}
-    if part and part not in {**known, **every}:
-        raise unknown_name(f"analysis or run of {description.name}", part, {**known, **every})
-    chosen = [every[name] for name in ([part] if part in every else known[part or DEFAULT])]
-    if threshold_eV is not None:
-        chosen = [_from(run, threshold_eV, path) for run in chosen]
-    made_of = target(description.target.elements, description.target.form_factor, description.target.electrons)
-    flux = reactor(description.source)
-    return tuple(_run(description, run, chosen, made_of, flux, path) for run in chosen)
+    return every
 
 
 def _from(run: RunTable, threshold_eV: float, path: Path) -> RunTable:
