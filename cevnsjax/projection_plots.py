@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from cevnsjax.parameters import QUENCHING_K, Parameter
 from cevnsjax.plotting import BLUE, COLUMN_WIDTH, STYLE, VERMILION, axis_label, scaled_axis
@@ -46,6 +47,7 @@ def events_figure(rows: Sequence[Mapping[str, float]]) -> Figure:
         axes.plot(k, [row["limit"] for row in rows], color=BLUE, label="expected limit, 90 % CL")
         axes.plot(k, [row["predicted"] for row in rows], color=VERMILION, ls="--", label="prediction")
         axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(k[0], k[-1])
         axes.set_xlabel(axis_label(QUENCHING_K))
         axes.set_ylabel(r"CE$\nu$NS events / kg / d")
