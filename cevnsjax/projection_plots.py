@@ -48,6 +48,8 @@ def events_figure(rows: Sequence[Mapping[str, float]]) -> Figure:
         axes.plot(k, [row["predicted"] for row in rows], color=VERMILION, ls="--", label="prediction")
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
+        rates = [row[name] for row in rows for name in ("limit", "predicted")]
+        axes.set_ylim(10.0 ** np.floor(np.log10(min(rates))), 10.0 ** np.ceil(np.log10(max(rates))))
         axes.set_xlim(k[0], k[-1])
         axes.set_xlabel(axis_label(QUENCHING_K))
         axes.set_ylabel(r"CE$\nu$NS events / kg / d")

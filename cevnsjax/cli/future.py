@@ -18,6 +18,7 @@ from cevnsjax.cli.options import (
     Set,
     SystematicsSet,
     bar,
+    check_figure,
     check_folder,
     fixed_values,
     likelihood_of,
@@ -63,8 +64,7 @@ def project(
     """
     for path in (out, figure):
         check_folder(path)
-    if figure is not None and figure.suffix not in (".pdf", ".png", ".svg"):
-        raise InputError(f"cannot draw '{figure}': give a name that ends in .pdf, .png or .svg")
+    check_figure(figure)
     low, high, number = exposure
     if not (0 < low < high < math.inf and number >= 2) and not (0 < low == high < math.inf and number == 1):
         raise InputError(

@@ -20,6 +20,7 @@ from cevnsjax.cli.options import (
     SystematicsSet,
     assigned,
     bar,
+    check_figure,
     check_folder,
     fixed_values,
     likelihood_of,
@@ -68,8 +69,7 @@ def scan(
     for path in (out, figure):
         check_folder(path)
     overlays = read_overlays(overlay)
-    if figure is not None and figure.suffix not in (".pdf", ".png", ".svg"):
-        raise InputError(f"cannot draw '{figure}': give a name that ends in .pdf, .png or .svg")
+    check_figure(figure)
     if overlays and figure is None:
         raise InputError("--overlay given without --figure; give a file to draw into, too")
     for path, curves in zip(overlay or (), overlays, strict=True):

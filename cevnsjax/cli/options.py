@@ -97,6 +97,12 @@ def bar(text: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+def check_figure(path: Path | None) -> None:
+    """Raise `InputError` where a figure's name does not say a format that can be drawn."""
+    if path is not None and path.suffix not in (".pdf", ".png", ".svg"):
+        raise InputError(f"cannot draw '{path}': give a name that ends in .pdf, .png or .svg")
+
+
 def check_folder(path: Path | None) -> None:
     """Find out before a long calculation that its result has no place."""
     if path is not None and not path.absolute().parent.is_dir():

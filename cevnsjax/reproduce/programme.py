@@ -20,9 +20,9 @@ from cevnsjax.reproduce.conus import CL, SCALAR
 from cevnsjax.resources import data_folder, read_rows
 from cevnsjax.statistics import Likelihood, asimov, project, scan
 
-__all__ = ["STEPS", "make"]
+__all__ = ["STEPS", "K", "make"]
 
-RUN, QUENCHING = "conus:C1R1", {"response.quenching.k": 0.162}
+RUN, K = "conus:C1R1", 0.162
 """One run stands for the detector; "quenching factor known" (talk): that of the collaboration's measurement."""
 
 KG_YEARS = (2.7, 500.0)
@@ -72,7 +72,7 @@ def make(folder: Path, advance: Callable[[str], None], overlays: Sequence[plotti
 
 def _future(kg_years: float, threshold_eV: float = THRESHOLD_EV) -> Experiment:
     """Return one run of a later experiment at the same place."""
-    (run,) = load_runs(RUN, QUENCHING, threshold_eV)
+    (run,) = load_runs(RUN, {"response.quenching.k": K}, threshold_eV)
     assert run.counts is not None
     return projected(run, exposure=kg_years * 365.25 / float(run.counts.exposures[0]))
 

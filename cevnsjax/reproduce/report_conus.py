@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 from cevnsjax.reproduce.markdown import interval, pieces, table
+from cevnsjax.reproduce.programme import K
 from cevnsjax.reproduce.quenching import LINDHARD
 
 __all__ = ["second_document"]
@@ -72,15 +73,16 @@ def _events(content: Content) -> list[str]:
 
 
 def _tensor(content: Content) -> list[str]:
+    (published,) = (row["published"] for row in content["conus"] if row["quantity"] == "tensor_nsi")
     rows = [(row["assumption"], f"{row['epsilon']:.3g}", f"{row['scale_GeV']:.0f}") for row in content["conus_tensor"]]
     return [
         "# What moves the scale of tensor interactions",
         "",
-        "Published: 360 GeV. The talk's formula has G_F^2 M / pi; which quarks it quotes the scale for it does not",
-        "say. Counts depend on the charge alone, so that another normalisation or other quarks rescale the limit",
-        "exactly. Of what was tried only a cross section four times as large, for up and down quarks alike, comes",
-        "near. But vector interactions, whose scale is the published one with up quarks alone, would with both alike",
-        f"be excluded up to {content['conus_vector_alike']:.0f} GeV: one choice of quarks does not explain both.",
+        f"Published: {published:g} GeV. The talk's formula has G_F^2 M / pi; which quarks it quotes the scale for it",
+        "does not say. Counts depend on the charge alone, so that another normalisation or other quarks rescale the",
+        "limit exactly. Of what was tried only a cross section four times as large, for up and down quarks alike,",
+        "comes near. But vector interactions, whose scale is the published one with up quarks alone, would with both",
+        f"alike be excluded up to {content['conus_vector_alike']:.0f} GeV: one choice of quarks does not explain both.",
         "",
         *table(("assumption", "eps_ee_ut", "scale [GeV]"), rows),
     ]
@@ -107,10 +109,10 @@ def _projection(content: Content) -> list[str]:
     return [
         "# Projections of CONUS",
         "",
-        "Counts of CEvNS, Z = s / sqrt(b) and V = (s + b) / s^2 at k = 0.162. The talk's counts include an",
+        f"Counts of CEvNS, Z = s / sqrt(b) and V = (s + b) / s^2 at k = {K:g}. The talk's counts include an",
         f"efficiency that is not given. Its Z tells of some {background:.0f} counts of background / kg / d,",
-        f"which at 10 counts / keV / kg / d are {background / 10:.0f} keV; here it is that of the region, up to",
-        "0.75 keV, and the reduction by a fifth that the talk hopes for is left out. The noise's edge stays at the",
+        f"which at 10 counts / keV / kg / d are {background / 10:.0f} keV; here it is that of the region",
+        "alone, and the reduction by a fifth that the talk hopes for is left out. The noise's edge stays at the",
         "lowest bin: to measure from 200 eV on takes electronics whose noise ends there.",
         "",
         f"From threshold to threshold the talk's counts grow by {_factors(steps)}, those here by",
