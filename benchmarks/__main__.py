@@ -1,8 +1,9 @@
-"""Run the benchmarks one after another: a JSON file for each, and one table for all.
+"""Run benchmarks one after another: a JSON file for each, one table for all, and the page docs/benchmarks.md.
 
-    python -m benchmarks [--quick] [--out DIR] [--only NAME ...]
+    python -m benchmarks [NAME ...] [--quick] [--out DIR] [--reproduce] [--page]
 
-The sizes of `--quick` show that all of it works; its figures say little, as the aims are those of the full sizes.
+Without names all benchmarks run, except the calibration, which takes long. With `--quick` sizes are small, so that the
+aims mean nothing, and nothing is written unless `--out` names a folder.
 """
 
 import argparse
@@ -12,9 +13,13 @@ from pathlib import Path
 
 import jax
 
-from benchmarks.common import machine, table, write_json
+from benchmarks.common import machine, write_json
+from benchmarks.page import page, read_results, table
 
 NAMES = (
+    "first_call",
+    "predict_process",
+    "memory",
     "mediator_scan",
     "nuisances",
     "gradient",
@@ -22,28 +27,47 @@ NAMES = (
     "feldman_cousins",
     "scaling",
     "precision",
-    "predict_process",
+    "calibration",
 )
+RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+def write_page() -> None:
+    """Write docs/benchmarks.md from the results that there are."""
+    PAGE.write_text(page(read_results(RESULTS, NAMES), NAMES), encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="a folder for JSON files")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--quick", action="store_true", help="small sizes; writes nothing unless --out is given")
+    parser.add_argument("--out", type=Path, help="a folder for the JSON files; by default benchmarks/results")
+    parser.add_argument("--reproduce", action="store_true", help="first_call: measure `cevnsjax reproduce`, too")
+    parser.add_argument("--page", action="store_true", help="only write docs/benchmarks.md from the results")
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    if unknown := [name for name in arguments.names if name not in NAMES]:
+        parser.error(f"unknown benchmark '{unknown[0]}'; there are {', '.join(NAMES)}")
+    if arguments.page:
+        write_page()
+        return
+    out = RESULTS if arguments.out is None and not arguments.quick else arguments.out
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for name in arguments.only:
+    for name in arguments.names or [name for name in NAMES if name != "calibration"]:
         print(f"{name} ...", flush=True)
         start = time.perf_counter()
-        results = importlib.import_module(f"benchmarks.{name}").run(arguments.quick)
+        more = {"reproduce": True} if name == "first_call" and arguments.reproduce else {}
+        results = importlib.import_module(f"benchmarks.{name}").run(arguments.quick, **more)
         rows += results["rows"]
-        write_json(arguments.out / f"{name}.json", {**results, "quick": arguments.quick, "machine": machine()})
-        print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+        if out is not None:
+            write_json(out / f"{name}.json", {**results, "quick": arguments.quick, "machine": machine()})
+        if out == RESULTS:
+            write_page()
+        print(f"{table(results['rows'])}\n{name}: {time.perf_counter() - start:.0f} s", flush=True)
         # Each benchmark compiles for itself; and Linux grants a process only so many mappings for programs.
         jax.clear_caches()
-    print(f"\n{table(rows)}")
 
 
 if __name__ == "__main__":

@@ -1,40 +1,40 @@
 """Do posteriors and intervals of CONUS+ mean what they say? Simulation-based calibration, and coverage.
 
-    python benchmarks/calibration.py [--quick] [--figures DIR] [--out FILE.json]
+Calibration (S. Talts et al., arXiv:1804.06788): parameters are drawn from their priors, data from the full prediction
+at them, and the posterior is sampled by NUTS, as `cevnsjax.sample` does it. If all is right, the rank of the truth
+among the draws of its posterior is uniform. Coverage: data and the pull's centre fluctuate around a true value, and the
+fraction is counted in which an interval at 90 % holds it. On a physical boundary an interval by Wilks' theorem covers
+more, as half of all best fits lie there.
 
-Calibration (S. Talts et al., arXiv:1804.06788): parameters are drawn from their priors, data from the full
-prediction at them, and the posterior is sampled by NUTS, as `cevnsjax.sample` does it. If all is right, the rank of
-the truth among its posterior's draws is uniform. Coverage: data and the pull's centre fluctuate around a true value,
-and the fraction is counted in which an interval at 90 % holds it.
+    python -m benchmarks.calibration --figures DIR [--quick]
+
+draws ranks and coverage as figures, and prints the results.
 """
 
 import argparse
+import dataclasses
 import functools
 import json
-import os
-import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from numpyro.infer import NUTS, init_to_value
+from numpyro.infer.hmc import hmc
 from scipy import stats
 
 import cevnsjax
 from cevnsjax.constants import SIN2_THETA_W
-from cevnsjax.parameters import Parameter
-from cevnsjax.plotting import BLUE, COLUMN_WIDTH, STYLE, VERMILION, save
-from cevnsjax.statistics.base import BinnedLikelihood, problem_of
-from cevnsjax.statistics.intervals import threshold
-from cevnsjax.statistics.priors import Prior, default_prior
-from cevnsjax.statistics.samplers import numpyro_model
-from cevnsjax.statistics.toys import data_of, with_data
+from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, STYLE, VERMILION, save
+from cevnsjax.inference import threshold
+from cevnsjax.inference.search import PolynomialSearch
+from cevnsjax.likelihood.kernel import Data, chi2
+from cevnsjax.sampling import Prior
+from cevnsjax.sampling.density import PolynomialDensity
 
 SEED = 1804_06788
 PRIOR = Prior("normal", (0.24, 0.06))
@@ -57,17 +57,29 @@ CASES = {
 }
 """The set of systematics, and what is sampled; factors that are not are integrated in closed form."""
 
+
+class Truth(NamedTuple):
+    """A model, its parameter, the true value, the grid on which chi^2 is minimised, and a label.
+
+    The grid has `below` and `above` steps on either side of the truth.
+    """
+
+    model: str
+    name: str
+    value: float
+    step: float
+    below: int
+    above: int
+    label: str
+
+
 # A charge radius of about -5e-31 cm^2 turns the sign of the nuclei's charge: the grid must hold both valleys.
 TRUTHS = {
-    "sin2_theta_w": ("sm", "sin2_theta_w", SIN2_THETA_W, SIN2_THETA_W / 24, 24, 36, r"$\sin^2\theta_W$ (SM)"),
-    "mu_nu_e = 0": ("magnetic_moment", "mu_nu_e", 0.0, 2e-11, 0, 60, r"$\mu_{\nu_e} = 0$"),
-    "mu_nu_e = 4e-10": ("magnetic_moment", "mu_nu_e", 4e-10, 2e-11, 20, 40, r"$4\times10^{-10}\,\mu_B$"),
-    "r2_ee = 0": ("charge_radius", "r2_ee", 0.0, 1e-32, 80, 40, r"$\langle r^2_{ee}\rangle = 0$"),
+    "sin2_theta_w": Truth("sm", "sin2_theta_w", SIN2_THETA_W, SIN2_THETA_W / 192, 192, 288, r"$\sin^2\theta_W$ (SM)"),
+    "mu_nu_e = 0": Truth("magnetic_moment", "mu_nu_e", 0.0, 2.5e-12, 0, 480, r"$\mu_{\nu_e} = 0$"),
+    "mu_nu_e = 4e-10": Truth("magnetic_moment", "mu_nu_e", 4e-10, 2.5e-12, 160, 320, r"$4\times10^{-10}\,\mu_B$"),
+    "r2_ee = 0": Truth("charge_radius", "r2_ee", 0.0, 1.25e-33, 640, 320, r"$\langle r^2_{ee}\rangle = 0$"),
 }
-"""Model, parameter, true value, the grid on which chi^2 is minimised (step, how many below and above), and a label."""
-
-FINER = 8
-"""For the asymptotic interval, steps of the grid in one of that for toys."""
 
 
 def rank(draws: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -103,89 +115,98 @@ def uniformity(ranks: np.ndarray, draws: int) -> dict[str, float]:
 
 def true_values(likelihood: cevnsjax.Likelihood, sets: int, key: jax.Array) -> dict[str, jax.Array]:
     """Return draws of sin2_theta_w from its prior, and of all nuisances from their pulls."""
-    (data,) = likelihood.observations()
-    widths = dict(zip(data.norms, data.norm_sigma, strict=True))
-    pulls = {name: (1.0, sigma) for name, sigma in widths.items()}
-    pulls |= {shape.name: (shape.centre, shape.sigma) for shape in likelihood.shapes}
+    pulls = {n.name: (n.centre, n.sigma) for n in likelihood.nuisances if n.sigma is not None}
     normal = jax.random.normal(key, (len(pulls), sets))
-    found = {name: centre + sigma * z for (name, (centre, sigma)), z in zip(pulls.items(), normal, strict=True)}
+    truths = {name: centre + sigma * z for (name, (centre, sigma)), z in zip(pulls.items(), normal, strict=True)}
     angle = PRIOR.distribution(likelihood.parameters["sin2_theta_w"])
-    return {**found, "sin2_theta_w": angle.sample(jax.random.fold_in(key, 1), (sets,))}
+    return {**truths, "sin2_theta_w": angle.sample(jax.random.fold_in(key, 1), (sets,))}
+
+
+def density_of(likelihood: cevnsjax.Likelihood, names: Sequence[str]) -> PolynomialDensity:
+    """Return the density that `cevnsjax.sample` draws from: what is not sampled is integrated."""
+    parameters = tuple(likelihood.parameters[name] for name in names)
+    search = PolynomialSearch(likelihood, parameters, {})
+    kernel = dataclasses.replace(search.view.kernel, integrated=np.float64(1.0))
+    search.view = dataclasses.replace(search.view, kernel=kernel)
+    return PolynomialDensity.of(search, parameters, {ANGLE[0]: PRIOR}, {p.name: p.scale for p in parameters})
 
 
 def posterior(
-    likelihood: BinnedLikelihood, free: list[Parameter], priors: dict[str, Prior], observed: jax.Array, key: jax.Array
-) -> tuple[dict[str, jax.Array], jax.Array]:
+    density: PolynomialDensity, start: jax.Array, observed: jax.Array, key: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """Return thinned draws from the posterior given the data, and how many transitions diverged."""
+    density = dataclasses.replace(density, data=Data((observed[None],), density.data.centre))
+    begin, step = hmc(potential_fn_gen=lambda density: density.potential, algo="NUTS")
+    first = begin(start, WARMUP, dense_mass=True, model_args=(density,), rng_key=key)
 
-    def model(observed: jax.Array) -> None:
-        numpyro_model(eqx.tree_at(lambda one: one.data[0].observed, likelihood, observed), free, priors)()
-
-    def step(state: Any, _: None) -> tuple[Any, Any]:
-        state = kernel.sample(state, *given)
+    def turn(state: Any, _: None) -> tuple[Any, tuple[jax.Array, jax.Array]]:
+        state = step(state, model_args=(density,))
         return state, (state.z, state.diverging)
 
-    given = (observed,), {}
-    start = init_to_value(values={p.name: jnp.asarray(p.default) for p in free})
-    kernel = NUTS(model, dense_mass=True, init_strategy=start)
-    state = kernel.init(key, WARMUP, None, *given)
-    state = jax.lax.fori_loop(0, WARMUP, lambda _, state: step(state, None)[0], state)
-    z, diverging = jax.lax.scan(step, state, length=DRAWS * THIN)[1]
-    thinned = {name: one[THIN - 1 :: THIN] for name, one in z.items()}
-    return jax.vmap(kernel.postprocess_fn(*given))(thinned), diverging.sum()
+    z, diverging = jax.lax.scan(turn, first, length=WARMUP + DRAWS * THIN)[1]
+    values = jax.vmap(lambda u: density.frame.values(u)[0])(z[WARMUP + THIN - 1 :: THIN])
+    return values, diverging[WARMUP:].sum()
 
 
 def calibration(systematics: str, names: Sequence[str], sets: int, key: jax.Array) -> dict[str, Any]:
     """Return the ranks of each sampled parameter, and what tells whether the draws can be trusted."""
     likelihood = cevnsjax.Likelihood("conus_plus", systematics=systematics)
     of_truth, of_noise, of_chain = jax.random.split(key, 3)
-    truths = true_values(likelihood, sets, of_truth)
-    # The full prediction, tables made anew for each truth: not the polynomials that the sampler has of it.
-    expected = jax.jit(lambda truths: jax.lax.map(likelihood.expected, truths, batch_size=20))(truths)
+    truths = {name: np.asarray(values) for name, values in true_values(likelihood, sets, of_truth).items()}
+    # The full prediction, calculated anew for each truth: not the polynomials that the sampler has of it.
+    each = [{name: float(values[i]) for name, values in truths.items()} for i in range(sets)]
+    expected = np.stack([np.asarray(likelihood.expected(one)) for one in each])
     observed = expected + likelihood.experiments[0].sigma * jax.random.normal(of_noise, expected.shape)
-    # As `sample` does it: what is not sampled is integrated.
-    cheap = eqx.tree_at(lambda one: one.integrated, likelihood, jnp.ones(())).expand({}, ANGLE)
-    free = [likelihood.parameters[name] for name in names]
-    priors = {p.name: PRIOR if p.name in ANGLE else default_prior(p, p.scale) for p in free}
-    one = functools.partial(posterior, cheap, free, priors)
-    every = jax.jit(lambda *given: jax.lax.map(lambda pair: one(*pair), given, batch_size=TOGETHER))
-    draws, diverged = jax.tree.map(np.asarray, every(observed, jax.random.split(of_chain, sets)))
+    density = density_of(likelihood, names)
+    start = density.frame.coordinates(np.array([likelihood.parameters[name].default for name in names]))
+    # The density is an argument, so that its numbers are no constants of the program.
+    every = jax.jit(
+        lambda density, *given: jax.lax.map(
+            lambda pair: posterior(density, jnp.asarray(start), *pair), given, batch_size=TOGETHER
+        )
+    )
+    values, diverged = (np.asarray(a) for a in every(density, observed, jax.random.split(of_chain, sets)))
+    draws = {name: values[..., i] for i, name in enumerate(names)}
     away = {name: draw - draw.mean(axis=1, keepdims=True) for name, draw in draws.items()}
     follow = [np.mean((a[:, 1:] * a[:, :-1]).mean(axis=1) / a.var(axis=1)) for a in away.values()]
-    ranks = {name: rank(draws[name], np.asarray(truths[name])) for name in names}
+    ranks = {name: rank(draws[name], truths[name]) for name in names}
     return {"ranks": ranks, "divergent_transitions": int(diverged.sum()), "autocorrelation": float(max(follow))}
 
 
-def coverage(truth: tuple, sets: int, toys: int, key: jax.Array) -> dict[str, Any]:
+def coverage(truth: Truth, sets: int, toys: int, key: jax.Array) -> dict[str, Any]:
     """Return how often intervals at 90 % hold the truth: by Wilks' theorem, and by Feldman and Cousins."""
-    model, name, value, step, below, above, _ = truth
-    likelihood = cevnsjax.Likelihood("conus_plus", model=model)
-    cheap = likelihood.expand({}, [name])
-    values = value + step * np.arange(-below * FINER, above * FINER + 1) / FINER
-    grid = jax.jit(jax.vmap(lambda value: problem_of(cheap, {name: value})[0]))(jnp.asarray(values))
-    problem, none = jax.tree.map(lambda leaf: leaf[below * FINER], grid), jnp.zeros(0)  # no shapes
-    (predicted,) = problem.predicted(none)
+    likelihood = cevnsjax.Likelihood("conus_plus", model=truth.model)
+    search = PolynomialSearch(likelihood, [likelihood.parameters[truth.name]], {})
+    kernel, place = search.view.kernel, search.place(truth.name)
+    held = search.held.copy()
+    held[place] = True
+    grid = truth.value + truth.step * np.arange(-truth.below, truth.above + 1)
+    variables = np.tile(search.start, (grid.size, 1))
+    variables[:, place] = search.variable(truth.name, grid)
     # The true norm is one. What fluctuates about the truth is the data, and the centre of the pull.
-    mean = data_of(eqx.tree_at(lambda p: p.data[0].observed, problem, predicted))
+    predicted = likelihood.expected_in({truth.name: truth.value})
+    mean, sigma = jnp.asarray(predicted[0]), likelihood.experiments[0].sigma
 
-    def of_set(key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Return Delta chi^2 at the truth, on the fine grid and on that of toys."""
-        x = mean + jax.random.normal(key, mean.shape)
-        chi2 = jax.vmap(lambda one: with_data(one, x).chi2(none))(grid)
-        return chi2[below * FINER] - chi2.min(), chi2[below * FINER] - chi2[::FINER].min()
+    def of_set(key: jax.Array) -> jax.Array:
+        """Return Delta chi^2 at the truth: above its least value on the grid, which is all that is possible."""
+        of_data, of_pull = jax.random.split(key)
+        observed = mean + sigma * jax.random.normal(of_data, mean.shape)
+        centre = jnp.asarray(kernel.weight) * jax.random.normal(of_pull, kernel.weight.shape)
+        along = jax.vmap(lambda y: chi2(kernel, Data((observed[None],), centre), y, held))(jnp.asarray(variables))
+        return along[truth.below] - along.min()
 
-    fine, coarse = jax.jit(lambda keys: jax.lax.map(of_set, keys, batch_size=250))(jax.random.split(key, sets))
+    delta = jax.jit(lambda keys: jax.lax.map(of_set, keys, batch_size=250))(jax.random.split(key, sets))
     # Toys are made with the norm that suits the data, here one; others near it hardly move the critical value.
-    asimov = eqx.tree_at(lambda one: one.experiments[0].observed, likelihood, predicted)
-    axis = (name, value - below * step, value + above * step, below + above + 1)
-    critical = float(cevnsjax.feldman_cousins(asimov, axis, toys=toys, cl=CL, seed=SEED).critical[below])
+    asimov = likelihood.with_data(predicted)
+    axis = (truth.name, truth.value, truth.value + truth.step, 2)
+    critical = float(cevnsjax.feldman_cousins(asimov, axis, toys=toys, cl=CL, seed=SEED).critical[0])
     results: dict[str, Any] = {"critical_value": critical}
     # A critical value is a quantile of a finite number of toys, which adds to the error.
-    for method, inside, more in (
-        ("asymptotic", fine <= threshold(CL), 0.0),
-        ("feldman_cousins", coarse <= critical, CL * (1 - CL) / toys),
+    for method, level, more in (
+        ("asymptotic", threshold(CL), 0.0),
+        ("feldman_cousins", critical, CL * (1 - CL) / toys),
     ):
-        share = float(np.asarray(inside).mean())  # not in single precision, as JAX has it for booleans
+        share = float((np.asarray(delta) <= level).mean())
         results[method] = {"coverage": share, "error": float(np.sqrt(share * (1 - share) / sets + more))}
     return results
 
@@ -233,47 +254,64 @@ def coverage_figure(found: dict[str, dict[str, Any]]) -> Figure:
     axes.axhline(100 * CL, color="0.5", lw=0.8, zorder=0)
     # On a physical boundary: half of all best fits lie on it, with the truth.
     axes.axhline(50 * (1 + CL), color="0.5", lw=0.8, ls=":", zorder=0)
-    axes.set_xticks(range(len(found)), [TRUTHS[name][-1] for name in found], fontsize=7)
+    axes.set_xticks(range(len(found)), [TRUTHS[name].label for name in found], fontsize=7)
     axes.set(ylabel="coverage of the 90 % interval [%]", xlim=(-0.5, len(found) - 0.5))
     axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.9))
     return figure
 
 
-def run(quick: bool, figures: Path | None) -> dict[str, Any]:
-    """Return p-values of ranks, coverages and where they were found; draw the figures in a folder, if one is given."""
-    sets, tries, toys = (100, 4000, 2000) if quick else (500, 20000, 20000)
+def run(quick: bool, figures: Path | None = None) -> dict[str, Any]:
+    """Return p-values of ranks, coverages and where they hold; draw the figures in a folder, if one is given."""
+    sets, tries, toys = (20, 500, 200) if quick else (500, 20000, 20000)
     keys = jax.random.split(jax.random.key(SEED), len(CASES) + len(TRUTHS))
-    found = {case: calibration(*how, sets, key) for (case, how), key in zip(CASES.items(), keys, strict=False)}
+    cases = {case: calibration(*how, sets, key) for (case, how), key in zip(CASES.items(), keys, strict=False)}
     pairs = zip(TRUTHS.items(), keys[len(CASES) :], strict=True)
     covered = {name: coverage(truth, tries, toys, key) for (name, truth), key in pairs}
     if figures is not None:
         figures.mkdir(parents=True, exist_ok=True)
         with matplotlib.rc_context({**STYLE, "xtick.labelsize": 6.5, "ytick.labelsize": 6.5}):
-            save(ranks_figure(found, sets), figures / "calibration_ranks")
+            save(ranks_figure(cases, sets), figures / "calibration_ranks")
             save(coverage_figure(covered), figures / "coverage")
-    for one in found.values():
+    for one in cases.values():
         one["p_values"] = {name: uniformity(ranks, DRAWS) for name, ranks in one.pop("ranks").items()}
-    every = [p for one in found.values() for both in one["p_values"].values() for p in both.values()]
+    every = [p for one in cases.values() for both in one["p_values"].values() for p in both.values()]
+    summary = {"data_sets": sets, "smallest_p_value": min(every), "p_values": len(every), "cases": cases}
     return {
-        "calibration": {"data_sets": sets, "smallest_p_value": min(every), "p_values": len(every), "cases": found},
+        "calibration": summary,
         "coverage": {"data_sets": tries, "toys": toys, "cl": CL, "truths": covered},
-        "device": jax.devices()[0].device_kind,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "jax": jax.__version__,
+        "rows": rows_of(summary, covered, tries),
     }
+
+
+def rows_of(summary: Mapping[str, Any], covered: Mapping[str, Any], tries: int) -> list[dict[str, Any]]:
+    """Return rows of the table."""
+    # Here, as a test loads this file by its path, and does not find the package of benchmarks.
+    from benchmarks.common import row
+
+    rows = [
+        row(
+            f"ranks of {summary['data_sets']} posteriors in each of {len(summary['cases'])} cases",
+            f"smallest of {summary['p_values']} p-values {summary['smallest_p_value']:.2g}",
+            bound=f"{sum(one['divergent_transitions'] for one in summary['cases'].values())} divergent transitions",
+        )
+    ]  # fmt: skip
+    for name, one in covered.items():
+        shares = {
+            method: f"{100 * one[method]['coverage']:.1f} +- {100 * one[method]['error']:.1f} %"
+            for method in ("asymptotic", "feldman_cousins")
+        }
+        what = f"coverage of {tries} intervals at {100 * CL:g} %, {name}"
+        wilks = f"{shares['asymptotic']} by Wilks' theorem"
+        rows.append(row(what, f"{shares['feldman_cousins']} by Feldman and Cousins", rival=wilks))
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer data sets and toys")
     parser.add_argument("--figures", type=Path, help="a folder for the figures")
-    parser.add_argument("--out", type=Path, help="write the results as JSON")
     arguments = parser.parse_args()
-    results = run(arguments.quick, arguments.figures)
-    print(json.dumps(results, indent=2))
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(results, indent=2) + "\n")
+    print(json.dumps(run(arguments.quick, arguments.figures), indent=1))
 
 
 if __name__ == "__main__":

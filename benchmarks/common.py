@@ -1,7 +1,7 @@
-"""What all benchmarks share: timing, the machine, the table's rows, and JSON.
+"""What all benchmarks share: timing, the machine, copies of an experiment, and the rows of the table.
 
-Times are wall time in seconds, the median of several runs, the result awaited. Compilation stands apart: it happens in
-a first run that is not among them.
+Times are wall time in seconds, the median of several runs, the result awaited. The first run, which may compile, is
+reported by itself.
 """
 
 import contextlib
@@ -21,24 +21,23 @@ import numpy as np
 from cevnsjax.resources import data_folder
 
 __all__ = [
-    "HEAD",
     "PLANE",
     "change",
+    "even_bins",
     "experiment_file",
     "exponent",
     "first_and_warm",
     "machine",
     "once",
     "row",
-    "table",
     "timed",
     "write_json",
 ]
 
 PLANE = (("m_z", 1e-2, 1e3), ("g_bl", 1e-7, 1e-2))
-"""Mass [MeV] and coupling of B - L, from where nothing is seen of it to where it outweighs the data without end."""
+"""Mass [MeV] and coupling of B - L. Weak couplings have no effect on the data, strong ones outweigh the data by far."""
 
-HEAD = ("what", "result", "rival", "ratio", "aim", "reached, or factor missing")
+DATA = "run1_excess.csv"
 
 
 def once(function: Callable[[], Any]) -> tuple[float, Any]:
@@ -54,13 +53,13 @@ def timed(function: Callable[[], Any], repeats: int) -> float:
 
 
 def first_and_warm(function: Callable[[], Any], repeats: int) -> tuple[float, float, Any]:
-    """Return the time of the first run, which compiles, the median of others after it, and the first one's result."""
+    """Return the time of the first run, which compiles, the median of later runs, and the result of the first run."""
     first, result = once(function)
     return first, timed(function, repeats), result
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on besides the code."""
+    """Return what the times depend on besides the code; `load` is the machine's load average just now."""
     return {
         "device": jax.devices()[0].device_kind,
         "devices": jax.device_count(),
@@ -69,6 +68,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "jax": jax.__version__,
         "numpy": np.__version__,
+        "load": round(os.getloadavg()[0], 2),
     }
 
 
@@ -81,46 +81,62 @@ def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
     return float(np.polyfit(np.log(sizes[upper]), np.log(times[upper]), 1)[0])
 
 
-def change(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+def change(result: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Return by how much two chi^2 differ: absolutely below one, and relatively above."""
-    return np.abs(found - expected) / np.maximum(np.abs(expected), 1.0)
+    return np.abs(result - expected) / np.maximum(np.abs(expected), 1.0)
 
 
 @contextlib.contextmanager
-def experiment_file(data: str | None = None, systematics: str = "") -> Iterator[Path]:
-    """Give the path of a copy of CONUS+'s description, with other data, and more sets of systematics, if given."""
+def experiment_file(data: str | None = None, edit: Callable[[str], str] = str) -> Iterator[Path]:
+    """Give the path of a copy of the CONUS+ description.
+
+    `data` replaces the table of data, and `edit` changes the text of the description.
+    """
     folder = data_folder() / "conus_plus"
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "experiment.toml"
-        path.write_text((folder / path.name).read_text(encoding="utf-8") + systematics, encoding="utf-8")
-        (path.parent / "run1_excess.csv").write_text(data or (folder / "run1_excess.csv").read_text())
+        path.write_text(edit((folder / path.name).read_text(encoding="utf-8")), encoding="utf-8")
+        own = (folder / DATA).read_text(encoding="utf-8")
+        (path.parent / DATA).write_text(own if data is None else data, encoding="utf-8")
         yield path
+
+
+def even_bins(number: int) -> str:
+    """Return a table of CONUS+ data in a number of equal bins.
+
+    Each bin has the excess per energy of the measured bin around its centre. Errors grow with the root of the number of
+    bins, so that all bins together say as much as the measured bins do.
+    """
+    text = (data_folder() / "conus_plus" / DATA).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    low, high, observed, sigma = np.array([line.split(",") for line in lines[1:]], dtype=float).T
+    edges = np.linspace(low[0], high[-1], number + 1)
+    measured = np.searchsorted(high, (edges[:-1] + edges[1:]) / 2)
+    wider = ((high - low)[measured] / np.diff(edges)) ** 0.5
+    rows = zip(edges[:-1], edges[1:], observed[measured], sigma[measured] * wider, strict=True)
+    return "\n".join([lines[0], *(",".join(repr(float(x)) for x in cells) for cells in rows)]) + "\n"
 
 
 def row(
     what: str,
-    result: str,
+    value: str,
     aim: str = "",
     missing: float | None = None,
     rival: str = "",
     ratio: float | None = None,
+    bound: str = "",
 ) -> dict[str, Any]:
-    """Return a row of the table; `missing` is the factor by which an aim is missed, one or less where it is reached."""
-    return {"what": what, "result": result, "rival": rival, "ratio": ratio, "aim": aim, "missing": missing}
+    """Return a row of the table.
 
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Return rows as a table in Markdown."""
-    lines = [HEAD, ["---"] * len(HEAD)]
-    for one in rows:
-        missing, ratio = one["missing"], one["ratio"]
-        reached = "" if missing is None else "reached" if missing <= 1 else f"{missing:.3g} times"
-        lines.append(
-            [one["what"], one["result"], one["rival"], "" if ratio is None else f"{ratio:.3g}", one["aim"], reached]
-        )
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    `missing` is the factor by which the aim is missed, one or less where it is reached. `rival` says what was measured
+    beside it and its value; `ratio` is larger than one where the package is better, except for the ratio to a bare
+    import. `bound` says what the value consists of, or what limits it.
+    """
+    return {
+        "what": what, "value": value, "aim": aim, "missing": missing, "rival": rival, "ratio": ratio, "bound": bound
+    }  # fmt: skip
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write results; a NaN is an error, not a word that no reader knows."""
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    """Write results; a NaN is an error, as JSON has no word for it."""
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

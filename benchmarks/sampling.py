@@ -1,114 +1,186 @@
-"""Effective samples per second of the weak mixing angle and six nuisances, by NUTS.
+"""Effective samples per second by NUTS, of the whole call: the first one and the second one, cold and with a cache.
 
-The whole call of `cevnsjax.sample` finds modes, compiles, warms up, draws and summarises. It is timed for a small and a
-large number of draws with the same seed and warm-up, after a first call that compiles what calls share; the difference
-of the two times is that of the draws alone, as each call compiles its sampler anew and warms up alike. Effective
-samples are ArviZ's, of the large number, and of that parameter which has the fewest; the rate is draws per second times
-effective samples per draw. What a user waits for, the whole call, stands beside.
-
-In `integrated` the three factors on the signal are integrated in closed form, which is what the package does by itself;
-in `sampled` they are drawn like the others.
+The whole call of `cevnsjax.sample` finds modes, warms up, draws and summarises; the first call compiles, too, or loads
+its programs from the cache. Each case runs in two processes of its own, with an empty cache folder and with the filled
+one. Effective samples are ArviZ's, of the parameter that has the fewest. In `integrated` the three factors on the
+signal are integrated in closed form, as the package does by default; in `sampled` they are drawn like the other
+nuisances; in `quenching_k` the angle and a quenching without constraint are drawn. The rival is NumPyro's own sampler
+with a model that a user writes around the package's likelihood. All ways must find the same mean of the angle.
 """
 
-import statistics
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 import cevnsjax
 from benchmarks.common import once, row
 
-__all__ = ["measured", "run"]
+__all__ = ["run"]
 
-ANGLE, FACTORS = ("sin2_theta_w",), ("flux", "active_mass", "trigger")
-AIM = 500.0
+ANGLE, FACTORS = "sin2_theta_w", ("flux", "active_mass", "trigger")
+CASES = {
+    "integrated": ("detailed", (ANGLE,)),
+    "sampled": ("detailed", (ANGLE, *FACTORS)),
+    "quenching_k": ("default", (ANGLE, "quenching_k")),
+}
+"""The set of systematics, and the free parameters."""
+
+RIVAL = "numpyro"
+AIM_RATE, AIM_FIRST_S = 5000.0, {"quenching_k": 15.0}
 CHAINS = 4
 LIMIT = 5.0
-"""How many standard errors the angle's means by two ways may differ by."""
+"""How many standard errors the means of the angle in two ways may differ by."""
 
 
-def measured(
-    likelihood: cevnsjax.Likelihood,
-    free: tuple[str, ...],
-    chains: int,
-    sizes: tuple[int, int],
-    warmup: int,
-    repeats: int,
-) -> dict[str, Any]:
-    """Return how fast draws come, and how much they are worth."""
-
-    def call(samples: int) -> cevnsjax.SampleResult:
-        return cevnsjax.sample(likelihood, free, chains=chains, samples=samples, warmup=warmup, seed=1)
-
-    first, _ = once(lambda: call(sizes[0]))
-    small = [once(lambda: call(sizes[0]))[0] for _ in range(repeats)]
-    runs = [once(lambda: call(sizes[1])) for _ in range(repeats)]
-    large, result = [seconds for seconds, _ in runs], runs[-1][1]
-    draws = result.data.posterior.sizes["draw"] * result.data.posterior.sizes["chain"]
-    assert draws == chains * sizes[1]
-    effective = {name: one["ess"] for name, one in result.summary.items()}
-    seconds = statistics.median(large) - statistics.median(small)
-    extra = chains * (sizes[1] - sizes[0])
-    # Other work on the machine may slow the small call by more than the draws cost: then nothing can be said.
-    rate = extra / seconds if seconds > 0 else None
-    least = min(effective.values())
+def described(result: cevnsjax.SampleResult, seconds: float) -> dict[str, Any]:
+    """Return how many effective samples a call gave, and how fast."""
+    least = min(one["ess"] for one in result.summary.values())
     return {
-        "chains": chains,
-        "samples": sizes,
-        "warmup": warmup,
-        "first_call_s": first,
-        "small_calls_s": small,
-        "large_calls_s": large,
-        "draws_per_s": rate,
-        "effective": effective,
-        "angle": {key: result.summary["sin2_theta_w"][key] for key in ("mean", "sd", "ess")},
-        "effective_per_draw": least / draws,
-        "effective_per_s": None if rate is None else rate * least / draws,
-        "effective_per_s_at_worst": extra * least / draws / (max(large) - min(small))
-        if max(large) > min(small)
-        else None,
-        "effective_per_s_of_whole_call": least / statistics.median(large),
+        "seconds": seconds,
+        "effective": least,
+        "effective_per_s": least / seconds,
+        "angle": {key: result.summary[ANGLE][key] for key in ("mean", "sd", "ess")},
         "divergent": int(np.asarray(result.data.sample_stats["diverging"]).sum()),
-        # One chain has none.
-        "largest_rhat": max(one["rhat"] for one in result.summary.values()) if chains > 1 else None,
+        "largest_rhat": max(one["rhat"] for one in result.summary.values()),
         "warnings": result.warnings,
     }
 
 
+def by_package(case: str, samples: int, warmup: int) -> dict[str, Any]:
+    """Return the first and the second call of `sample`; with the same seed both draw the same."""
+    systematics, free = CASES[case]
+    likelihood = cevnsjax.Likelihood("conus_plus", systematics=systematics)
+
+    def call() -> cevnsjax.SampleResult:
+        return cevnsjax.sample(likelihood, free, chains=CHAINS, samples=samples, warmup=warmup, seed=1)
+
+    (first_s, first), (second_s, second) = once(call), once(call)
+    assert (first.data.posterior[ANGLE] == second.data.posterior[ANGLE]).all(), "the same seed draws differently"
+    return {"first": described(first, first_s), "second": described(second, second_s)}
+
+
+def by_numpyro(samples: int, warmup: int) -> dict[str, Any]:
+    """Return the first and the second run of NumPyro's sampler, all nuisances drawn."""
+    import numpyro
+    import numpyro.distributions as dist
+    from numpyro.diagnostics import effective_sample_size
+    from numpyro.infer import MCMC, NUTS
+
+    likelihood = cevnsjax.Likelihood("conus_plus", systematics="detailed")
+
+    def model() -> None:
+        values = {ANGLE: numpyro.sample(ANGLE, dist.Uniform(*likelihood.parameters[ANGLE].bounds))}
+        for n in likelihood.nuisances:
+            if n.searched:
+                low, high = n.limits
+                ends = {"low": low, "high": high} if n.moves_signal else {}
+                values[n.name] = numpyro.sample(n.name, dist.TruncatedNormal(n.centre, n.sigma, **ends))
+        numpyro.factor("data", likelihood.log_likelihood_of_data(values))
+
+    mcmc = MCMC(
+        NUTS(model, dense_mass=True), num_warmup=warmup, num_samples=samples, num_chains=CHAINS,
+        chain_method="vectorized", progress_bar=False,
+    )  # fmt: skip
+
+    def call() -> dict[str, np.ndarray]:
+        mcmc.run(jax.random.key(1))
+        return {name: np.asarray(draw) for name, draw in mcmc.get_samples(group_by_chain=True).items()}
+
+    calls = {}
+    for name in ("first", "second"):
+        seconds, draws = once(call)
+        effective = {key: float(effective_sample_size(draw)) for key, draw in draws.items()}
+        angle = draws[ANGLE]
+        calls[name] = {
+            "seconds": seconds, "effective": min(effective.values()),
+            "effective_per_s": min(effective.values()) / seconds,
+            "angle": {"mean": float(angle.mean()), "sd": float(angle.std()), "ess": effective[ANGLE]},
+        }  # fmt: skip
+    return calls
+
+
+def in_process(case: str, samples: int, warmup: int, cache: Path) -> dict[str, Any]:
+    """Return both calls of a case in a process of its own, programs kept in a folder."""
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.sampling", case, str(samples), str(warmup)],
+        cwd=Path(__file__).parents[1], env={**os.environ, "CEVNSJAX_CACHE": str(cache)}, check=True,
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return json.loads(process.stdout)
+
+
 def disagreement(one: dict[str, Any], other: dict[str, Any]) -> float:
-    """Return the difference of the angle's means in its standard errors: both ways have one posterior."""
+    """Return the difference of the angle's means in its standard errors."""
     angles = one["angle"], other["angle"]
     variance = sum(angle["sd"] ** 2 / angle["ess"] for angle in angles)
     return abs(angles[0]["mean"] - angles[1]["mean"]) / variance**0.5
 
 
 def run(quick: bool) -> dict[str, Any]:
-    """Return the rates for factors integrated and sampled, and against the number of chains."""
-    sizes, warmup, repeats = ((100, 1500), 200, 1) if quick else ((500, 4500), 1000, 2)
-    likelihood = cevnsjax.Likelihood("conus_plus", systematics="detailed")
-    kinds = {"integrated": ANGLE, "sampled": (*ANGLE, *FACTORS)}
-    found = {name: measured(likelihood, free, CHAINS, sizes, warmup, repeats) for name, free in kinds.items()}
-    assert (away := disagreement(*found.values())) < LIMIT, f"means of the angle differ by {away:.1f} of their errors"
-    chains = (8,) if quick else (1, 2, 8, 16)
-    by_chains = {str(n): measured(likelihood, ANGLE, n, sizes, warmup, repeats) for n in chains}
-    by_chains[str(CHAINS)] = found["integrated"]
+    """Return seconds and rates of each case, cold and with a filled cache, and of the rival."""
+    samples, warmup = (500, 200) if quick else (4000, 1000)
+    cases = {}
+    for case in (*CASES, RIVAL):
+        with tempfile.TemporaryDirectory() as name:
+            cases[case] = {
+                how: in_process(case, samples, warmup, Path(name))
+                for how in (("cold",) if case == RIVAL else ("cold", "filled"))
+            }
+    calls = {case: one["cold"]["second"] for case, one in cases.items()}
+    for case in ("sampled", RIVAL):
+        away = disagreement(calls["integrated"], calls[case])
+        assert away < LIMIT, f"means of the angle, integrated and {case}, differ by {away:.1f} standard errors"
+    for case in CASES:
+        away = disagreement(calls[case], cases[case]["filled"]["second"])
+        assert away < LIMIT, f"{case}: the angle's mean differs with a filled cache by {away:.1f} standard errors"
+    rival = cases[RIVAL]["cold"]
     rows = []
-    for name, one in found.items():
-        what = f"NUTS, sin2_theta_w and three shapes, three factors {name}, {CHAINS} chains"
-        per_s = one["effective_per_s"]
-        rows += [
+    for case in CASES:
+        what = f"NUTS, {case}, {CHAINS} chains of {samples} draws"
+        six = case != "quenching_k"
+        second, divergent = calls[case], calls[case]["divergent"]
+        rows.append(
             row(
-                f"{what}, once compiled and warm", rate_text(per_s), f"{AIM:.0f} effective samples a second",
-                None if per_s is None else AIM / per_s,
-            ),
-            row(f"{what}: the whole call", rate_text(one["effective_per_s_of_whole_call"])),
-            row(f"{what}: divergent transitions", str(one["divergent"]), "0", 1.0 + one["divergent"]),
-        ]  # fmt: skip
-    for n, one in sorted(by_chains.items(), key=lambda pair: int(pair[0])):
-        what = f"NUTS, factors integrated, {n} chain{'s' if n != '1' else ''}"
-        rows.append(row(what, rate_text(one["effective_per_s"])))
-    return {"kinds": found, "by_chains": by_chains, "rows": rows}
+                f"{what}, second call", rate(second), f"{AIM_RATE:.0f} effective samples a second" if six else "",
+                AIM_RATE / second["effective_per_s"] if six else None,
+                f"NumPyro with the package's likelihood: {rate(rival['second'])}" if six else "",
+                second["effective_per_s"] / rival["second"]["effective_per_s"] if six else None,
+                f"{second['seconds']:.2g} s for {samples + warmup} steps of each chain",
+            )
+        )  # fmt: skip
+        for how, label in (("cold", "cold"), ("filled", "filled cache")):
+            first, aim = cases[case][how]["first"], AIM_FIRST_S.get(case)
+            more = first["seconds"] - cases[case][how]["second"]["seconds"]
+            rows.append(
+                row(
+                    f"{what}, first call, {label}", f"{first['seconds']:.3g} s, {rate(first)}",
+                    "" if aim is None else f"{aim:g} s", None if aim is None else first["seconds"] / aim,
+                    f"NumPyro, first run: {rival['first']['seconds']:.3g} s" if six and how == "cold" else "",
+                    rival["first"]["seconds"] / first["seconds"] if six and how == "cold" else None,
+                    f"{more:.2g} s more than the second call: {'compilation' if how == 'cold' else 'loading'}",
+                )
+            )  # fmt: skip
+        rows.append(row(f"{what}: divergent transitions", str(divergent), "0", 1.0 + divergent))
+    return {"samples": samples, "warmup": warmup, "chains": CHAINS, "cases": cases, "rows": rows}
 
 
-def rate_text(rate: float | None) -> str:
-    return "lost in noise" if rate is None else f"{rate:.3g} effective samples a second"
+def rate(one: dict[str, Any]) -> str:
+    return f"{one['effective_per_s']:.3g} effective samples a second"
+
+
+def main() -> None:
+    case, samples, warmup = sys.argv[1], *map(int, sys.argv[2:])
+    cevnsjax.cache_compilations()
+    calls = by_numpyro(samples, warmup) if case == RIVAL else by_package(case, samples, warmup)
+    print(json.dumps(calls, allow_nan=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,32 +9,25 @@ import jax
 # First of all, so that no array is made in single precision: the imports below must follow it.
 jax.config.update("jax_enable_x64", True)
 
+from cevnsjax.compilation import cache_compilations  # noqa: E402
 from cevnsjax.experiments import load_experiment, load_runs  # noqa: E402
-from cevnsjax.interactions import model  # noqa: E402
-from cevnsjax.statistics import (  # noqa: E402
-    FeldmanCousins,
+from cevnsjax.inference import (  # noqa: E402
     FitResult,
-    Likelihood,
-    Prior,
     ProfileResult,
     Projection,
-    SampleResult,
     ScanResult,
-    Significance,
     asimov,
-    covariance,
     expected_intervals,
-    feldman_cousins,
-    fisher,
     fit,
-    gradient,
-    hessian,
     profile,
     project,
-    sample,
     scan,
-    significance,
 )
+from cevnsjax.interactions import model  # noqa: E402
+from cevnsjax.likelihood import Likelihood  # noqa: E402
+from cevnsjax.likelihood.derivatives import covariance, fisher, gradient, hessian  # noqa: E402
+from cevnsjax.sampling import Prior, SampleResult, sample  # noqa: E402
+from cevnsjax.toys import FeldmanCousins, Significance, feldman_cousins, significance  # noqa: E402
 
 __all__ = [
     "FeldmanCousins",
@@ -47,6 +40,7 @@ __all__ = [
     "ScanResult",
     "Significance",
     "asimov",
+    "cache_compilations",
     "covariance",
     "expected_intervals",
     "feldman_cousins",

@@ -1,35 +1,83 @@
-"""How the package sets itself up without waiting for the compiler."""
+"""Compiled programs: kept on disk between processes, and spread over devices."""
 
+import contextlib
+import os
+import platform
+import warnings
 from collections.abc import Callable
-from typing import TypeVar
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Float
-from numpy.typing import ArrayLike
 
-__all__ = ["constant", "over_devices", "run_once"]
+__all__ = ["CACHE_VARIABLE", "cache_compilations", "over_devices"]
 
 Result = TypeVar("Result")
 
+CACHE_VARIABLE = "CEVNSJAX_CACHE"
+"""The environment variable that names the cache's folder, or switches the cache off."""
 
-def constant(values: ArrayLike) -> Float[Array, "..."]:
-    """Return values read from a file as an array of doubles; unlike `jnp.asarray` this compiles nothing."""
-    return jax.device_put(np.asarray(values, dtype=np.float64))
+OFF = ("off", "0", "no", "false")
+
+LARGEST_CACHE = 256 << 20
+"""Bytes that the cache may have; the oldest entries beyond are removed when it is switched on."""
 
 
-def run_once(function: Callable[..., Result], *arguments: object) -> Result:
-    """Return `function(*arguments)`, compiled with little optimisation.
+def cache_compilations(folder: str | os.PathLike[str] | None = None) -> Path | None:
+    """Keep what JAX compiles on disk, so that a later process need not compile it again; return the folder.
 
-    For setting up tables: the compiler's effort costs more there than it saves, and halving it halves the
-    time to the first number. Arguments are pytrees of arrays; not for use inside another `jit`.
+    The folder is that of the user's caches, or `folder`, or the one that the environment variable CEVNSJAX_CACHE names;
+    its value `off` switches the cache off. Entries belong to one version of jaxlib and one kind of processor. Results do
+    not depend on the cache: an entry that cannot be read is compiled anew. Return None where there is no cache: it is
+    switched off, or its folder cannot be written. Call it before anything is compiled.
     """
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})(*arguments)
+    setting = os.environ.get(CACHE_VARIABLE, "")
+    if setting.lower() in OFF:
+        return None
+    if folder is None and setting:
+        folder = setting
+    if folder is None:
+        from platformdirs import user_cache_path
+
+        folder = user_cache_path("cevnsjax", appauthor=False)
+    path = Path(folder) / f"jaxlib-{version('jaxlib')}-{platform.machine()}"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+        _shorten(path)
+    except OSError:
+        return None
+    jax.config.update("jax_compilation_cache_dir", str(path))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # A full disk or a broken entry costs time, and nothing else: no user need read of it.
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
+    return path
 
 
-def over_devices(function: Callable[..., Array], given: object, values: Array) -> Array:
-    """Return `function(given, values)`, the leading axis of `values` spread over all devices.
+def _shorten(path: Path) -> None:
+    """Remove the entries that were used longest ago until the rest is no larger than LARGEST_CACHE."""
+    entries = []
+    for entry in path.iterdir():
+        with contextlib.suppress(OSError):  # another process may remove it meanwhile
+            about = entry.stat()
+            entries.append((about.st_mtime, about.st_size, entry))
+    total = sum(size for _, size, _ in entries)
+    for _, size, entry in sorted(entries):
+        if total <= LARGEST_CACHE:
+            return
+        with contextlib.suppress(OSError):
+            entry.unlink()
+        total -= size
+
+
+def over_devices(function: Callable[[Any, Any], Result], given: Any, values: Any) -> Result:
+    """Return `function(given, values)`, the leading axis of all arrays of `values` spread over all devices.
 
     The function must treat each value by itself, and the axis be a multiple of the number of devices. Traceable.
     """

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple, get_args
 
-__all__ = ["LEPTONS", "NU_E", "NU_E_BAR", "NU_MU", "NU_MU_BAR", "NU_TAU", "NU_TAU_BAR", "Flavour", "Lepton"]
+__all__ = ["FLAVOURS", "LEPTONS", "NU_E", "NU_E_BAR", "NU_MU", "NU_MU_BAR", "NU_TAU", "NU_TAU_BAR", "Flavour", "Lepton"]
 
 Lepton = Literal["e", "mu", "tau"]
 LEPTONS: tuple[Lepton, ...] = get_args(Lepton)
@@ -21,3 +21,13 @@ NU_TAU = Flavour("tau", False)
 NU_E_BAR = Flavour("e", True)
 NU_MU_BAR = Flavour("mu", True)
 NU_TAU_BAR = Flavour("tau", True)
+
+FLAVOURS: dict[str, Flavour] = {
+    "nu_e": NU_E,
+    "nu_mu": NU_MU,
+    "nu_tau": NU_TAU,
+    "nu_e_bar": NU_E_BAR,
+    "nu_mu_bar": NU_MU_BAR,
+    "nu_tau_bar": NU_TAU_BAR,
+}
+"""Flavours by the names that files use."""

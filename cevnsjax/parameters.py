@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Float
 
 from cevnsjax.constants import SIN2_THETA_W as _SIN2_THETA_W
 from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.numeric import AnyArray
 
 __all__ = [
     "DM2_41",
@@ -27,10 +29,11 @@ __all__ = [
     "Parameter",
     "Parameters",
     "canonical",
+    "check_names",
     "check_value",
 ]
 
-Parameters = Mapping[str, Float[Array, ""]]
+Parameters = Mapping[str, Float[AnyArray, ""]]
 """Values that travel through the package: a plain mapping from name to scalar."""
 
 
@@ -39,8 +42,8 @@ class Parameter:
     """What is known of a parameter before any data.
 
     `scale` is a typical step, by which minimisers divide; `bounds` are physical limits, infinite where
-    there is none; `latex` is the symbol on an axis and `unit` what follows it. `power` says that all amplitudes
-    are linear in value^power, so that at given masses counts are a polynomial of degree two; None says that
+    there is none; `latex` is the symbol on an axis and `unit` what follows it. `power`, one or two, says that all
+    amplitudes are linear in value^power, so that at given masses counts are a polynomial of degree two; None says that
     no such power is known. `logarithmic` is for what is known to no order of magnitude: masses and couplings.
     """
 
@@ -121,13 +124,7 @@ DM2_41 = Parameter(
 )  # fmt: skip
 
 NORM = Parameter(
-    "norm",
-    1.0,
-    0.1,
-    (0.0, math.inf),
-    "",
-    r"1+\alpha",
-    "factor on the predicted signal, Eq. (20) of 2501.12441",
+    "norm", 1.0, 0.1, (0.0, math.inf), "", r"1+\alpha", "strength of the signal, a factor on its prediction"
 )
 QUENCHING_K = Parameter("quenching_k", 0.162, 0.01, (0.05, 0.4), "", "k", "Lindhard's k of the quenching factor")
 QUENCHING_YIELD = Parameter(
@@ -149,19 +146,40 @@ def check_value(parameter: Parameter, value: float) -> float:
     return value
 
 
-def canonical(params: Mapping[str, object], known: Iterable[str]) -> dict[str, Array]:
-    """Return the values as float64 arrays, so that any way to write a number leads to one compilation.
-
-    Shapes: whatever the caller's arrays have (scalars inside `vmap`). Raises `InputError` for a name that
-    is not in `known` or a value that is no real number.
-    """
+def check_names(names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `InputError` for a name that is no text or not among the known ones."""
     known = tuple(known)
-    for name, value in params.items():
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"the name of a parameter must be a text, not {name!r}")
         if name not in known:
             raise unknown_name("parameter", name, known)
-        if not isinstance(value, jax.Array):
-            try:
-                float(value)  # type: ignore[arg-type]
-            except (TypeError, ValueError):
-                raise InputError(f"{name} = {value!r} is not a real number") from None
-    return {name: jnp.asarray(params[name], dtype=jnp.float64) for name in sorted(params)}
+
+
+def canonical(params: Mapping[str, object], known: Iterable[str]) -> dict[str, Float[AnyArray, ""]]:
+    """Return the values as scalars of double precision: floats, or JAX's where they are traced.
+
+    Raises `InputError` for what is no mapping, a name that is not in `known`, and a value that is no real number; for
+    many points at once `jax.vmap` stands outside.
+    """
+    if not isinstance(params, Mapping):
+        raise InputError(f"parameters are given as a dict of names and values, not as {type(params).__name__}")
+    check_names(params, known)
+    values: dict[str, AnyArray] = {}
+    for name in sorted(params):
+        value = params[name]
+        if isinstance(value, bool | str | bytes) or value is None:
+            raise InputError(f"{name} = {value!r} is not a real number")
+        shape = np.shape(value)  # type: ignore[call-overload]
+        if shape != ():
+            raise InputError(
+                f"{name} has the shape {shape}; give one number, and put jax.vmap outside for several points"
+            )
+        if isinstance(value, jax.core.Tracer):
+            values[name] = jnp.asarray(value, dtype=jnp.float64)
+            continue
+        try:
+            values[name] = np.float64(float(value))  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise InputError(f"{name} = {value!r} is not a real number") from None
+    return values

@@ -1,38 +1,40 @@
-"""From cross sections to rates: dR/dT = N sum_n c_n(T) Phi_n(T), and the response that bins them.
+"""From cross sections to recoil spectra: dR/dE = N dT/dE sum_n c_n(T) Phi_n(T).
 
-Everything that no coupling touches - flux moments, recoil energies, form factors, the matrix of the
-response - is gathered once in a `RateTable`; a prediction is then a sum over it. Where a parameter does move
-the table (the quenching, say), the table is made inside the graph.
+All that no coupling touches - recoil energies, form factors, flux moments - is gathered once, by NumPy, at the nodes of
+a response. What is left for JAX is the sum over the model's coefficients c_n, as one program for each model that serves
+all experiments and detectors.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from cevnsjax.atoms import effective_electrons
 from cevnsjax.constants import ELECTRON_MASS
 from cevnsjax.flavours import Flavour
-from cevnsjax.flux import Flux, flux_moments, fold
-from cevnsjax.form_factors import FORM_FACTORS
 from cevnsjax.interactions import ElectronRecoil, Model, NuclearRecoil
-from cevnsjax.nuclei import minimal_energy
+from cevnsjax.matter import Nucleus, Target, minimal_energy
+from cevnsjax.numeric import AnyArray, namespace
 from cevnsjax.parameters import Parameters
 from cevnsjax.response import Response, recoil_energy
-from cevnsjax.targets import Target
+from cevnsjax.sources import Component, FluxMoments, fold
 
 __all__ = [
     "CHANNELS",
     "Channel",
-    "RateTable",
-    "bin_rates",
-    "bin_rates_by_quadrature",
-    "ionisation_rate",
-    "rate_table",
+    "ElectronNodes",
+    "NuclearNodes",
+    "electron_nodes",
+    "electron_rate",
+    "nuclear_nodes",
+    "nuclear_rate",
+    "rates_at",
+    "rates_by_quadrature",
     "recoil_rate",
 ]
 
@@ -40,173 +42,228 @@ Channel = Literal["all", "cevns", "eves"]
 CHANNELS: tuple[str, ...] = get_args(Channel)
 """Both kinds of scattering, off nuclei only, off electrons only."""
 
-FLUX_ORDER = 4
-"""Gauss-Legendre nodes on each panel of the flux."""
+Moments = tuple[FluxMoments, ...]
+Points = Mapping[str, Float[AnyArray, " points"]]
 
-RESPONSE_ORDER = 4
-"""Gauss-Legendre nodes on each panel of the ionisation energy."""
+FEW, MANY, SETS = 4, 64, 8
+"""Points that are evaluated together: few, so that a program is small and serves all fits; many, for long scans; and sets
+of nodes."""
 
-
-class NuclearTable(eqx.Module):
-    """One element's nuclei at the nodes: recoils, dT/dE, nuclei per kg, moments of each flux component."""
-
-    recoil: NuclearRecoil  # each leaf of shape (isotopes, nodes)
-    jacobian: Float[Array, " nodes"]
-    per_kg: Float[Array, " isotopes"]
-    moments: Float[Array, "components 3 isotopes nodes"]
+LEAST_NODES = 256
+"""Numbers of nodes are filled up to this, or a power of two above it, so that experiments share programs."""
 
 
-class ElectronTable(eqx.Module):
-    """The electrons at the nodes: recoils, free electrons per kg, moments of each flux component."""
+class NuclearNodes(eqx.Module):
+    """The isotopes of a target at the nodes: recoil energies, form factors, least neutrino energies [MeV].
 
-    recoil: ElectronRecoil
-    per_kg: Float[Array, " nodes"]
-    moments: Float[Array, "components 3 nodes"]
-
-
-class RateTable(eqx.Module):
-    """Everything between flux and bins that the couplings do not touch.
-
-    `energy` [MeV] are the nodes in ionisation energy; `weights` [MeV] their quadrature weights times the
-    probability to be found in each bin.
+    `per_kg` is the number of nuclei in a kilogram times dT/dE, and `weight` that times the flux moments.
     """
 
-    energy: Float[Array, " nodes"]
-    weights: Float[Array, "bins nodes"]
-    nuclei: tuple[NuclearTable, ...]
-    electrons: ElectronTable
-    flavours: tuple[Flavour, ...] = eqx.field(static=True)
+    T: Float[AnyArray, "isotopes nodes"]
+    nucleus: Nucleus  # leaves of shape (isotopes,)
+    form_factor: Float[AnyArray, "isotopes nodes"]
+    minimum: Float[AnyArray, "isotopes nodes"]
+    per_kg: Float[AnyArray, "isotopes nodes"]
+    weight: Float[AnyArray, "components 3 isotopes nodes"]
 
 
-def rate_table(
-    target: Target,
-    fluxes: tuple[Flux, ...],
-    response: Response,
-    flux_order: int = FLUX_ORDER,
-    response_order: int = RESPONSE_ORDER,
-) -> RateTable:
-    """Return the table behind all predictions for a target, a flux and a response.
+class ElectronNodes(eqx.Module):
+    """The electrons of a target at the nodes; `per_kg` is the number of electrons that each recoil sets free."""
 
-    Differentiable in every leaf of the three. The orders are static: doubling them measures the error of the
-    quadrature, which a test holds below 1e-4 for the embedded experiments.
+    T: Float[AnyArray, " nodes"]
+    minimum: Float[AnyArray, " nodes"]
+    per_kg: Float[AnyArray, " nodes"]
+    weight: Float[AnyArray, "components 3 nodes"]
+
+
+Nodes = TypeVar("Nodes", bound=NuclearNodes | ElectronNodes)
+
+
+def nuclear_nodes(
+    target: Target, moments: Moments, response: Response, energy: Float[AnyArray, " nodes"]
+) -> NuclearNodes:
+    """Return the nuclei of a target at visible energies [MeV] of a response."""
+    parts = []
+    for index, (atoms, element) in enumerate(zip(target.atoms, target.elements, strict=True)):
+        yields = response.of_element(index)
+        T = recoil_energy(yields, energy)
+        xp = namespace(T)
+        isotopes = element.isotopes
+        shape = isotopes.mass.size, T.size
+        per_kg = target.units_per_kg * atoms * element.abundance[:, None] / yields.slope(T)
+        minimum = minimal_energy(T, isotopes.mass[:, None])
+        parts.append((xp.broadcast_to(T, shape), target.form_factors(element, T), minimum, per_kg))
+    xp = namespace(*parts[0])
+    T, form_factor, minimum, per_kg = (xp.concatenate(columns) for columns in zip(*parts, strict=True))
+    nuclei = [element.isotopes for element in target.elements]
+    nucleus = jax.tree.map(lambda *leaves: namespace(*leaves).concatenate(leaves), *nuclei)
+    return NuclearNodes(T, nucleus, form_factor, minimum, per_kg, _weight(moments, minimum, per_kg))
+
+
+def electron_nodes(target: Target, moments: Moments, energy: Float[AnyArray, " nodes"]) -> ElectronNodes:
+    """Return the electrons of a target at recoil energies [MeV]."""
+    minimum, per_kg = minimal_energy(energy, ELECTRON_MASS), target.electrons_per_kg(energy)
+    return ElectronNodes(energy, minimum, per_kg, _weight(moments, minimum, per_kg))
+
+
+def _weight(moments: Moments, minimum: AnyArray, per_kg: AnyArray) -> AnyArray:
+    found = [one(minimum) * per_kg for one in moments]
+    return namespace(*found).stack(found)
+
+
+def with_moments(nodes: Nodes, moments: Moments) -> Nodes:
+    """Return the nodes with other flux moments, those of what oscillation leaves for instance."""
+    return eqx.tree_at(lambda n: n.weight, nodes, _weight(moments, nodes.minimum, nodes.per_kg))
+
+
+def nuclear_rate(
+    model: Model, flavours: tuple[Flavour, ...], nodes: NuclearNodes, params: Parameters
+) -> Float[Array, "components nodes"]:
+    """Return dR/dE off nuclei [events kg^-1 s^-1 MeV^-1] of each flux component: Eq. (17) of arXiv:2501.12441."""
+    shape = nodes.T.shape
+    nucleus = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf)[:, None], shape), nodes.nucleus)
+    recoil = NuclearRecoil(jnp.asarray(nodes.T), nucleus, jnp.asarray(nodes.form_factor))
+    rates = []
+    for flavour, weight in zip(flavours, nodes.weight, strict=True):
+        coefficients = jax.vmap(jax.vmap(partial(model.nuclear, params, flavour=flavour)))(recoil)
+        rates.append(jnp.einsum("nij,ijn->j", jnp.asarray(weight), coefficients))
+    return jnp.stack(rates)
+
+
+def electron_rate(
+    model: Model, flavours: tuple[Flavour, ...], nodes: ElectronNodes, params: Parameters
+) -> Float[Array, "components nodes"]:
+    """Return dR/dE off electrons [events kg^-1 s^-1 MeV^-1] of each flux component: Eq. (19) of arXiv:2501.12441."""
+    rates = []
+    for flavour, weight in zip(flavours, nodes.weight, strict=True):
+        electron = partial(model.electron, params, flavour=flavour)
+        coefficients = jax.vmap(electron)(ElectronRecoil(jnp.asarray(nodes.T)))
+        rates.append(jnp.einsum("nj,jn->j", jnp.asarray(weight), coefficients))
+    return jnp.stack(rates)
+
+
+def rates_at(
+    model: Model, flavours: tuple[Flavour, ...], nodes: Sequence[Nodes], points: Points
+) -> list[Float[np.ndarray, "points components nodes"]]:
+    """Return dR/dE at each of several points in the model's parameters, for each of several sets of nodes, as NumPy's.
+
+    Points, nodes and sets are filled up to fixed sizes, so that few programs serve a model: one for nuclei and one for
+    electrons in a single fit, others for many sets or many points.
     """
-    energy, weight = response.nodes(response_order)
-    units = target.units_per_kg()
-    T = recoil_energy(response.quenching, energy)
-    jacobian = 1 / jax.vmap(jax.grad(response.quenching.ionisation))(T)
-
-    tabulated = [flux_moments(flux, flux_order) for flux in fluxes]
-
-    def moments(minimum: Array) -> Array:
-        return jnp.stack([of_flux(minimum) for of_flux in tabulated])
-
-    nuclei = []
-    for atoms, element in zip(target.atoms, target.elements, strict=True):
-        shape = element.abundance.size, T.size
-        nucleus = jax.tree.map(lambda leaf, s=shape: jnp.broadcast_to(leaf[:, None], s), element.isotopes)
-        recoil = jnp.broadcast_to(T, shape)
-        form_factor = FORM_FACTORS[target.form_factor](2 * nucleus.mass * recoil, nucleus.charge_radius)
-        nuclei.append(
-            NuclearTable(
-                recoil=NuclearRecoil(recoil, nucleus, form_factor),
-                jacobian=jacobian,
-                per_kg=units * atoms * element.abundance,
-                moments=moments(minimal_energy(recoil, nucleus.mass)),
-            )
-        )
-    free_electrons = sum(
-        atoms * jax.vmap(effective_electrons, in_axes=(0, None))(energy, shells)
-        for atoms, shells in zip(target.atoms, target.shells, strict=True)
-    )
-    electrons = ElectronTable(
-        recoil=ElectronRecoil(energy),
-        per_kg=units * free_electrons,
-        moments=moments(minimal_energy(energy, jnp.asarray(ELECTRON_MASS))),
-    )
-    return RateTable(
-        energy=energy,
-        weights=response.bin_matrix(energy) * weight,
-        nuclei=tuple(nuclei),
-        electrons=electrons,
-        flavours=tuple(flux.flavour for flux in fluxes),
-    )
+    (number,) = {np.size(values) for values in points.values()}
+    columns = {name: np.asarray(values, dtype=np.float64) for name, values in points.items()}
+    sizes = [one.T.shape[-1] for one in nodes]
+    filled = [_filled(one, size) for one, size in zip(nodes, sizes, strict=True)]
+    alike = len({one.T.shape for one in filled}) == 1 and len(filled) > 1
+    together = FEW if number <= 4 * FEW else MANY
+    rates: list[Any] = [[] for _ in nodes]
+    for chunk in _chunks(number, together):
+        params = {name: values[chunk] for name, values in columns.items()}
+        # All that goes in are numbers, also where a likelihood is prepared while JAX traces a caller.
+        with jax.core.eval_context():
+            if alike:
+                for sets in _chunks(len(filled), SETS):
+                    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *(filled[i] for i in sets))
+                    several = np.asarray(_rates_of_sets(model, flavours, stacked, params))
+                    for i, one in zip(sets[: len(filled) - sets[0]], several, strict=False):
+                        rates[i].append(one)
+            else:
+                program = _rates if together == FEW else _rates_of_many
+                for i, one in enumerate(filled):
+                    rates[i].append(np.asarray(program(model, flavours, one, params)))
+    return [np.concatenate(parts)[:number, :, :size] for parts, size in zip(rates, sizes, strict=True)]
 
 
-def ionisation_rate(
-    table: RateTable, model: Model, params: Parameters, channel: Channel = "all"
-) -> Float[Array, " nodes"]:
-    """Return dR/dE at the table's ionisation energies [events kg^-1 s^-1 MeV^-1].
+def _at_points(
+    model: Model, flavours: tuple[Flavour, ...], nodes: NuclearNodes | ElectronNodes, params: Points
+) -> Float[Array, "points components nodes"]:
+    rate: Callable[..., Array] = nuclear_rate if isinstance(nodes, NuclearNodes) else electron_rate
+    return jax.vmap(lambda point: rate(model, flavours, nodes, point))(params)
 
-    Off nuclei, Eq. (17) of arXiv:2501.12441: dT/dE sum over isotopes of N c_n(T) Phi_n(T). Off electrons,
-    Eq. (19): Z_eff(E) N c_n(E) Phi_n(E).
+
+# The compiler's effort would cost more than it saves for few points.
+_rates = jax.jit(
+    _at_points, static_argnames="flavours", compiler_options={"xla_backend_optimization_level": 0}
+)
+_rates_of_many = jax.jit(_at_points, static_argnames="flavours")
+
+
+@partial(jax.jit, static_argnames="flavours", compiler_options={"xla_backend_optimization_level": 1})
+def _rates_of_sets(
+    model: Model, flavours: tuple[Flavour, ...], nodes: NuclearNodes | ElectronNodes, params: Points
+) -> Float[Array, "sets points components nodes"]:
+    return jax.vmap(lambda one: _at_points(model, flavours, one, params))(nodes)
+
+
+def _chunks(number: int, size: int) -> Iterator[np.ndarray]:
+    """Give the indices of chunks of one size; the last one is filled up with its last index."""
+    for first in range(0, number, size):
+        yield np.minimum(np.arange(first, first + size), number - 1)
+
+
+def _filled(nodes: Nodes, size: int) -> Nodes:
+    """Return nodes filled up to a round number by copies of the last one, which is no singularity.
+
+    Whoever calls it drops the results at these copies.
     """
-    rate = jnp.zeros_like(table.energy)
-    for component, flavour in enumerate(table.flavours):
-        if channel != "eves":
-            nuclear = jax.vmap(jax.vmap(partial(model.nuclear, params, flavour=flavour)))
-            for nuclei in table.nuclei:
-                coefficients = nuclear(nuclei.recoil)  # isotopes, nodes, 3
-                moments = nuclei.moments[component]
-                rate += nuclei.jacobian * jnp.einsum("i,ijn,nij->j", nuclei.per_kg, coefficients, moments)
-        if channel != "cevns":
-            electrons = table.electrons
-            coefficients = jax.vmap(partial(model.electron, params, flavour=flavour))(electrons.recoil)  # nodes, 3
-            rate += electrons.per_kg * jnp.einsum("jn,nj->j", coefficients, electrons.moments[component])
-    return rate
+    whole = max(LEAST_NODES, 1 << (size - 1).bit_length())
 
+    def fill(leaf: Any) -> Any:
+        if np.ndim(leaf) == 0 or leaf.shape[-1] != size:
+            return leaf
+        return np.pad(leaf, [(0, 0)] * (leaf.ndim - 1) + [(0, whole - size)], mode="edge")
 
-def bin_rates(table: RateTable, model: Model, params: Parameters, channel: Channel = "all") -> Float[Array, " bins"]:
-    """Return the rate in each bin [events kg^-1 s^-1]."""
-    return table.weights @ ionisation_rate(table, model, params, channel)
+    filled = jax.tree.map(fill, eqx.tree_at(lambda n: n.per_kg, nodes, np.zeros(1)))
+    nucleus = getattr(nodes, "nucleus", None)  # whose number of isotopes may be that of the nodes
+    return filled if nucleus is None else eqx.tree_at(lambda n: n.nucleus, filled, nucleus)
 
 
 def recoil_rate(
-    cross_section: Callable[[Array, Array], Array],
-    flux: Flux,
-    recoil: Float[Array, "*n"],
-    mass: Float[Array, ""],
+    cross_section: Callable[[AnyArray, AnyArray], AnyArray],
+    component: Component,
+    recoil: Float[AnyArray, "*n"],
+    mass: Float[AnyArray, ""] | float,
     order: int = 8,
-) -> Float[Array, "*n"]:
+) -> Float[AnyArray, "*n"]:
     """Return dR/dT [s^-1 MeV^-1 per target] for any d(sigma)/dT(E, T) [cm^2/MeV], by direct quadrature over E.
 
     `cross_section(E, T)` takes energies of any shape and one recoil energy [MeV]; `mass` [MeV] is the
     target's. Nothing is assumed of its form.
     """
 
-    def at(T: Array) -> Array:
-        return fold(lambda energy: cross_section(energy, T), flux, minimal_energy(T, mass), order)
+    def at(T: AnyArray) -> AnyArray:
+        return fold(lambda energy: cross_section(energy, T), component, minimal_energy(T, mass), order)
 
-    return jnp.vectorize(at)(recoil)
+    return jnp.vectorize(at)(jnp.asarray(recoil))
 
 
-def bin_rates_by_quadrature(
-    table: RateTable,
-    fluxes: tuple[Flux, ...],
-    nuclear: Callable[[Array, NuclearRecoil, Flavour], Array] | None = None,
-    electron: Callable[[Array, ElectronRecoil, Flavour], Array] | None = None,
+def rates_by_quadrature(
+    nodes: NuclearNodes | ElectronNodes,
+    components: tuple[Component, ...],
+    cross_section: Callable[..., AnyArray],
     order: int = 8,
-) -> Float[Array, " bins"]:
-    """Return the rate in each bin [events kg^-1 s^-1] for any cross sections, by quadrature over E and T.
+) -> Float[Array, "components nodes"]:
+    """Return dR/dE at the nodes [events kg^-1 s^-1 MeV^-1] for any cross section, by quadrature over E.
 
-    `nuclear(E, recoil, flavour)` and `electron(E, recoil, flavour)` return d(sigma)/dT [cm^2/MeV] at energies
-    [MeV] of any shape and one recoil, off a nucleus and off a free electron. This is the check of the flux
-    moments, with which it shares only the flux itself, and the way for a cross section that is no polynomial
-    in 1/E.
+    `cross_section(E, recoil, flavour)` returns d(sigma)/dT [cm^2/MeV] at energies [MeV] of any shape and one recoil, off
+    a nucleus (`NuclearRecoil`) or a free electron (`ElectronRecoil`). This is the check of the flux moments, with which
+    it shares only the flux itself, and the way for a cross section that is no polynomial in 1/E.
     """
 
-    def integral(
-        cross_section: Callable[..., Array], flux: Flux, mass: Array, recoil: NuclearRecoil | ElectronRecoil
-    ) -> Array:
-        return fold(lambda E: cross_section(E, recoil, flux.flavour), flux, minimal_energy(recoil.T, mass), order)
+    def at(recoil: Any, component: Component, minimum: Array) -> Array:
+        return fold(lambda E: cross_section(E, recoil, component.flavour), component, minimum, order)
 
-    rate = jnp.zeros_like(table.energy)
-    for flux in fluxes:
-        if nuclear is not None:
-            for nuclei in table.nuclei:
-                one = partial(integral, nuclear, flux)
-                per_nucleus = jax.vmap(jax.vmap(one))(nuclei.recoil.nucleus.mass, nuclei.recoil)
-                rate += nuclei.jacobian * (nuclei.per_kg @ per_nucleus)
-        if electron is not None:
-            one = partial(integral, electron, flux, jnp.asarray(ELECTRON_MASS))
-            rate += table.electrons.per_kg * jax.vmap(one)(table.electrons.recoil)
-    return table.weights @ rate
+    rates = []
+    for component in components:
+        one = partial(at, component=component)
+        if isinstance(nodes, NuclearNodes):
+            spread = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[:, None], nodes.T.shape), nodes.nucleus)
+            recoil: Any = NuclearRecoil(jnp.asarray(nodes.T), spread, jnp.asarray(nodes.form_factor))
+            each = jax.vmap(jax.vmap(lambda r, m, o=one: o(r, minimum=m)))(recoil, jnp.asarray(nodes.minimum))
+            rates.append(jnp.sum(jnp.asarray(nodes.per_kg) * each, axis=0))
+        else:
+            each = jax.vmap(lambda r, m, o=one: o(r, minimum=m))(
+                ElectronRecoil(jnp.asarray(nodes.T)), jnp.asarray(nodes.minimum)
+            )
+            rates.append(jnp.asarray(nodes.per_kg) * each)
+    return jnp.stack(rates)

@@ -50,9 +50,13 @@ def _forget_programs():
 
 @pytest.fixture(scope="session")
 def conus_plus():
-    return cevnsjax.load_experiment("conus_plus")
+    from cevnsjax.experiments import load_experiment
+
+    return load_experiment("conus_plus")
 
 
 @pytest.fixture(scope="session")
 def likelihood():
-    return cevnsjax.Likelihood("conus_plus")
+    from cevnsjax.likelihood import Likelihood
+
+    return Likelihood("conus_plus")

@@ -2,7 +2,6 @@
 
 import math
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,25 +11,29 @@ from direct import (
     ELECTRON_MASS,
     FERMI_CONSTANT,
     FINE_STRUCTURE,
-    HBAR_C,
-    bins,
     cevns_cross_section,
     eves_cross_section,
-    experiment,
-    exposure_days,
     helm,
     isotopes,
     maximum_recoil,
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from scattering import NUCLEI, electron, nuclear, nuclear_recoil, numbers, params
+from scattering import (
+    NUCLEI,
+    SM,
+    check_finite_slopes,
+    check_slopes,
+    electron,
+    nuclear,
+    nuclear_recoil,
+    numbers,
+    params,
+)
 
-import cevnsjax
 from cevnsjax.flavours import LEPTONS, NU_E, NU_E_BAR, NU_MU, NU_MU_BAR, NU_TAU
-from cevnsjax.interactions import MODELS, ElectronRecoil, Model, StandardModel, cross_section, model
+from cevnsjax.interactions import MODELS, ElectronRecoil, Model, StandardModel
 from cevnsjax.interactions.electromagnetic import ChargeRadius, Millicharge, effective_magnetic_moment
-from cevnsjax.rates import bin_rates_by_quadrature
 
 S2W = 0.23857
 CONTACT = FERMI_CONSTANT**2 * CM2_PER_MEV2
@@ -38,7 +41,6 @@ CONTACT = FERMI_CONSTANT**2 * CM2_PER_MEV2
 K = math.sqrt(2) * math.pi * FINE_STRUCTURE / (3 * FERMI_CONSTANT) / CM2_PER_MEV2
 PAIRS = ("ee", "emu", "etau", "mumu", "mutau", "tautau")
 
-SM = model("sm")
 PHOTON = Model("photon", "", (StandardModel(), Millicharge(), ChargeRadius()), ("q_ee",))
 
 
@@ -305,131 +307,14 @@ def test_gradient_of_the_effective_moment():
 
 @pytest.mark.parametrize("name", ["magnetic_moment", "millicharge", "charge_radius"])
 def test_gradients_are_finite_at_zero_coupling(name):
-    acting = MODELS[name]
-
-    @jax.jit
-    def slopes(values, T):
-        def both(values, T):
-            recoils = nuclear_recoil(T), ElectronRecoil(T)
-            return acting.nuclear(values, recoils[0], NU_E_BAR), acting.electron(values, recoils[1], NU_E_BAR)
-
-        back = jax.grad(lambda v, t: sum(c.sum() for c in both(v, t)), argnums=(0, 1))(values, T)
-        return jax.jacfwd(both, argnums=(0, 1))(values, T), back
-
-    for T in (1e-9, 5e-4):
-        found = slopes(params(acting), jnp.asarray(T))
-        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
+    check_finite_slopes(MODELS[name], [({}, T) for T in (1e-9, 5e-4)])
 
 
 @pytest.mark.parametrize("kind", ["nuclear", "electron"])
 @pytest.mark.parametrize("name", ["magnetic_moment", "photon"])
 def test_gradients_against_finite_differences(name, kind):
     acting = PHOTON if name == "photon" else MODELS[name]
-    E, T = 6.0, 5e-4
     size = {"sin2": 0.1, "mu": 1e-9, "q": 1e-8 if kind == "nuclear" else 1e-12, "r2": 2e-31}
     random = np.random.default_rng(3)
     at = {p.name: p.default + size[p.name.split("_")[0]] * random.uniform(0.5, 1.0) for p in acting.parameters}
-
-    @jax.jit
-    def value(values, T):
-        recoil = nuclear_recoil(T) if kind == "nuclear" else ElectronRecoil(T)
-        return cross_section(getattr(acting, kind)(values, recoil, NU_E_BAR), jnp.asarray(E)) * 1e40
-
-    point = params(acting, **at)
-    slopes, slope_T = jax.grad(value, argnums=(0, 1))(point, jnp.asarray(T))
-    total = float(value(point, jnp.asarray(T)))
-    for p in acting.parameters:
-        step = 1e-4 * at[p.name]
-        up, down = (float(value(point | {p.name: point[p.name] + s}, jnp.asarray(T))) for s in (step, -step))
-        # The square of a parameter: a central difference is exact, but for 1e-16 / 1e-4 of the total.
-        assert float(slopes[p.name]) * step == pytest.approx((up - down) / 2, rel=1e-9, abs=1e-14 * total)
-    far, near = ((float(value(point, T + s)) - float(value(point, T - s))) / (2 * s) for s in (2e-3 * T, 1e-3 * T))
-    assert float(slope_T) == pytest.approx((4 * near - far) / 3, rel=1e-8)
-
-
-# Counts
-
-
-@pytest.fixture(scope="module")
-def of_photon():
-    return cevnsjax.Likelihood("conus_plus", model=PHOTON)
-
-
-def per_rate():
-    """Counts, in the data's unit, of an event / (kg s) in a bin."""
-    low, high, _, _ = bins()
-    live = np.array([exposure_days(e) for e in low.tolist()]) * 86400.0
-    return live * experiment()["data"]["per_energy_eV"] / (high - low)
-
-
-def sphere(x):
-    return 3 * (jnp.sin(x) - x * jnp.cos(x)) / x**3
-
-
-def form_factor(T, M, R):
-    q = jnp.sqrt(2 * M * T) / HBAR_C
-    return sphere(q * jnp.sqrt(5 / 3 * (R**2 - 3 * 0.9**2))) * jnp.exp(-(q**2) * 0.9**2 / 2)
-
-
-def test_counts_with_photon_exchange(of_photon, conus_plus):
-    """Eqs. (7a) and (7b) integrated over E and T, at couplings where nuclei and electrons both count."""
-    q, r2 = {"ee": 1.3e-12, "emu": -0.7e-12, "etau": 2e-12}, {"ee": -4e-32, "emu": 2e-31, "etau": -1e-31}
-    prefactor = math.sqrt(2) * math.pi * FINE_STRUCTURE / FERMI_CONSTANT
-
-    def nuclear(E, recoil, flavour):
-        Z, N, M, T = recoil.nucleus.Z, recoil.nucleus.N, recoil.nucleus.mass, recoil.T
-        Q = {k: prefactor * (r2[k] / CM2_PER_MEV2 / 3 - q[k] / (M * T)) for k in q}
-        charge2 = ((0.5 - 2 * S2W - Q["ee"]) * Z - N / 2) ** 2 + Z**2 * (Q["emu"] ** 2 + Q["etau"] ** 2)
-        form2 = form_factor(T, M, recoil.nucleus.charge_radius) ** 2
-        return CONTACT * M / math.pi * (1 - M * T / (2 * E**2)) * form2 * charge2
-
-    def electron(E, recoil, flavour):
-        m, T = ELECTRON_MASS, recoil.T
-        Q = {k: prefactor * (r2[k] / CM2_PER_MEV2 / 3 - q[k] / (m * T)) for k in q}
-        v, a, change = 0.5 + 2 * S2W + Q["ee"], -0.5, Q["emu"] ** 2 + Q["etau"] ** 2
-        bracket = ((v + a) ** 2 + change) + ((v - a) ** 2 + change) * (1 - T / E) ** 2
-        return CONTACT * m / (2 * math.pi) * (bracket - (v**2 - a**2 + change) * m * T / E**2)
-
-    (table,) = of_photon.tables
-    direct = per_rate() * np.asarray(
-        eqx.filter_jit(lambda: bin_rates_by_quadrature(table, conus_plus.fluxes, nuclear, electron))()
-    )
-    got = of_photon.expected({f"q_{k}": v for k, v in q.items()} | {f"r2_{k}": v for k, v in r2.items()})
-    np.testing.assert_allclose(got, direct, rtol=1e-6)
-    # Both kinds of scattering matter here.
-    sm = np.asarray(of_photon.expected({}))
-    assert abs(direct / sm - 1).max() > 0.3
-
-
-def test_counts_with_a_magnetic_moment(conus_plus):
-    likelihood, mu = cevnsjax.Likelihood("conus_plus", model="magnetic_moment"), 9e-11
-    dipole = math.pi * FINE_STRUCTURE**2 / ELECTRON_MASS**2 * CM2_PER_MEV2 * mu**2
-
-    def nuclear(E, recoil, flavour):
-        form2 = form_factor(recoil.T, recoil.nucleus.mass, recoil.nucleus.charge_radius) ** 2
-        return dipole * (1 / recoil.T - 1 / E) * recoil.nucleus.Z**2 * form2
-
-    def electron(E, recoil, flavour):
-        return dipole * (1 / recoil.T - 1 / E)
-
-    (table,) = likelihood.tables
-    direct = per_rate() * np.asarray(
-        eqx.filter_jit(lambda: bin_rates_by_quadrature(table, conus_plus.fluxes, nuclear, electron))()
-    )
-    got = np.asarray(likelihood.expected({"mu_nu_e": mu})) - np.asarray(likelihood.expected({}))
-    np.testing.assert_allclose(got, direct, rtol=1e-6)
-    for other in ("mu_nu_mu", "mu_nu_tau"):
-        np.testing.assert_array_equal(likelihood.expected({other: mu}), likelihood.expected({}))
-
-
-def test_parabola_of_counts_in_the_charge_radius(of_photon):
-    """Three predictions fix it: in each bin its minimum is close to germanium's -25.8e-32 cm^2.
-
-    Not at it: heavy isotopes, of a larger centre, reach less far, which makes up to 1 % in the last bins.
-    """
-    step = 1e-31
-    below, at, above = (np.asarray(of_photon.expected({"r2_ee": x})) for x in (-step, 0.0, step))
-    centre = step * (below - above) / 2 / (above + below - 2 * at)
-    np.testing.assert_allclose(centre, -25.8e-32, rtol=0.012)
-    # Off the diagonal there is no sign.
-    np.testing.assert_allclose(of_photon.expected({"r2_emu": step}), of_photon.expected({"r2_emu": -step}), rtol=1e-14)
+    check_slopes(acting, kind, 6.0, 5e-4, 1e-9, **at)

@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scattering import NUCLEI, nuclear
 
-import cevnsjax
 from cevnsjax.constants import G_FERMI, HBAR_C_MEV_CM
 from cevnsjax.flavours import NU_E_BAR, NU_MU
-from cevnsjax.interactions import ContactInteraction, Model, NuclearRecoil, StandardModel, cross_section
+from cevnsjax.interactions import ContactInteraction, Model, NuclearRecoil, StandardModel, cross_section, model
 from cevnsjax.interactions import generalised as generalised_module
 from cevnsjax.interactions.generalised import STRUCTURES
-from cevnsjax.nuclei import NuclearSpin, Nucleus, nuclear_spins
+from cevnsjax.matter import NuclearSpin, Nucleus, nuclear_spins
 
 PAULI = [np.array(s, complex) for s in ([[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]])]
 ZERO, ONE = np.zeros((2, 2)), np.eye(2)
@@ -110,7 +109,7 @@ def test_standard_model_at_zero_and_for_other_flavours(name) -> None:
 def test_vector_structure_is_vector_nsi() -> None:
     """Eq. (8) has the full current of nu: eps is twice that of NSI."""
     contact = Model("V", "", (StandardModel(), ContactInteraction("V")), ())
-    nsi = cevnsjax.model("nsi_vector")
+    nsi = model("nsi_vector")
     for up, down in ((0.3, -0.1), (-0.2, 0.7)):
         expected = nuclear(nsi, {"eps_ee_uv": up, "eps_ee_dv": down}, 4.0, 1e-4)
         assert nuclear(contact, {"eps_u_V": 2 * up, "eps_d_V": 2 * down}, 4.0, 1e-4) == pytest.approx(
@@ -120,7 +119,7 @@ def test_vector_structure_is_vector_nsi() -> None:
 
 def test_heavy_scalar_is_the_scalar_structure() -> None:
     """Eq. (14) far above q: g^4 / M^4 against (G_F eps)^2 / 2, as L = g^2 / M^2 [nubar_R nu_L] [qbar q]."""
-    scalar = Model("s", "", cevnsjax.model("scalar").interactions[1:], ())
+    scalar = Model("s", "", model("scalar").interactions[1:], ())
     contact = Model("S", "", (ContactInteraction("S"),), ())
     M, eps = 1e5, 0.4
     g = (G_FERMI * eps / 2**0.5 * M**2) ** 0.5

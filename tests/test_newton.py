@@ -1,4 +1,4 @@
-"""The minimiser of nuisances against SciPy's, and its derivatives against finite differences."""
+"""The minimiser against SciPy's, and the derivatives of a minimum against finite differences."""
 
 import jax
 import jax.numpy as jnp
@@ -8,66 +8,176 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from cevnsjax.statistics.newton import least
+from cevnsjax.likelihood.kernel import Data, Kernel, Term, chi2
+from cevnsjax.likelihood.newton import MAX_STEPS, descend, minimise, minimum, place
 
 REACH = 2.0
+HELD = np.array([True, False, False])
 
 
-def chi2(z, shift):
-    """A valley that bends, pulled to the origin; its lowest place moves with `shift`."""
-    bent = jnp.array([z[0] + 0.3 * z[1] ** 2 - shift, 2.0 * z[1] - 0.5 * shift * jnp.sin(z[0])])
-    return bent @ bent + 0.5 * z @ z
+def valley(z, shift):
+    """A valley that bends, with constraints at the origin; its lowest place moves with `shift`."""
+    bent = np.array([z[0] + 0.3 * z[1] ** 2 - shift, 2.0 * z[1] - 0.5 * shift * z[0]])
+    return bent @ bent + z @ z
 
 
-def curvature(z, shift):
-    """Gauss' and Newton's."""
-    slopes = jnp.array([[1.0, 0.6 * z[1]], [-0.5 * shift * jnp.cos(z[0]), 2.0]])
-    return 2 * slopes.T @ slopes + jnp.eye(2)
+def none(*shape):
+    return np.zeros(shape, dtype=int), np.zeros(shape)
 
 
-@jax.jit
-def place(shift):
-    wall = jnp.full(2, REACH)
-    return least(chi2, curvature, jax.hessian(chi2), jnp.asarray(shift), jnp.zeros(2), -wall, wall)
+def kernel():
+    """The same valley as a kernel: two cells, shift as a coupling, z in Chebyshev polynomials of z / REACH."""
+    index, numbers = none(1, 0)
+    coefficients = np.zeros((1, 4, 3, 2))  # shapes 1, z0, z1, T2(z1); couplings 1, t, t^2; cells
+    coefficients[0, 0, 0, 0] = 0.3 * REACH**2 / 2
+    coefficients[0, 3, 0, 0] = 0.3 * REACH**2 / 2
+    coefficients[0, 1, 0, 0] = REACH
+    coefficients[0, 0, 1, 0] = -1.0
+    coefficients[0, 2, 0, 1] = 2.0 * REACH
+    coefficients[0, 1, 1, 1] = -0.5 * REACH
+    term = Term(
+        kind="gaussian", degrees=((0, 0), (1, 0), (0, 1), (0, 2)), coefficients=coefficients,
+        shape_index=np.array([[1, 2]]), shape_offset=np.zeros((1, 2)), shape_slope=np.full((1, 2), 1 / REACH),
+        strength=np.ones(1), strength_index=np.array([[3]]), strength_step=np.zeros((1, 1)),
+        factor_index=index, factor_sigma=numbers, closed_index=index, closed_sigma=numbers,
+        templates=(), sigma=np.ones((1, 2)), own=np.array([[0, 1, 2]]),
+    )  # fmt: skip
+    wall = np.array([np.inf, REACH, REACH])
+    weight = np.array([0.0, 1.0, 1.0])
+    return Kernel((term,), weight, np.zeros(3), -wall, wall, np.float64(0.0), couplings=1)
 
 
-# Between 2.6 and 3.4 the first variable arrives at its wall, where the place has a kink.
-INSIDE = st.floats(-2.6, 2.6)
-WALLED = st.floats(3.4, 6.0)
+KERNEL, DATA = kernel(), Data((np.zeros((1, 2)),), np.zeros(3))
+
+
+def start(shift):
+    return jnp.array([0.0, 0.0, 0.0]).at[0].set(shift)
+
+
+# The second variable arrives at its wall at 4.6, where the place has a kink. Below -3 the residuals at the minimum bend
+# as much as they do not: steps of Gauss and Newton then go back and forth, and need more than the hundred they have.
+INSIDE = st.floats(-3.0, 4.5)
+WALLED = st.floats(4.7, 6.0)
+FOUND = jax.jit(lambda shift: minimise(KERNEL, DATA, start(shift), HELD))
+
+
+def test_the_kernel_is_the_valley() -> None:
+    function = jax.jit(chi2)
+    for y in np.random.default_rng(0).uniform(-2, 2, (5, 3)):
+        assert float(function(KERNEL, DATA, y, HELD)) == pytest.approx(valley(y[1:], y[0]), rel=1e-12)
 
 
 @given(shift=INSIDE | WALLED)
 def test_the_place_is_scipys(shift: float) -> None:
-    found = minimize(lambda z: float(chi2(jnp.asarray(z), shift)), np.zeros(2), bounds=[(-REACH, REACH)] * 2)
-    assert float(chi2(place(shift), shift)) <= found.fun + 1e-9
-    np.testing.assert_allclose(place(shift), found.x, atol=1e-4)
+    found = minimize(valley, np.zeros(2), args=(shift,), bounds=[(-REACH, REACH)] * 2, tol=1e-14)
+    ours = FOUND(shift)
+    assert bool(ours.converged)
+    assert float(ours.value) <= found.fun + 1e-9
+    assert float(ours.value) == pytest.approx(valley(np.asarray(ours.place)[1:], shift), rel=1e-12)
+    np.testing.assert_allclose(ours.place[1:], found.x, atol=1e-4)
 
 
-FORWARD, REVERSE = jax.jit(jax.jacfwd(place)), jax.jit(jax.jacrev(place))
+def best(shift):
+    return place((KERNEL, DATA, start(shift), HELD))
+
+
+BEST, BOTH = jax.jit(best), jax.jit(lambda shift: (jax.jacfwd(best)(shift), jax.jacrev(best)(shift)))
 
 
 @given(shift=INSIDE | WALLED)
 def test_the_place_moves_as_it_says(shift: float) -> None:
-    step = 1e-4
-    finite = (place(shift + step) - place(shift - step)) / (2 * step)
-    for slope in (FORWARD(shift), REVERSE(shift)):
-        np.testing.assert_allclose(slope, finite, atol=1e-5)
+    """To fourth order in a step of 0.02, as the search ends 1e-6 from the place, where chi^2 is 1e-12 higher."""
+    step = 0.02
+    near, far = BEST(shift + step) - BEST(shift - step), BEST(shift + 2 * step) - BEST(shift - 2 * step)
+    for slope in BOTH(shift):
+        np.testing.assert_allclose(slope, (8 * near - far) / (12 * step), atol=2e-4)
 
 
 def lowest(shift):
-    return chi2(place(shift), shift)
+    return minimum((KERNEL, DATA, start(shift), HELD))
 
 
-CURVED = jax.jit(jax.grad(jax.grad(lowest)))
+LOWEST, SLOPE, CURVED = jax.jit(lowest), jax.jit(jax.grad(lowest)), jax.jit(jax.grad(jax.grad(lowest)))
 
 
 @given(shift=INSIDE)
-def test_the_minimum_has_exact_second_derivatives(shift: float) -> None:
+def test_the_minimum_has_exact_derivatives(shift: float) -> None:
     step = 1e-3
-    finite = (lowest(shift + step) + lowest(shift - step) - 2 * lowest(shift)) / step**2
-    assert float(CURVED(shift)) == pytest.approx(float(finite), rel=1e-4, abs=1e-4)
+    up, middle, down = LOWEST(shift + step), LOWEST(shift), LOWEST(shift - step)
+    assert float(SLOPE(shift)) == pytest.approx(float(up - down) / (2 * step), rel=1e-5, abs=1e-5)
+    assert float(CURVED(shift)) == pytest.approx(float(up + down - 2 * middle) / step**2, rel=1e-4, abs=1e-4)
+
+
+def test_the_minimum_moves_with_data_and_constraints() -> None:
+    """By the data, at the minimum, the slope is that of chi^2 itself; and the same for the constraints' centres."""
+    y = BEST(1.3)
+    moved = jax.jit(jax.grad(lambda data: minimum((KERNEL, data, start(1.3), HELD))))(DATA)
+    residuals = np.array([y[1] + 0.3 * y[2] ** 2 - 1.3, 2.0 * y[2] - 0.5 * 1.3 * y[1]])
+    np.testing.assert_allclose(moved.observed[0][0], -2 * residuals, atol=1e-6)
+    np.testing.assert_allclose(moved.centre[1:], -2 * np.asarray(y[1:]), atol=1e-6)
 
 
 def test_many_at_once() -> None:
     shifts = jnp.linspace(-2.5, 2.5, 7)
-    np.testing.assert_allclose(jax.vmap(place)(shifts), [place(float(shift)) for shift in shifts], atol=1e-9)
+    np.testing.assert_allclose(jax.jit(jax.vmap(best))(shifts), [BEST(float(s)) for s in shifts], atol=1e-9)
+
+
+def test_which_variables_are_held_is_an_array() -> None:
+    """One program whatever is held; a start that is held may lie beyond the walls."""
+    program = jax.jit(minimise)
+    for held in ([True, True, False], [True, False, True], [True, True, True], [False, False, False]):
+        begin = np.array([3.0, 0.5, -0.4])
+        found = program(KERNEL, DATA, begin, np.array(held))
+        free = ~np.array(held)
+        np.testing.assert_array_equal(np.asarray(found.place)[~free], begin[~free])
+
+        def function(part, free=free, begin=begin):
+            y = begin.copy()
+            y[free] = part
+            return valley(y[1:], y[0])
+
+        least = minimize(function, begin[free], tol=1e-14).fun if free.any() else function(begin[free])
+        assert float(found.value) <= least + 1e-9
+    assert program._cache_size() == 1
+    beyond = program(KERNEL, DATA, np.array([1.0, 3.0, 0.0]), np.array([True, True, False]))
+    assert float(beyond.place[1]) == 3.0
+
+
+def test_a_search_that_does_not_end_says_so() -> None:
+    assert bool(FOUND(-3.0).converged)
+    found = FOUND(-4.04)
+    assert not bool(found.converged)
+    assert int(found.steps) == MAX_STEPS
+
+
+def test_a_start_without_a_value_ends_at_once() -> None:
+    found = FOUND(np.inf)
+    assert not bool(found.converged)
+    assert not np.isfinite(found.value)
+    assert int(found.steps) <= 2
+
+
+@jax.jit
+def of_a_form(form, there):
+    """Search from the origin for the minimum of a quadratic form."""
+    wall = jnp.full(there.shape, jnp.inf)
+
+    def function(y):
+        away = y - there
+        return away @ form @ away, 2 * form @ away, 2 * form
+
+    return descend(function, jnp.zeros(there.shape), jnp.zeros(there.shape, dtype=bool), -wall, wall)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1.0, 1e20])
+@pytest.mark.parametrize("n", [3, 12])
+def test_variables_of_any_size(n: int, scale: float) -> None:
+    """Variables that differ by orders of magnitude; few of them are solved for by elimination, many by a factorisation."""
+    random = np.random.default_rng(n)
+    matrix = random.normal(size=(n, n))
+    matrix = matrix @ matrix.T + np.eye(n)
+    units = scale * 10 ** random.uniform(-3, 3, n)
+    there = units * random.normal(size=n)
+    found = of_a_form(matrix / np.outer(units, units), there)
+    np.testing.assert_allclose(np.asarray(found.place) / units, there / units, atol=1e-5)
+    assert float(found.value) < 1e-9

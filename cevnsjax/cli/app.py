@@ -1,49 +1,152 @@
-"""The command line's frame, and how a wrong input leaves it."""
+"""The command line's frame: its commands, how each is found, and how an error leaves it."""
 
+import contextlib
+import contextvars
+import errno
+import importlib
+import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
+from cevnsjax.cli.interrupts import INTERRUPTED, MESSAGE, end_on_signals
 from cevnsjax.errors import InputError
 
-__all__ = ["app", "run"]
+__all__ = ["COMMANDS", "command_line", "run"]
 
-app = typer.Typer(
-    name="cevnsjax",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    help="""Predictions, fits and profiles of coherent neutrino scattering and neutrino-electron scattering.
+COMMANDS = {
+    "experiments": ("lists", "List the embedded experiments, or copy one."),
+    "models": ("lists", "List the models and their parameters."),
+    "predict": ("predict", "Predict the counts in each bin, beside the data."),
+    "fit": ("fit", "Find the best fit and the allowed intervals."),
+    "profile": ("fit", "Give chi-squared along one parameter."),
+    "scan": ("scan", "Give chi-squared over a plane, and its contours."),
+    "sample": ("sample", "Draw from the posterior of the free parameters."),
+    "feldman-cousins": ("toys", "Find what the data allow, by toys."),
+    "significance": ("toys", "Test the hypothesis of no signal."),
+    "project": ("project", "Find what more exposure will allow."),
+    "nuisances": ("nuisances", "List the nuisance parameters and their constraints."),
+    "reproduce": ("reproduce", "Make the tables and figures of the papers."),
+}
+"""Each command's module, which has a function of its name, and its line in the list of all."""
 
-An experiment is one of those that `cevnsjax experiments` lists, or a path to a TOML file; several make a
-joint fit. Parameters and their units are listed by `cevnsjax models`. With `--json` a command prints one
-JSON object on standard output and nothing else. A wrong input ends with exit status 2.""",
-)
+HELP = """Predictions, fits and limits of coherent neutrino-nucleus scattering and neutrino-electron scattering.
+
+An experiment (EXP) is a name that `cevnsjax experiments` lists, or the path of a TOML file; several make a joint fit. A
+part of an experiment follows a colon: `conus:eves`. Models and the units of their parameters are listed by `cevnsjax
+models`; nuisance parameters by `cevnsjax nuisances EXP`.
+
+With `--json` a command prints one JSON object on standard output and nothing else; notes, warnings and progress go to
+standard error. A wrong input ends with exit status 2 and one line that says what would be right; Ctrl-C ends with 130.
+
+What is compiled is kept in the user's cache folder, so that a command is faster the second time. The environment
+variable `CEVNSJAX_CACHE` names another folder, or is `off`."""
+
+command_line: contextvars.ContextVar[list[str]] = contextvars.ContextVar("command_line")
+"""The words of the command that runs."""
 
 # typer keeps its own copy of click in newer versions: its error classes are reached through its public one.
 ClickException: type[Any] = typer.BadParameter.__mro__[2]
 
+SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": "markdown",
+}
+
+
+class _Deferred(TyperCommand):
+    """A command whose module is imported when it is asked for, so that others start without it."""
+
+    def make_context(self, *arguments: Any, **extra: Any) -> Any:
+        """Return the context of the true command."""
+        assert self.name is not None
+        module = importlib.import_module(f"cevnsjax.cli.{COMMANDS[self.name][0]}")
+        alone = typer.Typer(**SETTINGS)
+        alone.command(self.name)(getattr(module, self.name.replace("-", "_")))
+        return typer.main.get_command(alone).make_context(*arguments, **extra)
+
+
+def _version(wanted: bool) -> bool:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"cevnsjax {version('cevnsjax')}")
+        raise typer.Exit
+    return wanted
+
+
+def _group() -> Any:
+    app = typer.Typer(**SETTINGS)
+    version = typer.Option(False, "--version", is_eager=True, callback=_version, help="Print the version.")
+
+    @app.callback(help=HELP)
+    def _all(version: bool = version) -> None:
+        pass
+
+    group: Any = typer.main.get_command(app)
+    group.commands = {name: _Deferred(name, help=text) for name, (_, text) in COMMANDS.items()}
+    return group
+
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; a wrong input prints one line on standard error and exits with status 2."""
-    command = typer.main.get_command(app)
+    """Run the command line, by default that of the process, and exit.
+
+    A wrong input prints one line on standard error and exits with status 2, an interruption with 130.
+    """
+    if arguments is None:
+        end_on_signals()
+        warnings.showwarning = _show_warning
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command_line.set(["cevnsjax", *words])
     try:
-        status = command.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+        status = _group().main(args=words or ["--help"], prog_name="cevnsjax", standalone_mode=False)
+        if status == INTERRUPTED:  # typer's own answer to a KeyboardInterrupt
+            _fail(MESSAGE, INTERRUPTED)
+        sys.stdout.flush()
     except ClickException as error:
-        message = error.format_message()
-        if not message or len(sys.argv[1:] if arguments is None else arguments) == 0:
-            sys.exit(0)
-        _fail(f"{message.rstrip('.')}; see 'cevnsjax --help'")
+        _fail(f"{error.format_message().rstrip('.')}; see 'cevnsjax --help'")
     except InputError as error:
         _fail(str(error))
     except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        _fail(MESSAGE, INTERRUPTED)
+    except OSError as error:
+        _fail_on_output(error)
+    except Exception as error:
+        _fail_in_words(error)
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _fail(message: str) -> None:
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    typer.echo(f"cevnsjax: warning: {' '.join(str(message).split())}", err=True)
+
+
+def _fail(message: str, status: int = 2) -> None:
     typer.echo("cevnsjax: " + " ".join(message.split()), err=True)
-    sys.exit(2)
+    sys.exit(status)
+
+
+def _fail_on_output(error: OSError) -> None:
+    """End where the operating system refused something: most often standard output is full, or nobody reads it."""
+    if error.filename:
+        _fail(f"cannot use '{error.filename}': {error.strerror}")
+    with contextlib.suppress(OSError, ValueError):  # what is left in the buffer would raise once more when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        sys.exit(1)
+    _fail(f"cannot write the output: {error.strerror or error}")
+
+
+def _fail_in_words(error: Exception) -> None:
+    """End in one line where that is all there is to say: memory, or an error that a user's file of a model raised."""
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):  # JAX has its own error
+        _fail("there is not enough memory for this; ask for fewer points, toys or draws")
+    custom = sys.modules.get("cevnsjax.interactions.custom")
+    line = custom.in_users_words(error) if custom is not None else None
+    if line is None:
+        raise error
+    _fail(line)

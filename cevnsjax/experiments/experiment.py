@@ -1,148 +1,172 @@
-"""An experiment: target, flux, response, detectors and data, as one differentiable object."""
+"""An experiment: a signal, samples, nuisances and data in cells, as one description has them for one run."""
 
 import dataclasses
+import hashlib
+import json
+from typing import Any, Literal
 
-import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+import numpy as np
+from jaxtyping import Array, Float, Int
 
-from cevnsjax.constants import EV
-from cevnsjax.experiments.background import Background
-from cevnsjax.flux import Flux
-from cevnsjax.interactions import Model
-from cevnsjax.parameters import Parameters
-from cevnsjax.rates import FLUX_ORDER, RESPONSE_ORDER, Channel, RateTable, bin_rates, rate_table
-from cevnsjax.response import Response
-from cevnsjax.targets import Target
+from cevnsjax.experiments.cells import ENERGY_UNITS, Cells
+from cevnsjax.experiments.effects import Nuisance
+from cevnsjax.experiments.samples import Sample, formula_counts
+from cevnsjax.experiments.signal import Signal
+from cevnsjax.numeric import AnyArray, namespace
 
-__all__ = ["Counts", "Detectors", "Experiment", "Systematics", "expected_counts", "tabulate"]
+__all__ = ["HYPOTHESES", "Experiment", "Identity", "Term"]
 
+Term = Literal["gaussian", "poisson"]
 
-class Detectors(eqx.Module):
-    """The detectors of an experiment: active mass [kg], live time [s], threshold [MeV] of each."""
-
-    names: tuple[str, ...] = eqx.field(static=True)
-    mass: Float[Array, " detectors"]
-    live_time: Float[Array, " detectors"]
-    threshold: Float[Array, " detectors"]
-
-    def active(self, low: Float[Array, " bins"]) -> Bool[Array, "detectors bins"]:
-        """Return which detectors see a bin: those whose threshold is at or below its lower edge [MeV]."""
-        # Thresholds and edges are typed in eV; a part in 1e9 keeps their conversion from deciding.
-        return self.threshold[:, None] <= low * (1 + 1e-9)
+HYPOTHESES = {
+    "sm": "of Standard Model and background",
+    "background": "of the background alone",
+    "values": "at given values",
+}
+"""What data may be expected of, in words."""
 
 
-class Systematics(eqx.Module):
-    """Standard deviations: of `norms`, factors on the signal (zero for none), and of what moves the spectrum.
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """What an experiment is called and where it comes from.
 
-    `shapes` are names in `cevnsjax.experiments.moves`. Those of both that stand in `own` are one detector's own; the
-    others are common to all runs of a description.
+    `source` is the name or path that was given, with its part; `digest` is that of its files; `overrides` are those
+    that were given.
     """
 
-    norms: tuple[str, ...] = eqx.field(static=True)
-    norm_sigma: Float[Array, " norms"]
-    shapes: tuple[str, ...] = eqx.field(static=True)
-    shape_sigma: Float[Array, " shapes"]
-    own: tuple[str, ...] = eqx.field(static=True, default=())
-
-
-class Counts(eqx.Module):
-    """What makes an experiment one of counts and a model of their background, not of an excess.
-
-    `exposures` [kg d] are those with the reactor on and off, `off` the counts of the latter. If not `poisson`, errors
-    are those of the data.
-    """
-
-    background: Background
-    exposures: Float[Array, "2"]
-    off: Float[Array, " bins"] | None
-    poisson: bool = eqx.field(static=True)
-
-
-class Experiment(eqx.Module):
-    """Everything that a description file says, in MeV, cm, s and kg.
-
-    `observed` and `sigma` are in the data's own unit, as `unit` names it: counts over the run, divided by
-    the active detectors' mass if `per_kg`, and given per `per_energy` [MeV] unless that is None.
-    `systematics` are sets by name, of which a likelihood chooses one. An experiment of several runs is one object for
-    each, with the same name. `expected` says of what the data are that which is expected, "" if they are real, and
-    `public` whether there are real ones; `warning` is what else a user of these data must know.
-    """
-
-    name: str = eqx.field(static=True)
-    title: str = eqx.field(static=True)
-    reference: str = eqx.field(static=True)
-    target: Target
-    fluxes: tuple[Flux, ...]
-    response: Response
-    detectors: Detectors
-    observed: Float[Array, " bins"]
-    sigma: Float[Array, " bins"]
-    systematics: dict[str, Systematics]
-    per_kg: bool = eqx.field(static=True)
-    per_energy: float | None = eqx.field(static=True)
-    counts: Counts | None = None
-    run: str = eqx.field(static=True, default="")
-    expected: str = eqx.field(static=True, default="")
-    public: bool = eqx.field(static=True, default=True)
-    warning: str = eqx.field(static=True, default="")
+    name: str
+    title: str
+    reference: str = ""
+    warning: str = ""
+    run: str = ""
+    detector: str = ""
+    source: str = ""
+    digest: str = ""
+    overrides: tuple[tuple[str, Any], ...] = ()
+    threshold: float | None = None
 
     @property
     def label(self) -> str:
         """Name and run, `conus:C1R1` for instance."""
         return f"{self.name}:{self.run}" if self.run else self.name
 
-    def bare(self) -> "Experiment":
-        """Return what a rate depends on, all names left out, so that what is compiled for one run serves all."""
-        detectors = dataclasses.replace(self.detectors, names=tuple("" for _ in self.detectors.names))
-        return dataclasses.replace(
-            self, name="", title="", reference="", run="", expected="", public=True, warning="",
-            detectors=detectors, systematics={}, counts=None,
-        )  # fmt: skip
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Experiment:
+    """Everything that a description says of one run.
+
+    `phases` is two for counts with the source on and off, else one. Arrays over "all" hold the cells with the source
+    on, then those with the source off. `exposure` turns a rate of the signal [kg^-1 s^-1] into the data's unit,
+    `detector_exposure` is each detector's part of it, and `sample_exposure` [kg d] multiplies templates given per kg
+    and day. `first` is the bin of each cell along the first axis, and `profile` the probability of its other bins, for
+    each component of the source.
+
+    `observed` is None where data are expected of a `hypothesis` (a key of HYPOTHESES): a likelihood makes them, of the
+    experiment as it is then. `sample_shift` moves formulas along the first axis, as the energy scale does. `sigma` are
+    the errors of a Gaussian term. `public` tells whether there are real data.
+    """
+
+    identity: Identity
+    signal: Signal
+    cells: Cells
+    phases: int
+    first: Int[np.ndarray, " cells"]
+    profile: Float[np.ndarray, "components cells"]
+    exposure: Float[np.ndarray, " all"]
+    detectors: tuple[str, ...]
+    detector_exposure: Float[np.ndarray, "detectors all"]
+    sample_exposure: Float[np.ndarray, " all"]
+    samples: tuple[Sample, ...]
+    nuisances: dict[str, tuple[Nuisance, ...]]
+    term: Term
+    observed: Float[np.ndarray, " all"] | None
+    sigma: Float[np.ndarray, " all"]
+    unit: str
+    events_per_unit: Float[np.ndarray, " all"]
+    hypothesis: str = ""
+    public: bool = True
+    sample_shift: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The experiment's name, without the run's."""
+        return self.identity.name
+
+    @property
+    def label(self) -> str:
+        """Name and run."""
+        return self.identity.label
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The names of the sets of systematics."""
+        return tuple(self.nuisances)
+
+    @property
+    def size(self) -> int:
+        """Number of cells, those of all phases."""
+        return int(self.exposure.size)
+
+    @property
+    def keV(self) -> float:
+        """The unit of the first axis in keV; one where it is no energy."""
+        per_MeV = ENERGY_UNITS.get(self.cells.axes[0].unit)
+        return 1.0 if per_MeV is None else 1e3 / per_MeV
+
+    @property
+    def ends(self) -> Float[np.ndarray, "2"]:
+        """The ends of the first axis."""
+        axis = self.cells.axes[0]
+        return np.array([axis.low[0], axis.high[-1]])
 
     @property
     def note(self) -> str:
         """What a reader of any result must know of the data, "" where there is nothing to say."""
-        if not self.expected:
-            return self.warning
-        lead = f"what is expected {self.expected} stands in"
+        warning = self.identity.warning
+        if not self.hypothesis:
+            return warning
+        lead = f"what is expected {HYPOTHESES[self.hypothesis]} stands in"
         lead = f"{self.name}: {lead} for its data" if self.public else f"{self.name}: no data are public; {lead}"
-        return "; ".join(filter(None, (lead, self.warning)))
+        return "; ".join(filter(None, (lead, warning)))
 
-    @property
-    def unit(self) -> str:
-        """The data's unit, in words."""
-        unit = "counts / kg" if self.per_kg else "counts"
-        return unit if self.per_energy is None else f"{unit} / ({self.per_energy / EV:g} eV_ee)"
+    def in_cells(self, rates: Float[Array | np.ndarray, "components *n bins"]) -> Float[AnyArray, "*n all"]:
+        """Return counts in the data's unit from each component's rates [kg^-1 s^-1] in the bins of the first axis."""
+        spread = sum(one[..., self.first] * profile for one, profile in zip(rates, self.profile, strict=True))
+        return self.exposure * namespace(spread).concatenate([spread] * self.phases, axis=-1)
 
-    def exposure(self) -> Float[Array, "detectors bins"]:
-        """Return what turns a rate [kg^-1 s^-1] in a bin into each detector's share of the data's unit."""
-        active = self.detectors.active(self.response.low)
-        exposure = jnp.where(active, (self.detectors.mass * self.detectors.live_time)[:, None], 0.0)
-        if self.per_kg:
-            exposure /= self.active_mass()
-        if self.per_energy is not None:
-            exposure *= self.per_energy / (self.response.high - self.response.low)
-        return exposure
+    def sample_counts(self, sample: Sample) -> Float[np.ndarray, " all"]:
+        """Return a template's counts in the data's unit, its numbers as they are."""
+        if sample.table is not None:
+            return sample.table * sample.numbers["factor"]
+        numbers = np.array(list(sample.numbers.values()))
+        low, high, ends = (edges - self.sample_shift for edges in (self.cells.low(), self.cells.high(), self.ends))
+        rate = formula_counts(sample.kind, numbers, low, high, ends, self.keV)
+        return self.sample_exposure * np.concatenate([rate * self.cells.share()] * self.phases)
 
-    def active_mass(self) -> Float[Array, " bins"]:
-        """Return the mass [kg] of the detectors that see each bin."""
-        return jnp.sum(jnp.where(self.detectors.active(self.response.low), self.detectors.mass[:, None], 0.0), axis=0)
+    def background(self) -> Float[np.ndarray, " all"]:
+        """Return the sum of all templates."""
+        return sum((self.sample_counts(sample) for sample in self.samples), np.zeros(self.size))
 
-    def events(self, expected: Float[Array, " bins"]) -> Float[Array, " bins"]:
-        """Return the number of events over the run that values in the data's unit stand for."""
-        if self.per_energy is not None:
-            expected = expected * (self.response.high - self.response.low) / self.per_energy
-        return expected * self.active_mass() if self.per_kg else expected
+    def with_data(self, observed: Float[np.ndarray, " all"], hypothesis: str = "") -> "Experiment":
+        """Return the experiment with other data; `hypothesis` says of what they are expected."""
+        return dataclasses.replace(self, observed=np.asarray(observed, dtype=float), hypothesis=hypothesis)
 
-
-def tabulate(experiment: Experiment, flux_order: int = FLUX_ORDER, response_order: int = RESPONSE_ORDER) -> RateTable:
-    """Return the experiment's rate table; differentiable in every leaf of the experiment."""
-    return rate_table(experiment.target, experiment.fluxes, experiment.response, flux_order, response_order)
-
-
-def expected_counts(
-    experiment: Experiment, table: RateTable, model: Model, params: Parameters, channel: Channel = "all"
-) -> Float[Array, "detectors bins"]:
-    """Return what each detector adds to each bin of the prediction, in the data's unit."""
-    return experiment.exposure() * bin_rates(table, model, params, channel)
+    def digest(self) -> str:
+        """Return a text that differs wherever a prediction or chi-squared may."""
+        found = hashlib.sha256(json.dumps([self.identity.label, self.term, self.hypothesis, self.phases]).encode())
+        parts = [
+            self.signal.description.model_dump_json(),
+            *(repr(dataclasses.asdict(n)) for s in self.nuisances.values() for n in s),
+        ]
+        for text in parts:
+            found.update(text.encode())
+        arrays = [self.exposure, self.sample_exposure, self.profile, self.sigma, *(a.low for a in self.cells.axes)]
+        arrays += [a.high for a in self.cells.axes] + ([] if self.observed is None else [self.observed])
+        for sample in self.samples:
+            arrays += [np.array(list(sample.numbers.values()))] + ([] if sample.table is None else [sample.table])
+            arrays += [table for pair in sample.morphs.values() for table in pair]
+        for moments in self.signal.moments:
+            arrays += [np.asarray(moments.value_low)]
+        for array in arrays:
+            found.update(np.ascontiguousarray(array).tobytes())
+        return found.hexdigest()

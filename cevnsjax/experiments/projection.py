@@ -3,11 +3,9 @@
 import dataclasses
 import math
 
-import equinox as eqx
-import jax.numpy as jnp
-
 from cevnsjax.errors import InputError
-from cevnsjax.experiments.experiment import Experiment, Systematics
+from cevnsjax.experiments.effects import Nuisance
+from cevnsjax.experiments.experiment import Experiment
 
 __all__ = ["projected"]
 
@@ -15,33 +13,43 @@ __all__ = ["projected"]
 def projected(
     experiment: Experiment, exposure: float = 1.0, background: float = 1.0, systematics: float = 1.0
 ) -> Experiment:
-    """Return an experiment with exposure, background, and standard deviations of all pulls multiplied.
+    """Return an experiment with exposure, background, and the widths of all constraints multiplied.
 
-    Of an excess, whose errors are those of its background, errors grow with the roots of the first two. The data stay
-    what they were. Raises `InputError` for a factor that is not positive.
+    The errors of an excess, which are those of its background, grow with the roots of the first two. Measured data stay
+    what they were; expected data are made anew. Raises `InputError` for a factor that is not positive.
     """
     for name, factor in (("exposure", exposure), ("background", background), ("systematics", systematics)):
         if not (0 < factor < math.inf):
             raise InputError(f"a factor of {factor:g} on the {name} is not possible: give a positive number")
-    sets = {name: _pulls(one, systematics) for name, one in experiment.systematics.items()}
-    longer = eqx.tree_at(lambda e: e.detectors.live_time, experiment, experiment.detectors.live_time * exposure)
-    longer = dataclasses.replace(longer, systematics=sets)
-    if experiment.counts is None:
-        return dataclasses.replace(longer, sigma=experiment.sigma * jnp.sqrt(exposure * background))
-    model = experiment.counts.background
-    components = []
-    for component in model.components:
-        scaled = component.scaled(background)
-        quantities = {name: q.scaled(1.0, systematics) if q.pulled else q for name, q in scaled.quantities.items()}
-        components.append(dataclasses.replace(scaled, quantities=quantities))
-    counts = dataclasses.replace(
-        experiment.counts,
-        background=dataclasses.replace(model, components=tuple(components)),
-        exposures=experiment.counts.exposures * exposure,
+    samples = tuple(sample.scaled(background) for sample in experiment.samples)
+    # A table holds the counts of the whole run, a formula those of a kilogram and a day.
+    samples = tuple(s if s.table is None else dataclasses.replace(s, table=s.table * exposure) for s in samples)
+    samples = tuple(
+        dataclasses.replace(s, morphs={n: (u * exposure, d * exposure) for n, (u, d) in s.morphs.items()})
+        for s in samples
     )
-    sigma = experiment.sigma if counts.poisson else experiment.sigma * jnp.sqrt(exposure * background)
-    return dataclasses.replace(longer, counts=counts, sigma=sigma)
+    amplitudes = {f"sample.{s.name}.{s.amplitude}" for s in samples}
+    nuisances = {
+        name: tuple(_scaled(n, background) if n.key in amplitudes else n for n in chosen)
+        for name, chosen in experiment.nuisances.items()
+    }
+    nuisances = {name: tuple(n.narrowed(systematics) for n in chosen) for name, chosen in nuisances.items()}
+    gaussian = experiment.term == "gaussian"
+    return dataclasses.replace(
+        experiment,
+        exposure=experiment.exposure * exposure,
+        detector_exposure=experiment.detector_exposure * exposure,
+        sample_exposure=experiment.sample_exposure * exposure,
+        samples=samples,
+        nuisances=nuisances,
+        sigma=experiment.sigma * math.sqrt(exposure * background) if gaussian else experiment.sigma,
+        observed=experiment.observed,
+    )
 
 
-def _pulls(one: Systematics, factor: float) -> Systematics:
-    return dataclasses.replace(one, norm_sigma=one.norm_sigma * factor, shape_sigma=one.shape_sigma * factor)
+def _scaled(nuisance: Nuisance, factor: float) -> Nuisance:
+    """Return the nuisance of a sample's size, with its centre and its width multiplied."""
+    p = nuisance.parameter
+    parameter = dataclasses.replace(p, default=p.default * factor, scale=p.scale * factor)
+    sigma = None if nuisance.sigma is None else nuisance.sigma * factor
+    return dataclasses.replace(nuisance, parameter=parameter, sigma=sigma)

@@ -1,282 +1,223 @@
-"""The description of an experiment as it stands in its TOML file, checked key by key."""
+"""A whole experiment file, checked key by key: cells, data, samples and nuisances."""
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, model_validator
 
-from cevnsjax.errors import InputError, unknown_name
-from cevnsjax.flux.reactor import ENERGY_TABLES
-from cevnsjax.flux.spectra import ABOVE_2_MEV, ABOVE_8_MEV, BELOW_2_MEV, ISOTOPES
-from cevnsjax.form_factors import FORM_FACTORS
-from cevnsjax.targets import ELECTRONS
+from cevnsjax.experiments.ranges import (
+    Days,
+    Edge,
+    Exposure,
+    Finite,
+    Mass,
+    Name,
+    NotNegative,
+    Positive,
+    Range,
+    RunName,
+    Sigma,
+    Signal,
+    Text,
+    Width,
+)
+from cevnsjax.experiments.signal_schema import ReactorTable, ResponseTable, Table, TableSource, TargetTable
 
-__all__ = ["Description", "parse"]
+__all__ = [
+    "FORMAT",
+    "AxisTable",
+    "Description",
+    "EvenEdges",
+    "ExponentialTable",
+    "FlatTable",
+    "LineTable",
+    "NuisanceTable",
+    "RunTable",
+    "SampleTable",
+    "TabulatedTable",
+]
 
+FORMAT = 2
 
-def _one_of(*known: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in known:
-            raise ValueError(f"give one of {', '.join(known)}")
-        return value
-
-    return AfterValidator(check)
-
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-class _Table(BaseModel):
-    """A TOML table: a key that is not named here is an error, and a number is no string."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class TargetTable(_Table):
-    """[target]."""
-
-    elements: Annotated[dict[str, Positive], Field(min_length=1)]
-    form_factor: Annotated[str, _one_of(*FORM_FACTORS)] = "helm"
-    electrons: Annotated[str, _one_of(*ELECTRONS)] = "bound"
-
-
-class ReactorTable(_Table):
-    """[source] of kind "reactor"."""
-
-    kind: Literal["reactor"]
-    power_GW: Positive
-    baseline_m: Positive
-    energy_per_fission_MeV: Positive | Annotated[str, _one_of(*ENERGY_TABLES)]
-    fission_fractions: Annotated[dict[Annotated[str, _one_of(*ISOTOPES)], NotNegative], Field(min_length=4)]
-    captures_per_fission: NotNegative = 0.6
-    below_2_MeV: Annotated[str, _one_of(*BELOW_2_MEV)] = "vogel_engel"
-    above_2_MeV: Annotated[str, _one_of(*ABOVE_2_MEV)] = "huber_mueller"
-    above_8_MeV: Annotated[str, _one_of(*ABOVE_8_MEV)] | None = None
-    total_flux_per_cm2_s: Positive | None = None
+LEAST_FACTOR, LARGEST_FACTOR = 1e-9, 3.0
+"""Limits of the standard deviation of a factor: one in per cent is a mistake of the unit."""
 
 
-class LindhardTable(_Table):
-    """quenching = { model = "lindhard", ... }."""
+class EvenEdges(Table):
+    """edges = { start, stop, bins }."""
 
-    model: Literal["lindhard"]
-    k: Annotated[float, Field(ge=0.05, le=0.4)]
-
-
-class YieldTable(_Table):
-    """quenching = { model = "table", ... }."""
-
-    model: Literal["table"]
-    table: str
-    column: str
+    start: Edge
+    stop: Edge
+    bins: Annotated[int, Field(ge=1, le=100_000)]
 
 
-class ResolutionTable(_Table):
-    """resolution = { ... }."""
+class AxisTable(Table):
+    """[[axes]]: the first one is the signal's; its edges may stand in the data's file."""
 
-    noise_eV: Positive
-    fano: NotNegative
-    pair_energy_eV: Positive
-    truncated: bool = False
-
-
-class ResponseTable(_Table):
-    """[response]."""
-
-    quenching: Annotated[LindhardTable | YieldTable, Field(discriminator="model")]
-    resolution: ResolutionTable | None = None
-    efficiency_file: str | None = None
+    name: Name
+    unit: Text = ""
+    edges: EvenEdges | Annotated[list[Edge], Field(min_length=2)] | None = None
 
 
-class DetectorTable(_Table):
+class DetectorTable(Table):
     """[[detectors]]."""
 
-    name: str
-    mass_kg: Positive
-    live_days: Positive
-    threshold_eV: NotNegative
+    name: Text
+    mass_kg: Mass
+    live_days: Days
+    threshold: Signal = 0.0
 
 
-class DataTable(_Table):
-    """[data]."""
+class DataTable(Table):
+    """[data]; `per_energy` is in the first axis' unit."""
 
-    file: str
+    file: Text
+    term: Literal["gaussian", "poisson"] = "gaussian"
     per_kg: bool = False
-    per_energy_eV: Positive | None = None
+    per_energy: Positive | None = None
 
 
-class RunTable(_Table):
-    """[[runs]]: counts of one detector with the reactor on, and off.
+class RunTable(Table):
+    """[[runs]]: counts of one detector with the source on, and off.
 
-    What stands in `each` of the systematics is the `detector`'s, that of the run's name if it is not said. Without a
-    `file` what is expected stands in: of the Standard Model and the background ("sm"), or of the background alone.
+    Nuisances that are each detector's own are shared by runs of one `detector`, by default the run's name. Without a
+    `file` data are expected: of the Standard Model and all samples ("sm"), or of the samples alone ("background").
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
-    detector: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")] | None = None
-    on_kg_d: Positive
-    off_kg_d: Positive | None = None
-    low_eV: NotNegative
-    high_eV: Positive
-    bins: Annotated[int, Field(ge=1, le=10_000)]
-    file: str | None = None
+    name: RunName
+    detector: RunName | None = None
+    on_kg_d: Exposure
+    off_kg_d: Exposure | None = None
+    edges: EvenEdges
+    file: Text | None = None
     expected: Literal["sm", "background"] | None = None
 
 
-class _ComponentTable(_Table):
-    """What all of [[background]] have: which quantities are free, and which have a pull; and in which runs it is."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z]\w*$")]
-    free: list[str] = []
-    pull: dict[str, Positive] = {}
-    runs: list[str] | None = None
+class _AnySample(Table):
+    name: Name
+    runs: list[Text] | None = None
 
 
-class FlatTable(_ComponentTable):
+class FlatTable(_AnySample):
     """kind = "flat"."""
 
     kind: Literal["flat"]
     rate_per_keV_kg_d: NotNegative
-    tilt: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    tilt: Annotated[float, Range(-1.0, 1.0)] = 0.0
 
 
-class ExponentialTable(_ComponentTable):
+class ExponentialTable(_AnySample):
     """kind = "exponential"; it starts with the first bin if not said otherwise."""
 
     kind: Literal["exponential"]
     height_per_keV_kg_d: NotNegative
-    decay_eV: Positive
-    start_eV: NotNegative | None = None
+    decay: Width
+    start: Signal | None = None
 
 
-class FollowerTable(_Table):
+class FollowerTable(Table):
     """followers = [{ ... }]: a weaker line of the same decay."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
-    centre_eV: Positive
-    width_eV: Positive | None = None
+    name: RunName
+    centre: Width
+    width: Width | None = None
     ratio: NotNegative
 
 
-class LineTable(_ComponentTable):
+class LineTable(_AnySample):
     """kind = "line"."""
 
     kind: Literal["line"]
     area_per_kg_d: NotNegative
-    centre_eV: Positive
-    width_eV: Positive
-    followers: list[FollowerTable] = []
+    centre: Width
+    width: Width
+    followers: list[FollowerTable] = Field(default_factory=list)
 
 
-class TabulatedTable(_ComponentTable):
-    """kind = "tabulated": a column of counts per kg and day, bin by bin."""
+class TabulatedTable(_AnySample):
+    """kind = "table": a column of counts in each cell, over the run or per kg and day."""
 
-    kind: Literal["tabulated"]
-    file: str
-    column: str
-
-
-BackgroundTable = Annotated[FlatTable | ExponentialTable | LineTable | TabulatedTable, Field(discriminator="kind")]
-
-
-class EachTable(_Table):
-    """[systematics.NAME.each]: what is each detector's own."""
-
-    normalisation: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], Positive] = {}
-    energy_shift_eV: Positive | None = None
+    kind: Literal["table"]
+    file: Text
+    column: Text = "expected"
+    per_kg_d: bool = False
+    total: NotNegative | None = None
+    factor: Annotated[float, Range(0.0, 1e6)] = 1.0
 
 
-class SystematicsTable(_Table):
-    """[systematics.NAME]: standard deviations of what is not known exactly.
-
-    What stands in `each` is each detector's own, all else common to the file's runs.
-    """
-
-    normalisation: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], NotNegative] = {}
-    quenching_k: Positive | None = None
-    quenching_yield: Positive | None = None
-    energy_shift_eV: Positive | None = None
-    nuclear_radius: Positive | None = None
-    each: EachTable = EachTable()
+SampleTable = FlatTable | ExponentialTable | LineTable | TabulatedTable
+AnySample = Annotated[SampleTable, Field(discriminator="kind")]
 
 
-class Description(_Table):
+class MorphTable(Table):
+    """morph = { SAMPLE = { up, down, column } }: tables at plus and minus one standard deviation."""
+
+    up: Text
+    down: Text | None = None
+    column: Text = "expected"
+
+
+class NuisanceTable(Table):
+    """[[nuisance]]: a name, a centre and a width (or free), and one kind of effect."""
+
+    name: Name
+    sigma: Sigma | None = None
+    free: bool = False
+    centre: Finite | None = None
+    bounds: Annotated[list[Finite], Field(min_length=2, max_length=2)] | None = None
+    scale: list[Text] = Field(default_factory=list)
+    key: Text | None = None
+    morph: dict[Text, MorphTable] = Field(default_factory=dict)
+    own: Literal["experiment", "detector", "run"] | None = None
+    systematics: Annotated[list[Text], Field(min_length=1)] | None = None
+    unit: Text | None = None
+    latex: Text | None = None
+    description: Text = ""
+
+    @model_validator(mode="after")
+    def _one_effect(self) -> "NuisanceTable":
+        if sum((bool(self.scale), self.key is not None, bool(self.morph))) != 1:
+            raise ValueError("it needs exactly one of scale, key, morph")
+        if self.free == (self.sigma is not None):
+            raise ValueError("it needs either sigma, or free = true")
+        if self.scale and self.sigma is not None and not LEAST_FACTOR <= self.sigma <= LARGEST_FACTOR:
+            raise ValueError(
+                f"the sigma of a factor lies from {LEAST_FACTOR:g} to {LARGEST_FACTOR:g}: write 0.1 for 10 %, not "
+                f"{self.sigma:g}; or give free = true"
+            )
+        if self.scale and self.centre not in (None, 1.0):
+            raise ValueError("the centre of a factor is 1; leave out centre")
+        if len(set(self.scale)) < len(self.scale):
+            raise ValueError("it scales a sample twice; name each once")
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            raise ValueError("its bounds must rise: give [LOW, HIGH]")
+        return self
+
+
+class CheckTable(Table):
+    """[check]: chi-squared that this very file must give."""
+
+    chi2: Finite
+    chi2_at: dict[Text, Finite] = Field(default_factory=dict)
+    systematics: Text = "default"
+
+
+class Description(Table):
     """A whole file."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
-    title: str
-    reference: str = ""
+    format: Literal[2]
+    name: RunName
+    title: Text
+    reference: Text = ""
     target: TargetTable
-    source: ReactorTable
+    source: Annotated[ReactorTable | TableSource, Field(discriminator="kind")]
+    axes: Annotated[list[AxisTable], Field(min_length=1)]
     response: ResponseTable
-    detectors: list[DetectorTable] = []
+    detectors: list[DetectorTable] = Field(default_factory=list)
     data: DataTable | None = None
-    runs: list[RunTable] = []
-    analyses: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
-    background: list[BackgroundTable] = []
-    systematics: dict[str, SystematicsTable] = {}
-    variants: dict[str, dict[str, Any]] = {}
-    warning: str = ""
-
-
-KINDS: dict[int | str, Any] = {
-    "lindhard": LindhardTable,
-    "table": YieldTable,
-    "flat": FlatTable,
-    "exponential": ExponentialTable,
-    "line": LineTable,
-    "tabulated": TabulatedTable,
-}
-"""What tells tables of one place apart, as the checker names it in the location of an error."""
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the table at a location may have, or nothing where it is not one table."""
-    here: Any = Description
-    for step in location:
-        if isinstance(step, int):
-            continue
-        if here == dict[str, SystematicsTable]:  # by names of the user's own
-            here = SystematicsTable
-            continue
-        field = getattr(here, "model_fields", {}).get(step)
-        if field is None and step in KINDS:
-            here = KINDS[step]
-            continue
-        if field is None:
-            return []
-        here = field.annotation
-        if get_origin(here) is not dict:
-            here = next((t for t in get_args(here) if hasattr(t, "model_fields")), here)
-    return list(getattr(here, "model_fields", {}))
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    """Return a location as a user would write it: without the kind of a table that stands in a list, or has a model."""
-    steps = [
-        step
-        for before, step in zip((None, *location), location, strict=False)
-        if step != "[key]" and not (step in KINDS and (isinstance(before, int) or before == "quenching"))
-    ]
-    return ".".join(map(str, steps))
-
-
-def parse(content: dict[str, Any], path: Path) -> Description:
-    """Return the checked description; raises `InputError` naming the first key that is wrong, and why."""
-    try:
-        return Description.model_validate(content)
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
-    # A key that is not known is often the one that seems to be missing, misspelt.
-    first = min(errors, key=lambda e: e["type"] != "extra_forbidden")
-    location = first["loc"]
-    key = _key(location)
-    if first["type"] == "extra_forbidden":
-        wrong = unknown_name("key", key, [_key((*location[:-1], k)) for k in _known_keys(location[:-1])])
-        raise InputError(f"'{path}': {wrong}")
-    if first["type"] == "missing":
-        raise InputError(f"'{path}': the key '{key}' is missing")
-    given = first["input"]
-    shown = "" if isinstance(given, dict | list) else f" = {given!r}"
-    message = first["msg"].removeprefix("Value error, ")
-    raise InputError(f"'{path}': {key}{shown} is wrong: {message[0].lower()}{message[1:]}")
+    runs: list[RunTable] = Field(default_factory=list)
+    analyses: dict[Text, Annotated[list[Text], Field(min_length=1)]] = Field(default_factory=dict)
+    sample: list[AnySample] = Field(default_factory=list)
+    nuisance: list[NuisanceTable] = Field(default_factory=list)
+    variants: dict[Text, dict[Text, Any]] = Field(default_factory=dict)
+    warning: Text = ""
+    check: CheckTable | None = None

@@ -16,7 +16,8 @@ from jaxtyping import Array, Float
 
 from cevnsjax.constants import ELECTRON_MASS
 from cevnsjax.flavours import Flavour, Lepton
-from cevnsjax.nuclei import Nucleus
+from cevnsjax.matter.nuclei import Nucleus
+from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import Parameter, Parameters
 
 __all__ = ["Amplitude", "Coefficients", "ElectronRecoil", "Interaction", "NuclearRecoil", "OnElectrons"]
@@ -72,7 +73,7 @@ class Interaction(eqx.Module):
         return ()
 
     def survival(
-        self, params: Parameters, energy: Float[Array, "*n"], baseline: Float[Array, ""], flavour: Flavour
+        self, params: Parameters, energy: Float[AnyArray, "*n"], baseline: Float[AnyArray, ""] | float, flavour: Flavour
     ) -> Float[Array, "*n"] | float:
         """Return the share of neutrinos of an energy [MeV] that are left at a distance [cm] from the source."""
         return 1.0

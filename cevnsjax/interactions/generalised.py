@@ -25,7 +25,7 @@ from cevnsjax.constants import G_FERMI, HBAR_C_MEV_CM, NEUTRON_MASS, PROTON_MASS
 from cevnsjax.flavours import Flavour, Lepton
 from cevnsjax.interactions.base import Amplitude, Coefficients, Interaction, NuclearRecoil
 from cevnsjax.interactions.mediators import quark_content
-from cevnsjax.nuclei import nuclear_spins
+from cevnsjax.matter.nuclei import nuclear_spins
 from cevnsjax.parameters import Parameter, Parameters
 
 __all__ = ["STRUCTURES", "ContactInteraction", "Structure"]

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cevnsjax.constants import ELECTRON_MASS, G_FERMI, HBAR_C_MEV_CM
-from cevnsjax.errors import unknown_name
+from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.flavours import LEPTONS, Flavour
 from cevnsjax.interactions.base import Coefficients, ElectronRecoil, Interaction, NuclearRecoil
 from cevnsjax.interactions.electromagnetic import ChargeRadius, MagneticMoment, Millicharge
@@ -13,6 +13,7 @@ from cevnsjax.interactions.mediators import B_MINUS_L, UNIVERSAL, ScalarMediator
 from cevnsjax.interactions.nsi import TensorNSI, VectorNSI
 from cevnsjax.interactions.standard_model import StandardModel
 from cevnsjax.interactions.sterile import SterileNeutrino
+from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import G_BL, G_Z, M_Z, Parameter, Parameters
 
 __all__ = ["MODELS", "Model", "cross_section", "model"]
@@ -24,7 +25,8 @@ _CONTACT = G_FERMI**2 * HBAR_C_MEV_CM**2
 class Model(eqx.Module):
     """Interactions that act together.
 
-    `free` names what a fit varies when the user does not say. Off a nucleus of spin 0 the kinematic factor
+    `free` names what a fit varies when the user does not say. `digest` is that of the user's file that a model comes
+    from, if it does. Off a nucleus of spin 0 the kinematic factor
     is exactly 1 - T/E - M T / (2 E^2): the contraction of the lepton tensor with (p + p')^mu leaves no T^2
     (a spin-1/2 target has + T^2 / (2 E^2)). `finite_recoil` keeps the T/E; Eq. (1) of arXiv:2501.12441,
     the default, drops it (1e-3 of the CONUS+ signal).
@@ -35,6 +37,7 @@ class Model(eqx.Module):
     interactions: tuple[Interaction, ...]
     free: tuple[str, ...] = eqx.field(static=True)
     finite_recoil: bool = eqx.field(static=True, default=False)
+    digest: str = eqx.field(static=True, default="")
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -47,7 +50,7 @@ class Model(eqx.Module):
         return tuple({p.name: p for interaction in self.interactions for p in interaction.of_flux}.values())
 
     def survival(
-        self, params: Parameters, energy: Float[Array, "*n"], baseline: Float[Array, ""], flavour: Flavour
+        self, params: Parameters, energy: Float[AnyArray, "*n"], baseline: Float[AnyArray, ""] | float, flavour: Flavour
     ) -> Float[Array, "*n"]:
         """Return the share of neutrinos of an energy [MeV] that are left at a distance [cm] from the source."""
         left = jnp.ones_like(energy)
@@ -115,7 +118,16 @@ MODELS: dict[str, Model] = {
 
 
 def model(name: str) -> Model:
-    """Return a model by name; raises `InputError` for an unknown one."""
+    """Return a model by name, or one of a user's file as FILE.py:NAME.
+
+    Raises `InputError` for an unknown name or a wrong type, and for files as `custom_model` does.
+    """
+    if not isinstance(name, str):
+        raise InputError(f"a model is given by its name, or as a Model, not as {type(name).__name__}")
+    if ".py" in name:
+        from cevnsjax.interactions.custom import custom_model
+
+        return custom_model(name)
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
     return MODELS[name]

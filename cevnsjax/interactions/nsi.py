@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from cevnsjax.constants import G_FERMI, HBAR_C_MEV_CM, W_MASS
 from cevnsjax.flavours import Flavour, Lepton
 from cevnsjax.interactions.base import Amplitude, Coefficients, Interaction, NuclearRecoil
-from cevnsjax.nuclei import Nucleus
+from cevnsjax.matter.nuclei import Nucleus
 from cevnsjax.parameters import NSI_TENSOR, NSI_VECTOR, Parameter, Parameters
 
 __all__ = ["TensorNSI", "VectorNSI", "new_physics_scale"]

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 from cevnsjax.constants import EV, HBAR_C_MEV_CM
 from cevnsjax.flavours import Flavour
 from cevnsjax.interactions.base import Interaction
+from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import DM2_41, SIN2_2THETA_14, Parameter, Parameters
 
 __all__ = ["SterileNeutrino"]
@@ -25,7 +26,7 @@ class SterileNeutrino(Interaction):
     of_flux: ClassVar[tuple[Parameter, ...]] = parameters
 
     def survival(
-        self, params: Parameters, energy: Float[Array, "*n"], baseline: Float[Array, ""], flavour: Flavour
+        self, params: Parameters, energy: Float[AnyArray, "*n"], baseline: Float[AnyArray, ""] | float, flavour: Flavour
     ) -> Float[Array, "*n"]:
         """Return the share of neutrinos of an energy [MeV] that are left at a distance [cm]."""
         if flavour.lepton != "e":

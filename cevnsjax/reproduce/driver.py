@@ -1,73 +1,146 @@
-"""The order in which everything is made, and the folder into which it goes."""
+"""The run of the chosen studies: checked first, each written when it is done, and joined into one report."""
 
-import contextlib
-import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from cevnsjax import results
-from cevnsjax.errors import InputError
-from cevnsjax.plotting import read_overlay
-from cevnsjax.reproduce import conus, limits, mediators, programme, quenching, standard_model, systematics
-from cevnsjax.reproduce.report import write_report
+from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.figures import Overlay, read_overlay
+from cevnsjax.provenance import provenance_of
+from cevnsjax.reproduce.markdown import filled
+from cevnsjax.reproduce.progress import progress
+from cevnsjax.reproduce.registry import STUDIES
+from cevnsjax.reproduce.study import Study
+from cevnsjax.reproduce.workspace import PARTS, Workspace
+from cevnsjax.resources import data_folder, read_text
+from cevnsjax.results import check_folder, check_target, replace_file, write_json
 
 __all__ = ["reproduce"]
 
-PARTS = (standard_model, limits, mediators, systematics, conus, programme, quenching)
-"""Each part makes its figures and curves, and returns what it has found for the report."""
+REPORT = "report"
 
 
-def reproduce(out: Path, overlays: Sequence[Path] = ()) -> dict[str, Any]:
-    """Write figures, curves, `report.md` and `report.json` into a folder; return what the JSON holds.
+def reproduce(
+    out: Path | str, overlays: Sequence[Path | str] = (), only: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Calculate the chosen studies, write them into a folder, and return what `report.json` holds.
 
-    `overlays` are CSV files with curves of others, drawn into the planes whose parameters they name. Everything is
-    made in a folder beside it and moved there at the end. Raises `InputError` where the folder cannot be made,
-    or an overlay cannot be read.
+    `only` are the names of studies, by default all. Each study is written when it is done: its figures (PDF and PNG),
+    its curves (NetCDF), `STUDY.json` and `STUDY.md`. Then `report.json` and `report.md` join all studies in the folder.
+    A run that is cut leaves what it has calculated in `.parts` inside the folder; the next one with the same package
+    and data goes on from there, and removes it at the end. `overlays` are CSV files with curves of others, drawn into
+    the planes whose parameters they name.
+
+    Raises `InputError` before any work for an unknown study, an overlay that cannot be read or belongs to no plane, and
+    a folder that cannot be written.
     """
-    curves = [read_overlay(path) for path in overlays]
-    planes = [(mass, coupling) for _, mass, coupling, _ in mediators.PLANES]
-    for path, curve in zip(overlays, curves, strict=True):
-        if (curve.x, curve.y) not in planes:
-            known = " or ".join(", ".join(plane) for plane in planes)
-            raise InputError(f"'{path}' has curves of {curve.x}, {curve.y}; the planes are of {known}")
-    parent = out.absolute().parent
-    if out.exists() and not out.is_dir():
-        raise InputError(f"cannot write into '{out}': it is a file; give a folder")
-    if not parent.is_dir() or not os.access(out if out.is_dir() else parent, os.W_OK):
-        raise InputError(f"cannot write into '{out}': '{parent}' is no folder that can be written to")
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".cevnsjax-") as name, _progress() as advance:
-        folder = Path(name)
-        content: dict[str, Any] = {}
-        for part in PARTS:
-            content |= part.make(folder, advance, curves)
-            # Each program takes several of the memory mappings that Linux grants a process.
-            jax.clear_caches()
-        results.write_json(folder / "report.json", content)
-        write_report(folder / "report.md", content)
-        out.mkdir(exist_ok=True)
-        for path in sorted(folder.iterdir()):
-            shutil.move(path, out / path.name)
-    return content
+    out = Path(out)
+    studies = _chosen(only)
+    drawn = [_overlay(Path(path), studies) for path in overlays]
+    _check_targets(out, studies)
+    out.mkdir(exist_ok=True)
+    identity = _identity([Path(path) for path in overlays])
+    steps = {study.name: study.steps() for study in studies}
+    workspaces = []
+    with progress(sum(map(len, steps.values()))) as advance:
+        for study in studies:
+            workspace = Workspace(out, study.name, identity, drawn)
+            workspaces.append(workspace)
+            for step in steps[study.name]:
+                kept = workspace.finished(step.name)
+                advance(f"{study.name}: {step.title}", kept)
+                if not kept:
+                    workspace.keep(step.name, step.make(workspace))
+            content = study.compose(workspace.results)
+            origin = provenance_of(None, "reproduce", only=[study.name], overlays=list(overlays), inputs=identity)
+            workspace.publish({**content, "provenance": origin}, filled(study.name, study.page(content)))
+    report = _report(out, [study.name for study in studies])
+    for workspace in workspaces:
+        workspace.clear()
+    return report
 
 
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Give a function that says on a terminal's standard error what comes next."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+def _chosen(only: Sequence[str] | None) -> list[Study]:
+    """Return the studies by name, each once, in the order of the report."""
+    names = list(STUDIES) if only is None else [only] if isinstance(only, str) else list(only)
+    if not names:
+        raise InputError(f"no study given; give at least one of {', '.join(STUDIES)}")
+    for name in names:
+        if name not in STUDIES:
+            raise unknown_name("study", str(name), STUDIES)
+    return [study for name, study in STUDIES.items() if name in names]
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    silent = not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=silent) as progress:
-        task = progress.add_task("", total=sum(part.STEPS for part in PARTS))
 
-        def advance(text: str) -> None:
-            progress.update(task, description=f"{text:<56}", advance=1)
+def _overlay(path: Path, studies: Sequence[Study]) -> Overlay:
+    """Return the curves of others in a file, which must be of a plane that is drawn."""
+    curves = read_overlay(path)
+    planes = [plane for study in studies for plane in study.planes]
+    if (curves.x, curves.y) not in planes:
+        known = " or ".join(dict.fromkeys(", ".join(plane) for plane in planes)) or "of no parameters in these studies"
+        raise InputError(f"'{path}' has curves of {curves.x}, {curves.y}; the planes are of {known}")
+    return curves
 
-        yield advance
+
+def _check_targets(out: Path, studies: Sequence[Study]) -> None:
+    """Raise `InputError` where the folder, or what is known of its files, cannot be written."""
+    check_folder(out)
+    if not out.is_dir():
+        return
+    parts = out / PARTS
+    if parts.exists():
+        check_folder(parts)
+    for name in (*(study.name for study in studies), REPORT):
+        for suffix in (".json", ".md"):
+            check_target(out / f"{name}{suffix}")
+
+
+def _identity(overlays: Sequence[Path]) -> str:
+    """Return a digest of all that results depend on: package, data, overlays, and the version of JAX."""
+    digest = hashlib.sha256(f"{_package()} {version('cevnsjax')} {jax.__version__}".encode())
+    for path in overlays:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@functools.cache
+def _package() -> str:
+    """Return the digest of the package's code and data."""
+    root = Path(__file__).parents[1]
+    files = [*root.rglob("*.py"), *(path for path in data_folder().rglob("*") if path.is_file())]
+    digest = hashlib.sha256()
+    for path in sorted(set(files)):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _report(out: Path, made: Sequence[str]) -> dict[str, Any]:
+    """Join the studies that are in the folder; return the content of `report.json`."""
+    contents, pages = {}, []
+    for name in STUDIES:
+        file, page = out / f"{name}.json", out / f"{name}.md"
+        if name not in made and not (file.exists() and page.exists()):
+            continue
+        try:
+            content = json.loads(read_text(file, "study"))
+            about = content["provenance"]
+            values = {"version": about["version"], "date": about["date"], "page": _demoted(read_text(page, "page"))}
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"'{file}' is no study that was written here: {error}; remove it") from error
+        contents[name] = content
+        pages.append(filled("report_study", values))
+    report = {"studies": contents, "provenance": provenance_of(None, "reproduce", only=list(contents))}
+    write_json(out / f"{REPORT}.json", report)
+    replace_file(out / f"{REPORT}.md", filled(REPORT, {"studies": "\n".join(pages)}).encode())
+    return report
+
+
+def _demoted(page: str) -> str:
+    """Return a page with all its headings one level lower."""
+    return re.sub(r"^#", "##", page, flags=re.MULTILINE)

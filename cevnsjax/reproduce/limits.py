@@ -1,26 +1,23 @@
-"""Electromagnetic properties: Tables 1-3 and Figs. 4-6 of arXiv:2501.12441, and what moves their limits."""
+"""Electromagnetic properties in CONUS+: Tables 1-3 and Figs. 4-6 of arXiv:2501.12441, and what moves their limits."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from cevnsjax import plotting, results
 from cevnsjax.experiments import Experiment
-from cevnsjax.interactions import (
-    Model,
-    OnElectrons,
-    ScalarMediator,
-    StandardModel,
-    model,
-)
+from cevnsjax.figures import Panel, in_latex, profiles_figure
+from cevnsjax.figures.style import level_label
+from cevnsjax.inference import Interval, fit, threshold
+from cevnsjax.interactions import Model, OnElectrons, ScalarMediator, StandardModel, model
 from cevnsjax.interactions.mediators import CONUS_COUPLINGS, quark_content
-from cevnsjax.reproduce.assumptions import DEFAULT, LIMIT_ASSUMPTIONS, Assumption
-from cevnsjax.resources import data_folder, read_rows
-from cevnsjax.statistics import FitResult, Likelihood, fit, profile
-from cevnsjax.statistics.intervals import Interval, threshold
+from cevnsjax.likelihood import Likelihood
+from cevnsjax.reproduce.assumptions import DEFAULT, Assumption, limit_assumptions
+from cevnsjax.reproduce.published import published_rows
+from cevnsjax.reproduce.study import Results, Step
+from cevnsjax.reproduce.workspace import Workspace
+from cevnsjax.results import profile_dataset
 
-__all__ = ["CHANNELS", "CL", "STEPS", "make", "of_channel"]
+__all__ = ["CHANNELS", "CL", "MEDIATORS", "limit_steps", "limits", "of_channel"]
 
 CL = 0.90
 
@@ -63,9 +60,6 @@ SCALARS = (
 )
 """What the scalar's coupling to nucleons is taken to be."""
 
-PROFILES = 3
-STEPS = PROFILES + len(LIMIT_ASSUMPTIONS) + 1
-
 
 def of_channel(experiment: Experiment, name: str, channel: str, **options: Any) -> Likelihood:
     """Return the likelihood of a model in one of `CHANNELS`."""
@@ -76,33 +70,31 @@ def of_channel(experiment: Experiment, name: str, channel: str, **options: Any) 
     return Likelihood(experiment, model=dataclasses.replace(whole, interactions=tuple(parts)), **options)
 
 
-def make(folder: Path, advance: Callable[[str], None], overlays: Sequence[plotting.Overlay]) -> dict[str, Any]:
-    """Write Figs. 4-6 with their curves, and return the rows of Tables 1-3 and of what moves them."""
-    for number, fitted in enumerate(ELECTROMAGNETIC, start=4):
-        advance(f"Fig. {number}: {model(fitted.model).description}")
-        _figure(folder / f"fig{number}_{fitted.model}", fitted)
+def limit_steps() -> tuple[Step, ...]:
+    """Return the steps: three figures, one for each assumption, and the scalar's coupling."""
+    figures = [
+        Step(f"fig{number}", f"Fig. {number}: {model(fitted.model).description}", _Figure(number, fitted))
+        for number, fitted in enumerate(ELECTROMAGNETIC, start=4)
+    ]
+    assumptions = [
+        Step(f"limits_{number:02d}", f"limits: {one.name}", lambda _, one=one: _limits(one))
+        for number, one in enumerate(limit_assumptions())
+    ]
+    return (*figures, *assumptions, Step("scalars", "limits: the scalar's coupling to nucleons", _scalars))
 
-    rows = []
-    for assumption in LIMIT_ASSUMPTIONS:
-        advance(f"limits: {assumption.name}")
-        rows.append({"name": assumption.name, "limits": _limits(assumption)})
-    advance("limits: the scalar's coupling to nucleons")
-    scalars = []
-    for name, interaction in SCALARS:
-        changed = Model("scalar", name, (StandardModel(), interaction), ("g_phi",))
-        found = fit(Likelihood(DEFAULT.experiment(), model=changed), cl=CL)
-        scalars.append({"name": name, "couplings": list(interaction.nucleons), "g_phi": found.intervals["g_phi"][0][1]})
-    published = read_rows(data_folder() / "published" / "limits.csv")
+
+def limits(results: Results) -> dict[str, Any]:
+    """Return the rows of Tables 1-3, and what moves them."""
+    rows = [
+        {"name": one.name, "limits": results[f"limits_{number:02d}"]} for number, one in enumerate(limit_assumptions())
+    ]
+    published = published_rows("limits")
     return {
         "limits": _beside(rows, published),
         "limit_assumptions": rows,
-        "scalar_assumptions": scalars,
+        "scalar_assumptions": results["scalars"],
         "other_experiments": [row for row in published if not row["experiment"].startswith("conus_plus")],
     }
-
-
-def _fits(experiment: Experiment, fitted: Fitted, channel: str, **options: Any) -> FitResult:
-    return fit(of_channel(experiment, fitted.model, channel, **options), free=fitted.free, cl=CL)
 
 
 def _limits(assumption: Assumption) -> list[dict[str, Any]]:
@@ -113,11 +105,22 @@ def _limits(assumption: Assumption) -> list[dict[str, Any]]:
         for channel in fitted.channels:
             if channel == "eves" and assumption != DEFAULT:
                 continue
-            result = _fits(experiment, fitted, channel, pull=assumption.pull)
+            likelihood = of_channel(experiment, fitted.model, channel, pull=assumption.pull)
+            result = fit(likelihood, free=fitted.free, cl=CL)
             found += [
-                {"quantity": name, "channel": channel, "intervals": result.intervals[name]}
+                {"quantity": name, "channel": channel, "intervals": [list(piece) for piece in result.intervals[name]]}
                 for name in fitted.quantities
             ]
+    return found
+
+
+def _scalars(work: Workspace) -> list[dict[str, Any]]:
+    found = []
+    for name, interaction in SCALARS:
+        changed = Model("scalar", name, (StandardModel(), interaction), ("g_phi",))
+        result = fit(Likelihood(DEFAULT.experiment(), model=changed), cl=CL)
+        (_, high) = result.intervals["g_phi"][-1]
+        found.append({"name": name, "couplings": list(interaction.nucleons), "g_phi": high})
     return found
 
 
@@ -137,24 +140,23 @@ def _beside(rows: list[dict[str, Any]], published: list[dict[str, str]]) -> list
                 if (limit["quantity"], limit["channel"]) == (SAME.get(quantity, quantity), channel)
             )
             under[variant["name"]] = _ends(intervals, row["kind"])
-        low = float(row["low"]) if row["low"] else None
-        given = low, float(row["high"])
+        given = float(row["low"]) if row["low"] else None, float(row["high"])
         table.append(
             {
                 "quantity": quantity,
                 "channel": channel,
                 "kind": row["kind"],
                 "published": list(given),
-                "obtained": list(under["default"]),
+                "obtained": list(under[DEFAULT.name]),
                 "under": {name: list(ends) for name, ends in under.items()},
-                "deviation": _half_width(under["default"]) / _half_width(given) - 1,
+                "deviation": _half_width(under[DEFAULT.name]) / _half_width(given) - 1,
                 "deviations": {name: _half_width(ends) / _half_width(given) - 1 for name, ends in under.items()},
             }
         )
     return table
 
 
-def _ends(intervals: Sequence[Interval], kind: str) -> Interval:
+def _ends(intervals: Sequence[Interval] | Sequence[list[float | None]], kind: str) -> Interval:
     """Return the outer ends of all pieces, in the form in which a limit is quoted."""
     low, high = intervals[0][0], intervals[-1][1]
     return (low, high) if kind == "interval" else (None, high)
@@ -168,26 +170,32 @@ def _half_width(ends: Interval) -> float:
     return high if low is None else (high - low) / 2
 
 
-def _figure(path: Path, fitted: Fitted) -> None:
-    """Draw the profiles of the reported quantities: all and nu-e alone in one panel, CEvNS alone in another."""
-    published = {
-        (row["quantity"], row["experiment"]): row for row in read_rows(data_folder() / "published" / "limits.csv")
-    }
-    panels = []
-    for together in (("all", "eves"), ("cevns",)):
-        for quantity in fitted.quantities:
-            curves = []
-            for channel in (c for c in together if c in fitted.channels):
-                likelihood = of_channel(DEFAULT.experiment(), fitted.model, channel)
-                free = [name for name in fitted.free if name != quantity]
-                curve = results.profile_dataset(profile(likelihood, quantity, free, cl=CL), likelihood)
-                results.write_netcdf(path.with_name(f"{path.name}_{quantity}_{channel}.nc"), curve)
-                curves.append((CHANNELS[channel].replace("nu-e", r"$\bar\nu_e e$"), curve))
-            row = published.get((quantity, "conus_plus" if "all" in together else "conus_plus CEvNS alone"))
-            band = None if row is None else _band(row)
-            panels.append(plotting.Panel(curves, likelihood.parameters[quantity], band))
-    figure = plotting.profiles_figure(panels, len(fitted.quantities), [(threshold(CL), "90 % CL")])
-    plotting.save(figure, path)
+@dataclasses.dataclass(frozen=True)
+class _Figure:
+    """The profiles of the reported quantities: all and nu-e alone in one panel, CEvNS alone in another."""
+
+    number: int
+    fitted: Fitted
+
+    def __call__(self, work: Workspace) -> None:
+        fitted, name = self.fitted, f"fig{self.number}_{self.fitted.model}"
+        published = {(row["quantity"], row["experiment"]): row for row in published_rows("limits")}
+        panels = []
+        for together in (("all", "eves"), ("cevns",)):
+            for quantity in fitted.quantities:
+                curves = []
+                for channel in (c for c in together if c in fitted.channels):
+                    likelihood = of_channel(DEFAULT.experiment(), fitted.model, channel)
+                    free = [other for other in fitted.free if other != quantity]
+                    result, origin = work.answer(likelihood, "profile", over=quantity, free=free, cl=CL)
+                    curve = profile_dataset(result, likelihood, origin)
+                    work.curve(f"{name}_{quantity}_{channel}", curve)
+                    curves.append((in_latex(CHANNELS[channel]), curve))
+                row = published.get((quantity, "conus_plus" if "all" in together else "conus_plus CEvNS alone"))
+                band = None if row is None else _band(row)
+                panels.append(Panel(curves, likelihood.parameters[quantity], band))
+        figure = profiles_figure(panels, len(fitted.quantities), [(threshold(CL), level_label(CL, 1))])
+        work.figure(name, figure, Likelihood(DEFAULT.experiment(), model=fitted.model))
 
 
 def _band(row: dict[str, str]) -> tuple[float, float, str]:

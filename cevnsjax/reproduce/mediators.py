@@ -1,72 +1,82 @@
-"""Light mediators and contact interactions: Fig. 7 of arXiv:2501.12441, and its claim about P, A and T as numbers."""
+"""Light mediators and contact interactions in CONUS+: Fig. 7 of arXiv:2501.12441, and its claim about P, A and T."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import dataclasses
 from typing import Any
 
-from cevnsjax import plotting, results
+from cevnsjax.figures import in_latex, plane_figure
+from cevnsjax.inference import fit
 from cevnsjax.interactions import ContactInteraction, Model, StandardModel, model
 from cevnsjax.interactions.generalised import STRUCTURES
+from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.assumptions import DEFAULT
 from cevnsjax.reproduce.limits import CHANNELS, CL, of_channel
-from cevnsjax.statistics import Likelihood, ScanResult, fit, scan
+from cevnsjax.reproduce.study import Results, Step
+from cevnsjax.reproduce.workspace import Workspace
+from cevnsjax.results import scan_dataset
 
-__all__ = ["STEPS", "make"]
-
-PLANES = (
-    ("vector_bl", "m_z", "g_bl", (1e-7, 1e-2)),
-    ("scalar", "m_phi", "g_phi", (1e-7, 1e-2)),
-    ("vector_universal", "m_z", "g_z", (1e-7, 1e-2)),
-)
-"""Model, mass and coupling, and the range of the coupling. The third is not in the paper."""
-
-MASSES = (1e-3, 1e3, 121)
-COUPLINGS = 151
-STEPS = len(PLANES) + 1
+__all__ = ["PLANES", "mediator_steps", "mediators"]
 
 
-def make(folder: Path, advance: Callable[[str], None], overlays: Sequence[plotting.Overlay]) -> dict[str, Any]:
-    """Write Fig. 7 with its contours, and return limits on couplings at small and large mass, and on contacts."""
-    limits = []
-    for name, mass, coupling, limits_of_coupling in PLANES:
-        advance(f"Fig. 7: {model(name).description}")
-        scans = []
+@dataclasses.dataclass(frozen=True)
+class Plane:
+    """The plane of a mediator's mass [MeV] and its coupling, each between two ends with a number of points."""
+
+    model: str
+    mass: str
+    coupling: str
+    masses: tuple[float, float, int] = (1e-3, 1e3, 121)
+    couplings: tuple[float, float, int] = (1e-7, 1e-2, 151)
+
+    def __call__(self, work: Workspace) -> list[dict[str, Any]]:
+        """Draw the plane, and return limits on the coupling at the smallest and the largest mass."""
+        scans, limits = [], []
+        experiment = DEFAULT.experiment()
         for channel, label in CHANNELS.items():
-            likelihood = of_channel(DEFAULT.experiment(), name, channel)
-            found = scan(likelihood, (mass, *MASSES), (coupling, *limits_of_coupling, COUPLINGS), cl=CL, dof=2)
-            results.write_netcdf(folder / f"fig7_{name}_{channel}.nc", results.scan_dataset(found, likelihood))
-            label = label.replace("nu-e", r"$\bar\nu_e e$").replace("CEvNS", r"CE$\nu$NS")
-            scans += [(label, found)]
-            limits += _ends(likelihood, channel, found)
-        figure = plotting.plane_figure(scans, overlays)
-        plotting.save(figure, folder / f"fig7_{name}")
-    advance("contact interactions")
-    return {"mediators": limits, "contacts": _contacts()}
+            likelihood = of_channel(experiment, self.model, channel)
+            axes = {"x": (self.mass, *self.masses), "y": (self.coupling, *self.couplings)}
+            result, origin = work.answer(likelihood, "scan", **axes, cl=CL, dof=2)
+            work.curve(f"fig7_{self.model}_{channel}", scan_dataset(result, likelihood, origin))
+            scans.append((in_latex(label), result))
+            limits += [self._limit(likelihood, channel, mass) for mass in self.masses[:2]]
+        figure = plane_figure(scans, work.overlays)
+        work.figure(f"fig7_{self.model}", figure, Likelihood(experiment, model=self.model))
+        return limits
+
+    def _limit(self, likelihood: Likelihood, channel: str, mass: float) -> dict[str, Any]:
+        """Return what is allowed of the coupling at one mass, for one degree of freedom."""
+        result = fit(likelihood, free=[self.coupling], values={self.mass: mass}, cl=CL)
+        intervals = [list(piece) for piece in result.intervals[self.coupling]]
+        about = {"model": self.model, "channel": channel, "coupling": self.coupling, "mass_MeV": mass}
+        return about | {"intervals": intervals}
 
 
-def _ends(likelihood: Likelihood, channel: str, found: ScanResult) -> list[dict[str, Any]]:
-    """Return the limit on the coupling at the smallest and the largest mass, for one degree of freedom."""
-    mass, coupling = found.x.parameter, found.y.parameter
-    rows = []
-    for value in (MASSES[0], MASSES[1]):
-        result = fit(likelihood, free=[coupling.name], values={mass.name: value}, cl=CL)
-        intervals = [list(piece) for piece in result.intervals[coupling.name]]
-        rows.append(
-            {"model": likelihood.model.name, "channel": channel, "coupling": coupling.name, "mass_MeV": value}
-            | {"intervals": intervals}
-        )
-    return rows
+# The third is not in the paper.
+PLANES = (Plane("vector_bl", "m_z", "g_bl"), Plane("scalar", "m_phi", "g_phi"), Plane("vector_universal", "m_z", "g_z"))
 
 
-def _contacts() -> list[dict[str, Any]]:
-    """Return the limits on each structure of Eq. (8) by itself, and on how many events a unit coupling makes."""
+def mediator_steps() -> tuple[Step, ...]:
+    """Return the steps: one for each plane, and the contact interactions."""
+    planes = [Step(f"fig7_{plane.model}", f"Fig. 7: {model(plane.model).description}", plane) for plane in PLANES]
+    return (*planes, Step("contacts", "contact interactions", _contacts))
+
+
+def mediators(results: Results) -> dict[str, Any]:
+    """Return limits on couplings at small and at large mass, and on contact interactions."""
+    return {
+        "mediators": [row for plane in PLANES for row in results[f"fig7_{plane.model}"]],
+        "contacts": results["contacts"],
+    }
+
+
+def _contacts(work: Workspace) -> list[dict[str, Any]]:
+    """Return the limits on each coupling of Eq. (8) by itself."""
     rows = []
     experiment = DEFAULT.experiment()
     for structure in STRUCTURES:
         interaction = ContactInteraction(structure)
         for parameter in interaction.parameters:
             acting = Model(structure, interaction.structure, (StandardModel(), interaction), (parameter.name,))
-            found = fit(Likelihood(experiment, model=acting), cl=CL)
-            pieces = [list(piece) for piece in found.intervals[parameter.name]]
+            result = fit(Likelihood(experiment, model=acting), cl=CL)
+            pieces = [list(piece) for piece in result.intervals[parameter.name]]
             rows.append({"structure": structure, "parameter": parameter.name, "intervals": pieces})
     return rows

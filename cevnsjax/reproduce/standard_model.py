@@ -1,135 +1,121 @@
-"""The Standard Model: Figs. 1-3 of arXiv:2501.12441, the weak mixing angle, and what moves it."""
+"""The Standard Model in CONUS+: Figs. 1-3 of arXiv:2501.12441, the weak mixing angle, and what moves it."""
 
-import dataclasses
 import math
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import equinox as eqx
-import jax.numpy as jnp
+import numpy as np
 
-from cevnsjax import plotting, results
 from cevnsjax.constants import SIN2_THETA_W, SIN2_THETA_W_Z
-from cevnsjax.rates import ionisation_rate
-from cevnsjax.reproduce.assumptions import ASSUMPTIONS, EXPERIMENT
-from cevnsjax.resources import data_folder, read_rows
-from cevnsjax.statistics import Likelihood, fit, profile
-from cevnsjax.statistics.intervals import Interval, threshold
+from cevnsjax.experiments import Experiment
+from cevnsjax.figures import Panel, profiles_figure, spectrum_figure, weak_mixing_angle_figure
+from cevnsjax.inference import Interval, fit, threshold
+from cevnsjax.likelihood import Likelihood
+from cevnsjax.rates import nuclear_nodes, rates_at
+from cevnsjax.reproduce.assumptions import (
+    EXPERIMENT,
+    ONE_SIGMA,
+    Assumption,
+    angle_assumptions,
+    without_constraint,
+)
+from cevnsjax.reproduce.published import beside, published_by, published_rows
+from cevnsjax.reproduce.study import Results, Step
+from cevnsjax.reproduce.workspace import Workspace
+from cevnsjax.results import points_dataset, prediction_dataset, profile_dataset
 
-__all__ = ["ONE_SIGMA", "STEPS", "make"]
-
-ONE_SIGMA = math.erf(math.sqrt(0.5))
-"""The confidence level of one standard deviation."""
+__all__ = ["ANGLE", "standard_model", "standard_model_steps"]
 
 ANGLE = "sin2_theta_w"
-STEPS = 3 + len(ASSUMPTIONS)
+ARXIV = "arXiv:2501.12441"
+ALONE = "CEvNS alone"
+
+PULLS = (("constraint minimised", "profiled"), ("constraint integrated out", "marginalised"))
+RANGE, POINTS = (0.0, 0.6), 301
+"""Of the profile of the angle."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """A published value with its interval, and the one obtained here."""
-
-    name: str
-    unit: str
-    cl: str
-    source: str
-    published: tuple[float, float | None, float | None]
-    obtained: tuple[float, float | None, float | None]
-
-    @classmethod
-    def of(cls, row: dict[str, str], value: float, low: float | None, high: float | None) -> "Comparison":
-        """Return the comparison with a row of `data/published/`."""
-        ends = [float(row[end]) if row[end] else None for end in ("low", "high")]
-        published = float(row["value"]), ends[0], ends[1]
-        return cls(row["name"], row["unit"], row["cl"], row["source"], published, (value, low, high))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what `report.json` holds: also how far the obtained value lies from the published one, as a share."""
-        return dataclasses.asdict(self) | {"deviation": self.obtained[0] / self.published[0] - 1}
+def standard_model_steps() -> tuple[Step, ...]:
+    """Return the steps: three figures, and one for each assumption."""
+    assumptions = [
+        Step(f"angle_{number:02d}", f"weak mixing angle: {one.name}", lambda _, one=one: _under(one))
+        for number, one in enumerate(angle_assumptions())
+    ]
+    return (
+        Step("fig1", "Fig. 1: the spectrum", _spectrum),
+        Step("fig2", "Fig. 2: profile of the weak mixing angle", _profiles),
+        *assumptions,
+        Step("angle_cevns", f"weak mixing angle: {ALONE}", lambda _: _alone()),
+        Step("fig3", "Fig. 3: the weak mixing angle against scale", _against_scale),
+    )
 
 
-@dataclasses.dataclass(frozen=True)
-class Variant:
-    """What one set of assumptions gives: sin^2(theta_W) with its 1 sigma interval, the predicted events, the
-    factor on them that the data want without a pull, and by how much chi-squared falls from no signal to it."""
-
-    name: str
-    best: float
-    low: float
-    high: float
-    events: float
-    strength: float
-    gain: float
-
-
-def make(folder: Path, advance: Callable[[str], None], overlays: Sequence[plotting.Overlay]) -> dict[str, Any]:
-    """Write Figs. 1-3 with their curves, and return the numbers beside the published ones."""
-    published = {row["name"]: row for row in read_rows(data_folder() / "published" / "conus_plus.csv")}
-    likelihood = Likelihood(EXPERIMENT)
-
-    advance("Fig. 1: signals of the three detectors")
-    prediction = results.prediction_dataset(likelihood, {})
-    results.write_netcdf(folder / "fig1_spectrum.nc", prediction)
-    plotting.save(plotting.spectrum_figure(prediction), folder / "fig1_spectrum")
-
-    advance("Fig. 2: profile of the weak mixing angle")
-    curves = []
-    for label, pull in (("pull minimised", "profiled"), ("pull integrated out", "marginalised")):
-        one = Likelihood(*likelihood.experiments, pull=pull)
-        curve = results.profile_dataset(profile(one, ANGLE, limits=(0.0, 0.6), points=301, cl=ONE_SIGMA), one)
-        results.write_netcdf(folder / f"fig2_sin2_theta_w_{pull}.nc", curve)
-        curves.append((label, curve))
-    row = published[ANGLE]
-    band = float(row["low"]), float(row["high"]), r"arXiv:2501.12441, $1\sigma$"
-    levels = [(threshold(ONE_SIGMA), r"$1\sigma$"), (threshold(0.90), "90 % CL")]
-    panel = plotting.Panel(curves, likelihood.parameters[ANGLE], band)
-    plotting.save(plotting.profiles_figure([panel], 1, levels), folder / "fig2_sin2_theta_w")
-
-    variants = []
-    for assumption in ASSUMPTIONS:
-        advance(f"weak mixing angle: {assumption.name}")
-        variants.append(_variant(assumption.name, Likelihood(assumption.experiment(), pull=assumption.pull)))
-    variants.append(_variant("CEvNS alone", Likelihood(EXPERIMENT, channel="cevns")))
-
-    advance("Fig. 3: the weak mixing angle against scale")
-    default = variants[0]
-    scale = _momentum_transfer(likelihood)
-    rows = read_rows(data_folder() / "published" / "weak_mixing_angle.csv")
-    others = [row for row in rows if not row["experiment"].startswith("theory")]
-    ours = scale, default.best, default.low, default.high, "CONUS+, this work"
-    figure = plotting.weak_mixing_angle_figure(others, SIN2_THETA_W, SIN2_THETA_W_Z, ours)
-    plotting.save(figure, folder / "fig3_weak_mixing_angle")
-    points = results.points_dataset([*others, _as_row(ours)], likelihood)
-    results.write_netcdf(folder / "fig3_weak_mixing_angle.nc", points)
-
+def standard_model(results: Results) -> dict[str, Any]:
+    """Return the published numbers beside those obtained, and what moves the angle."""
+    names = [f"angle_{number:02d}" for number in range(len(angle_assumptions()))]
+    variants = [results[name] for name in (*names, "angle_cevns")]
+    published, default = published_by("conus_plus", "name"), variants[0]
+    obtained: dict[str, tuple[float, float | None, float | None]] = {
+        ANGLE: (default["best"], default["low"], default["high"]),
+        "significance": (math.sqrt(default["gain"]), None, None),
+        "signal_observed": tuple(default["events"] * default[end] for end in ("strength", "strength_low", "strength_high")),  # type: ignore[dict-item]
+        "signal_predicted": (default["events"], None, None),
+    }
     return {
-        "comparisons": [c.as_dict() for c in _comparisons(likelihood, default, published)],
-        "assumptions": [dataclasses.asdict(v) for v in variants],
-        "momentum_transfer_MeV": scale,
+        "comparisons": [beside(published[name], numbers) for name, numbers in obtained.items()],
+        "assumptions": variants,
+        "momentum_transfer_MeV": results["fig3"],
     }
 
 
-def _variant(name: str, likelihood: Likelihood) -> Variant:
-    """Return what one set of assumptions gives for the weak mixing angle and for the signal itself."""
-    found = fit(likelihood, cl=ONE_SIGMA)
-    low, high = _closed(found.intervals[ANGLE])
-    (experiment,) = likelihood.experiments
-    events = float(experiment.events(likelihood.expected({})).sum())
-    strength, _, gain = _signal_strength(likelihood)
-    return Variant(name, found.best_fit[ANGLE], low, high, events, strength, gain)
+def _spectrum(work: Workspace) -> None:
+    likelihood = Likelihood(EXPERIMENT)
+    _, origin = work.answer(likelihood, "predict", values={})
+    prediction = prediction_dataset(likelihood, {}, origin)
+    work.curve("fig1_spectrum", prediction)
+    work.figure("fig1_spectrum", spectrum_figure(prediction), likelihood, origin)
 
 
-def _signal_strength(likelihood: Likelihood) -> tuple[float, tuple[float, float], float]:
-    """Return the factor on the prediction that fits best without a pull, its 1 sigma interval, and its gain.
+def _profiles(work: Workspace) -> None:
+    curves = []
+    for label, pull in PULLS:
+        likelihood = Likelihood(EXPERIMENT, pull=pull)
+        result, origin = work.answer(likelihood, "profile", over=ANGLE, limits=RANGE, points=POINTS, cl=ONE_SIGMA)
+        curve = profile_dataset(result, likelihood, origin)
+        work.curve(f"fig2_{ANGLE}_{pull}", curve)
+        curves.append((label, curve))
+    row = published_by("conus_plus", "name")[ANGLE]
+    band = float(row["low"]), float(row["high"]), rf"{ARXIV}, $1\sigma$"
+    levels = [(threshold(ONE_SIGMA), r"$1\sigma$, 1 d.o.f."), (threshold(0.90), "90 % CL, 1 d.o.f.")]
+    figure = profiles_figure([Panel(curves, likelihood.parameters[ANGLE], band)], 1, levels)
+    work.figure(f"fig2_{ANGLE}", figure, likelihood)
 
-    The gain is chi-squared without a signal less that of the best fit.
+
+def _under(assumption: Assumption) -> dict[str, Any]:
+    return _variant(assumption.name, Likelihood(assumption.experiment(), pull=assumption.pull))
+
+
+def _alone() -> dict[str, Any]:
+    return _variant(ALONE, Likelihood(EXPERIMENT, channel="cevns"))
+
+
+def _variant(name: str, likelihood: Likelihood) -> dict[str, Any]:
+    """Return what one set of assumptions gives.
+
+    That is sin^2(theta_W) with its 1 sigma interval; the predicted events in all detectors; the factor on them that the
+    data prefer without a constraint, with its interval; and how far chi-squared falls from no signal to that factor.
     """
+    result = fit(likelihood, cl=ONE_SIGMA)
+    low, high = _closed(result.intervals[ANGLE])
     (experiment,) = likelihood.experiments
-    unpulled = eqx.tree_at(lambda e: e.systematics["default"].norm_sigma, experiment, jnp.zeros(1))
-    free = Likelihood(unpulled, model=likelihood.model, channel=likelihood.channel)
-    found = fit(free, free=("norm",), cl=ONE_SIGMA)
-    return found.best_fit["norm"], _closed(found.intervals["norm"]), float(free.chi2({"norm": 0.0})) - found.chi2_min
+    events = float(experiment.events_per_unit @ np.asarray(likelihood.expected({})))
+    free = Likelihood(without_constraint(experiment), model=likelihood.model, channel=likelihood.channel)
+    strength = fit(free, free=["norm"], cl=ONE_SIGMA)
+    strength_low, strength_high = _closed(strength.intervals["norm"])
+    return {
+        "name": name, "best": result.best_fit[ANGLE], "low": low, "high": high, "events": events,
+        "strength": strength.best_fit["norm"], "strength_low": strength_low, "strength_high": strength_high,
+        "gain": float(free.chi2({"norm": 0.0})) - strength.chi2_min,
+    }  # fmt: skip
 
 
 def _closed(intervals: list[Interval]) -> tuple[float, float]:
@@ -140,31 +126,44 @@ def _closed(intervals: list[Interval]) -> tuple[float, float]:
     return low, high
 
 
-def _momentum_transfer(likelihood: Likelihood) -> float:
-    """Return the mean momentum transfer sqrt(2 M T) [MeV] of the nuclear recoils that make the signal."""
-    (experiment,), (table,) = likelihood.experiments, likelihood.tables
-    (nuclei,) = table.nuclei
-    rate = ionisation_rate(table, likelihood.model, {ANGLE: jnp.asarray(SIN2_THETA_W)}, "cevns")
-    events = experiment.events(jnp.sum(experiment.exposure(), axis=0)) @ table.weights * rate
-    q = jnp.sqrt(2 * experiment.target.elements[0].nuclear_mass * nuclei.recoil.T[0])
-    return float(events @ q / events.sum())
-
-
-def _as_row(point: tuple[float, float, float, float, str]) -> dict[str, str]:
-    """Return our own point as a row like those of `data/published/weak_mixing_angle.csv`."""
-    scale, value, low, high, label = point
-    numbers = {"scale_MeV": scale, "value": value, "error_up": high - value, "error_down": value - low}
-    return {"experiment": label, "source": "this run"} | {name: repr(number) for name, number in numbers.items()}
-
-
-def _comparisons(likelihood: Likelihood, default: Variant, published: dict[str, dict[str, str]]) -> list[Comparison]:
-    """Return the first paper's numbers, and the collaboration's, beside those obtained."""
-    strength, (low, high), gain = _signal_strength(likelihood)
-    events = default.events
-    obtained: dict[str, tuple[float, float | None, float | None]] = {
-        ANGLE: (default.best, default.low, default.high),
-        "significance": (math.sqrt(gain), None, None),
-        "signal_observed": (events * strength, events * low, events * high),
-        "signal_predicted": (events, None, None),
+def _against_scale(work: Workspace) -> float:
+    """Draw Fig. 3, and return the mean momentum transfer of the signal [MeV]."""
+    likelihood, default = Likelihood(EXPERIMENT), work.results["angle_00"]
+    (experiment,) = likelihood.experiments
+    scale = _momentum_transfer(experiment, likelihood)
+    others = [row for row in published_rows("weak_mixing_angle") if not row["experiment"].startswith("theory")]
+    ours = scale, default["best"], default["low"], default["high"], "CONUS+, this work"
+    row = published_by("conus_plus", "name")[ANGLE]
+    published = float(row["value"]), float(row["low"]), float(row["high"]), f"CONUS+, {ARXIV}"
+    figure = weak_mixing_angle_figure(others, SIN2_THETA_W, SIN2_THETA_W_Z, ours, published)
+    work.figure("fig3_weak_mixing_angle", figure, likelihood)
+    numbers = {
+        "scale_MeV": scale,
+        "value": default["best"],
+        "error_up": default["high"] - default["best"],
+        "error_down": default["best"] - default["low"],
     }
-    return [Comparison.of(published[name], *numbers) for name, numbers in obtained.items()]
+    own = {"experiment": ours[-1], "source": "this run"} | {name: repr(value) for name, value in numbers.items()}
+    work.curve("fig3_weak_mixing_angle", points_dataset([*others, own], likelihood))
+    return scale
+
+
+def _momentum_transfer(experiment: Experiment, likelihood: Likelihood) -> float:
+    """Return the mean momentum transfer sqrt(2 M T) [MeV] of the nuclear recoils that make the signal.
+
+    The mean is over the recoils in the bins of the data, weighted with the events that they make; M is the element's.
+    """
+    here = experiment.signal
+    assert here.nuclear is not None
+    energy, weight = here.nuclear.nodes()
+    nodes = nuclear_nodes(here.target, here.moments, here.nuclear, energy)
+    flavours = tuple(component.flavour for component in here.components)
+    (rates,) = rates_at(likelihood.model, flavours, [nodes], {ANGLE: np.array([SIN2_THETA_W])})
+    rate = rates[0].sum(axis=0)
+    (element,) = here.target.elements
+    mass = float(element.abundance @ element.isotopes.mass)
+    seen = here.nuclear.probabilities(energy, slice(None)) * weight * rate
+    events = (experiment.exposure * experiment.events_per_unit) @ seen
+    return float(events @ np.sqrt(2 * mass * nodes.T[0]) / events.sum())
+
+

@@ -1,15 +1,28 @@
-"""Detector response: quenching, resolution, efficiency, thresholds."""
+"""Detector response: yields, smearing, efficiency, and chains of them; or a matrix."""
 
-from cevnsjax.response.detector import Efficiency, Resolution, Response, panel_edges
-from cevnsjax.response.quenching import Lindhard, Quenching, TabulatedYield, recoil_energy, tabulated_yield
+from cevnsjax.response.chain import RESPONSE_ORDER, Chain, Response, panel_edges
+from cevnsjax.response.efficiency import Efficiency
+from cevnsjax.response.matrix import Matrix, matrix
+from cevnsjax.response.smearing import Exact, Gamma, Gaussian, Poisson, Smearing
+from cevnsjax.response.yields import Full, Lindhard, Polynomial, Tabulated, Yield, recoil_energy, tabulated_yield
 
 __all__ = [
+    "RESPONSE_ORDER",
+    "Chain",
     "Efficiency",
+    "Exact",
+    "Full",
+    "Gamma",
+    "Gaussian",
     "Lindhard",
-    "Quenching",
-    "Resolution",
+    "Matrix",
+    "Poisson",
+    "Polynomial",
     "Response",
-    "TabulatedYield",
+    "Smearing",
+    "Tabulated",
+    "Yield",
+    "matrix",
     "panel_edges",
     "recoil_energy",
     "tabulated_yield",

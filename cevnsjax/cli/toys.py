@@ -1,0 +1,139 @@
+"""The commands that make toys: Feldman and Cousins' intervals, and the significance of a signal."""
+
+import contextlib
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from cevnsjax.cli.inputs import answered, check_targets, fixed_values, likelihood_of
+from cevnsjax.cli.options import (
+    Axis,
+    Channel,
+    Experiment,
+    Experiments,
+    Json,
+    Level,
+    Model,
+    Out,
+    Seed,
+    Set,
+    SystematicsSet,
+    Toys,
+)
+from cevnsjax.cli.output import pieces, print_json, progress, unit_of
+from cevnsjax.errors import InputError
+from cevnsjax.parameters import NORM
+from cevnsjax.results import significance_dict, toys_dataset, toys_dict, write_netcdf
+
+if TYPE_CHECKING:
+    from cevnsjax.likelihood import Likelihood
+    from cevnsjax.toys import FeldmanCousins
+
+__all__ = ["feldman_cousins", "significance"]
+
+
+def feldman_cousins(
+    exps: Experiments,
+    x: Annotated[Axis, typer.Option("--x", metavar="NAME LO HI N", help="The parameter, its ends, points.")],
+    y: Annotated[Axis | None, typer.Option("--y", metavar="NAME LO HI N", help="A second parameter.")] = None,
+    model: Model = "sm",
+    toys: Annotated[int, Toys] = 1000,
+    seed: Seed = 0,
+    cl: Level = 0.90,
+    assignments: Set = None,
+    channel: Channel = "all",
+    systematics: SystematicsSet = "default",
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Spread the work over the Dask cluster at this address."),
+    ] = None,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Find what the data allow, by toys.
+
+    The method is that of Feldman and Cousins, on a grid of one or two parameters. A point is excluded where chi-squared
+    above its minimum exceeds the critical value, the quantile `--cl` among toys made at that point. Nuisances are
+    minimised, for each toy anew; the minimum is that within the parameter's bounds, whatever the grid. One parameter
+    has an interval, with its Monte-Carlo error. The result depends on the seed, and not on how many processes or
+    machines share the work.
+
+    **Examples**
+
+    - `cevnsjax feldman-cousins conus_plus --x sin2_theta_w 0.1 0.45 36 --toys 2000`
+    - `cevnsjax feldman-cousins conus_plus --model magnetic_moment --x mu_nu_e 0 4e-10 41 --seed 1 --out mu.nc`
+    """
+    check_targets(out=out)
+    likelihood = likelihood_of(exps, model, channel, systematics)
+    values = fixed_values(likelihood, assignments)
+    request = {"x": x, "y": y, "values": values, "toys": toys, "cl": cl, "seed": seed}
+    with contextlib.ExitStack() as stack:
+        spread = None
+        if scheduler is not None:
+            from cevnsjax.toys.cluster import dask_cluster
+
+            spread = stack.enter_context(dask_cluster(scheduler))
+        advance = stack.enter_context(progress("making toys"))
+        result, provenance = answered(likelihood, "feldman_cousins", request, spread=spread, advance=advance)
+    if out is not None:
+        write_netcdf(out, toys_dataset(result, likelihood, provenance))
+    if as_json:
+        print_json(toys_dict(result), provenance, likelihood)
+        return
+    _show(result, likelihood)
+
+
+def _show(result: "FeldmanCousins", likelihood: "Likelihood") -> None:
+    grid = np.stack([column.ravel() for column in np.meshgrid(*(axis.values for axis in result.axes))], axis=1)
+    names = [axis.parameter.name for axis in result.axes]
+    heads = " ".join(f"{name:>14}" for name in names)
+    typer.echo(f"{heads} {'delta_chi2':>12} {'critical':>10}  {result.cl:.4g} CL, {result.toys} toys a point")
+    columns = result.delta_chi2.ravel(), result.critical.ravel(), result.accepted.ravel()
+    for point, delta, critical, accepted in zip(grid, *columns, strict=True):
+        place = " ".join(f"{value:14.6g}" for value in point)
+        typer.echo(f"{place} {delta:12.6g} {critical:10.4g}  {'allowed' if accepted else 'excluded'}")
+    if len(names) == 1:
+        unit = unit_of(likelihood, names[0])
+        typer.echo(f"{names[0]}, {result.cl:.4g} CL: {pieces(result.intervals)}{unit}")
+        errors = [error for piece in result.interval_error for error in piece if error is not None]
+        if errors:
+            typer.echo(f"Monte-Carlo error of the ends: {', '.join(f'{error:.2g}' for error in errors)}{unit}")
+
+
+def significance(
+    exp: Experiment,
+    model: Model = "sm",
+    toys: Annotated[int | None, Toys] = None,
+    seed: Seed = 0,
+    assignments: Set = None,
+    channel: Channel = "all",
+    systematics: SystematicsSet = "default",
+    as_json: Json = False,
+) -> None:
+    """Test the hypothesis of no signal.
+
+    The test statistic q0 is chi-squared without a signal less that of the predicted signal at its best strength. Its
+    p-value is given by the asymptotic formula, and by toys without a signal: by default 100000, or 1000 for counts with
+    a background. The strength itself (`norm`) is what is tested for, and cannot be set.
+
+    **Examples**
+
+    - `cevnsjax significance conus_plus`
+    - `cevnsjax significance dresden2 --toys 5000 --seed 7`
+    """
+    likelihood = likelihood_of([exp], model, channel, systematics)
+    values = fixed_values(likelihood, assignments)
+    if NORM.name in values:
+        raise InputError(f"--set {NORM.name} given; it is the strength that is tested for: leave it out")
+    with progress("making toys"):
+        result, provenance = answered(likelihood, "significance", {"values": values, "toys": toys, "seed": seed})
+    if as_json:
+        print_json(significance_dict(result), provenance, likelihood)
+        return
+    typer.echo(f"best strength {result.strength:.5g} of the prediction, q0 = {result.q0:.5g}")
+    typer.echo(f"p-value of no signal: {result.p_asymptotic:.3g} by the asymptotic formula, {result.sigma:.3g} sigma")
+    by_toys = f"{result.p_toys:.3g} +- {result.p_error:.1g}"
+    if result.p_upper is not None:
+        by_toys = f"below {result.p_upper:.2g} (95 % CL), as none is above,"
+    typer.echo(f"{'':22}{by_toys} by {result.toys} toys")

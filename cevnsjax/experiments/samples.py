@@ -1,0 +1,96 @@
+"""Template samples: what is counted beside the signal, as a formula over the first axis or a table over all cells."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Array, Float
+
+from cevnsjax.numeric import AnyArray, namespace, special
+
+__all__ = ["Sample", "formula_counts"]
+
+Cells = Float[AnyArray, " cells"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sample:
+    """One sample: a formula of `numbers`, or a table; energies in the first axis' unit.
+
+    `kind` is "flat", "exponential", "line" (with the number of followers, and which have a width of their own) or
+    "table". `numbers` are in the order that the formula takes them in, by their paths in the file. `table` has counts
+    in all cells, in the data's unit, at a factor of one; `morphs` an upper and a lower table, by nuisance.
+    """
+
+    name: str
+    kind: tuple[str, *tuple[bool, ...]]
+    numbers: Mapping[str, float]
+    table: Float[np.ndarray, " cells"] | None = None
+    morphs: Mapping[str, tuple[Float[np.ndarray, " cells"], Float[np.ndarray, " cells"]]] = dataclasses.field(
+        default_factory=dict
+    )
+
+    @property
+    def amplitude(self) -> str:
+        """The number that counts are proportional to."""
+        return next(iter(self.numbers))
+
+    def scaled(self, factor: float) -> "Sample":
+        """Return the sample with all counts multiplied."""
+        return dataclasses.replace(
+            self, numbers={**self.numbers, self.amplitude: self.numbers[self.amplitude] * factor}
+        )
+
+    def morphed(self, z: Mapping[str, float]) -> "Sample":
+        """Return the sample at nuisances in units of their widths: a parabola through both tables, straight beyond."""
+        table = self.table
+        for name, value in z.items():
+            assert table is not None
+            assert self.table is not None
+            (up, down), (linear, square) = self.morphs[name], _morphed(value)
+            table = table + linear * (up - down) / 2 + square * ((up + down) / 2 - self.table)
+        return dataclasses.replace(self, table=table)
+
+
+def _morphed(z: float) -> tuple[float, float]:
+    inside = min(max(z, -1.0), 1.0)
+    return z, inside**2 + 2 * inside * (z - inside)
+
+
+def formula_counts(
+    kind: tuple[str, *tuple[bool, ...]],
+    numbers: Float[Array | np.ndarray, " numbers"],
+    low: Cells,
+    high: Cells,
+    ends: Float[Array | np.ndarray, "2"],
+    keV: Float[AnyArray, ""] | float,
+) -> Cells:
+    """Return counts per kg and day in cells [low, high] of the first axis, the whole of which goes between `ends`.
+
+    `keV` is the unit of the first axis in keV. Formulas, and the order of their numbers:
+
+    - flat: rate [1 / keV / kg / d], tilt: rate (1 + tilt x), where x leads from -1 to 1 across all bins;
+    - exponential: height [1 / keV / kg / d], decay, start: falls from `start` to 1/e in each `decay`;
+    - line: area [1 / kg / d], centre, width, and for each follower its ratio to the area, its centre, and its width.
+    """
+    xp, sp = namespace(numbers, low), special(numbers, low)
+    if kind[0] == "flat":
+        rate, tilt = numbers
+        start, end = ends
+        x = (low + high - start - end) / (end - start)
+        return rate * keV * (high - low) * (1 + tilt * x)
+    if kind[0] == "exponential":
+        height, decay, start = numbers
+        # A narrow bin would lose digits in a difference of two exponentials.
+        return -height * keV * decay * xp.exp(-(low - start) / decay) * xp.expm1(-(high - low) / decay)
+    area, centre, width = numbers[:3]
+
+    def peak(centre: AnyArray, width: AnyArray) -> AnyArray:
+        root = 2.0**0.5 * width
+        return (sp.erf((high - centre) / root) - sp.erf((low - centre) / root)) / 2
+
+    total = peak(centre, width)
+    for i, own_width in enumerate(kind[1:]):
+        ratio, centre, follower_width = numbers[3 + 3 * i : 6 + 3 * i]
+        total = total + ratio * peak(centre, follower_width if own_width else width)
+    return area * total

@@ -1,0 +1,215 @@
+"""[target], [source] and [response] of an experiment file: where a signal comes from and how a detector answers."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cevnsjax.experiments.ranges import (
+    Baseline,
+    Factor,
+    Finite,
+    Flux,
+    Positive,
+    Power,
+    Range,
+    Share,
+    Text,
+    Width,
+    one_of,
+)
+from cevnsjax.flavours import FLAVOURS
+from cevnsjax.matter import ELECTRONS, FORM_FACTORS
+from cevnsjax.sources.reactor import ENERGY_TABLES
+from cevnsjax.sources.spectra import ABOVE_2_MEV, ABOVE_8_MEV, BELOW_2_MEV, ISOTOPES
+
+__all__ = [
+    "AnySmearing",
+    "AnyYield",
+    "EfficiencyTable",
+    "ReactorTable",
+    "RecoilTable",
+    "ResponseTable",
+    "Table",
+    "TableSource",
+    "TabulatedYield",
+    "TargetTable",
+]
+
+
+class Table(BaseModel):
+    """A TOML table: a key that is not named here is an error, and a number is no string."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TargetTable(Table):
+    """[target]."""
+
+    elements: Annotated[dict[Text, Positive], Field(min_length=1)]
+    form_factor: Annotated[str, one_of(*FORM_FACTORS)] = "helm"
+    electrons: Annotated[str, one_of(*ELECTRONS)] = "bound"
+    radius_factor: Annotated[float, Range(0.0, 3.0)] = 1.0
+
+
+class ReactorTable(Table):
+    """[source] of kind "reactor"."""
+
+    kind: Literal["reactor"]
+    power_GW: Power
+    baseline_m: Baseline
+    energy_per_fission_MeV: Annotated[float, Range(100.0, 300.0)] | Annotated[str, one_of(*ENERGY_TABLES)]
+    fission_fractions: Annotated[dict[Annotated[str, one_of(*ISOTOPES)], Share], Field(min_length=4)]
+    captures_per_fission: Annotated[float, Range(0.0, 10.0)] = 0.6
+    below_2_MeV: Annotated[str, one_of(*BELOW_2_MEV)] = "vogel_engel"
+    above_2_MeV: Annotated[str, one_of(*ABOVE_2_MEV)] = "huber_mueller"
+    above_8_MeV: Annotated[str, one_of(*ABOVE_8_MEV)] | None = None
+    total_flux_per_cm2_s: Flux | None = None
+
+
+class ColumnTable(Table):
+    """A file and one of its columns."""
+
+    file: Text
+    column: Text
+
+
+class ComponentTable(Table):
+    """[[source.components]]: one flavour, and its probability in each bin of other axes."""
+
+    flavour: Annotated[str, one_of(*FLAVOURS)]
+    column: Text
+    scale: Factor = 1.0
+    profiles: dict[Text, ColumnTable] = Field(default_factory=dict)
+
+
+class TableSource(Table):
+    """[source] of kind "table": a flux of one's own [cm^-2 s^-1 MeV^-1]."""
+
+    kind: Literal["table"]
+    file: Text
+    baseline_m: Baseline
+    components: Annotated[list[ComponentTable], Field(min_length=1)]
+
+
+class LindhardYield(Table):
+    """yield = { kind = "lindhard", k = ... }."""
+
+    kind: Literal["lindhard"]
+    k: Annotated[float, Range(0.05, 0.4)]
+
+
+class TabulatedYield(Table):
+    """yield = { kind = "table", ... }: a file beside the description, or one of `data/quenching/`."""
+
+    kind: Literal["table"]
+    file: Text
+    column: Text
+    factor: Annotated[float, Range(0.2, 3.0)] = 1.0
+
+
+class ConstantYield(Table):
+    """yield = { kind = "constant", value = ... }."""
+
+    kind: Literal["constant"]
+    value: Annotated[float, Range(1e-4, 1.0)]
+
+
+class LinearYield(Table):
+    """yield = { kind = "linear", ... }: intercept + slope T."""
+
+    kind: Literal["linear"]
+    intercept: Annotated[float, Range(1e-4, 1.0)]
+    slope_per_keV: Annotated[float, Range(-1.0, 1.0)]
+
+
+class PolynomialYield(Table):
+    """yield = { kind = "polynomial", ... }: visible energy [MeV] = sum_p a_p T^(p + 1), T in MeV."""
+
+    kind: Literal["polynomial"]
+    coefficients: Annotated[list[Finite], Field(min_length=1)]
+
+
+AnyYield = Annotated[
+    LindhardYield | TabulatedYield | ConstantYield | LinearYield | PolynomialYield, Field(discriminator="kind")
+]
+
+
+class GaussianSmearing(Table):
+    """smearing = { kind = "gaussian", ... }."""
+
+    kind: Literal["gaussian"]
+    noise: Width | None = None
+    fano: Annotated[float, Range(0.0, 10.0)] = 0.0
+    pair_energy: Annotated[float, Range(0.0, 1e6)] = 0.0
+    relative: Annotated[float, Range(0.0, 10.0)] = 0.0
+    relative_at_1_keV: Annotated[float, Range(0.0, 10.0)] = 0.0
+    truncated: bool = False
+
+
+class GammaSmearing(Table):
+    """smearing = { kind = "gamma", ... }: shape 1 + b E."""
+
+    kind: Literal["gamma"]
+    shape_per_keV: Annotated[float, Range(1e-6, 1e6)]
+
+
+class PoissonSmearing(Table):
+    """smearing = { kind = "poisson" }."""
+
+    kind: Literal["poisson"]
+
+
+class NoSmearing(Table):
+    """smearing = { kind = "none" }."""
+
+    kind: Literal["none"]
+
+
+AnySmearing = Annotated[GaussianSmearing | GammaSmearing | PoissonSmearing | NoSmearing, Field(discriminator="kind")]
+
+
+class EfficiencyTable(Table):
+    """efficiency = { file, against }."""
+
+    file: Text
+    against: Literal["mean", "reconstructed"] = "mean"
+
+
+class RecoilTable(Table):
+    """[response.nuclear] and [response.electron]: a chain, or a matrix."""
+
+    yield_: Annotated[AnyYield | None, Field(alias="yield")] = None
+    yields: dict[Text, AnyYield] = Field(default_factory=dict)
+    smearing: AnySmearing | None = None
+    efficiency: EfficiencyTable | None = None
+    matrix_file: Text | None = None
+
+    @model_validator(mode="after")
+    def _matrix_alone(self) -> "RecoilTable":
+        parts = {"yield": self.yield_, "yields": self.yields, "smearing": self.smearing, "efficiency": self.efficiency}
+        if self.matrix_file is not None and (given := [name for name, part in parts.items() if part]):
+            raise ValueError(f"a matrix holds the whole response; leave out {', '.join(given)}")
+        return self
+
+
+class ResponseTable(Table):
+    """[response]; `shift` and `signal_per_keV` are of the first axis, whatever recoils."""
+
+    shift: Annotated[float, Range(-1e6, 1e6)] = 0.0
+    signal_per_keV: Annotated[float, Range(1e-6, 1e9)] | None = None
+    nuclear: RecoilTable
+    electron: RecoilTable | Literal["none"] | None = None
+
+    @model_validator(mode="after")
+    def _of_use(self) -> "ResponseTable":
+        electron = self.electron
+        if isinstance(electron, RecoilTable) and (electron.yield_ is not None or electron.yields):
+            raise ValueError("all energy of an electron is visible; leave out the yield of electron")
+        if self.nuclear.matrix_file is None and (self.nuclear.yield_ is None) == (not self.nuclear.yields):
+            raise ValueError("nuclear needs a yield, or yields of each element, or a matrix_file")
+        chains = [
+            table for table in (self.nuclear, electron) if isinstance(table, RecoilTable) and not table.matrix_file
+        ]
+        if not chains and (self.shift or self.signal_per_keV is not None):
+            raise ValueError("a matrix holds the whole response; leave out shift and signal_per_keV")
+        return self

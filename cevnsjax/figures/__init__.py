@@ -1,0 +1,35 @@
+"""Figures for a paper: spectra, profiles, planes, projections, posteriors."""
+
+from cevnsjax.figures.curves import Mark, Overlay, plane_figure, read_overlay
+from cevnsjax.figures.posterior import corner_figure, predictive_figure, trace_figure
+from cevnsjax.figures.profiles import Panel, bands_figure, profiles_figure
+from cevnsjax.figures.projection import PublishedEvents, events_figure, projection_figure
+from cevnsjax.figures.spectrum import spectrum_figure
+from cevnsjax.figures.strength import Strength, strengths_figure
+from cevnsjax.figures.style import STYLE, axis_label, in_latex, power_of_ten, save
+from cevnsjax.figures.weak_mixing_angle import weak_mixing_angle_figure
+
+__all__ = [
+    "STYLE",
+    "Mark",
+    "Overlay",
+    "Panel",
+    "PublishedEvents",
+    "Strength",
+    "axis_label",
+    "bands_figure",
+    "corner_figure",
+    "events_figure",
+    "in_latex",
+    "plane_figure",
+    "power_of_ten",
+    "predictive_figure",
+    "profiles_figure",
+    "projection_figure",
+    "read_overlay",
+    "save",
+    "spectrum_figure",
+    "strengths_figure",
+    "trace_figure",
+    "weak_mixing_angle_figure",
+]

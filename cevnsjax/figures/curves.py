@@ -1,0 +1,102 @@
+"""Contours in a plane of two parameters, and curves and points of others beside them."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from cevnsjax.errors import InputError
+from cevnsjax.figures.style import (
+    BLUE,
+    COLUMN_WIDTH,
+    GREEN,
+    ORANGE,
+    SKY,
+    STYLE,
+    VERMILION,
+    axis_label,
+    level_label,
+)
+from cevnsjax.inference import ScanResult
+from cevnsjax.resources import read_rows, read_table
+
+__all__ = ["Mark", "Overlay", "plane_figure", "read_overlay"]
+
+LOOKS = tuple(zip((BLUE, VERMILION, GREEN, ORANGE, SKY), ("-", "--", "-.", ":", "-"), strict=True))
+"""Colour and line style of each scan, one after the other."""
+
+
+class Overlay(NamedTuple):
+    """Curves of others in a plane: the two parameters, and for each label the points (x, y) in a row."""
+
+    x: str
+    y: str
+    curves: dict[str, np.ndarray]
+
+
+class Mark(NamedTuple):
+    """A published point in a plane, in the colour of the scan that it belongs to, counted from zero."""
+
+    x: float
+    y: float
+    label: str
+    scan: int = 0
+
+
+def read_overlay(path: Path) -> Overlay:
+    """Return the curves of a CSV file: two columns named after the parameters, and a third, `curve`, with labels.
+
+    Raises `InputError` where the file is not so.
+    """
+    rows = read_rows(path)
+    columns = list(rows[0]) if rows else []
+    if len(columns) != 3 or columns[2] != "curve":
+        raise InputError(
+            f"'{path}' has columns {', '.join(columns)}; give two parameters and 'curve', as in m_z,g_bl,curve"
+        )
+    x, y = columns[:2]
+    table = read_table(path, (x, y))
+    labels = np.array([row["curve"] for row in rows])
+    points = np.stack([table[x], table[y]], axis=1)
+    return Overlay(x, y, {label: points[labels == label] for label in dict.fromkeys(labels.tolist())})
+
+
+def plane_figure(
+    scans: Sequence[tuple[str, ScanResult]], overlays: Sequence[Overlay] = (), marks: Sequence[Mark] = ()
+) -> Figure:
+    """Return the contours of scans of one plane, each with its label.
+
+    Curves of others are drawn beside them where they are of the same two parameters, and `marks` in any case.
+    """
+    (_, first), *_ = scans
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_WIDTH, 3.0))
+        axes = figure.subplots()
+        for (label, result), (colour, style) in zip(scans, itertools.cycle(LOOKS), strict=False):
+            for i, curve in enumerate(result.contours):
+                axes.plot(*curve.T, color=colour, ls=style, label=label if i == 0 else None)
+        greys = itertools.cycle(itertools.product(("0.35", "0.6"), (":", "--", "-.")))
+        for overlay in overlays:
+            if (overlay.x, overlay.y) != (first.x.parameter.name, first.y.parameter.name):
+                continue
+            for (label, points), (colour, style) in zip(overlay.curves.items(), greys, strict=False):
+                axes.plot(*points.T, color=colour, ls=style, lw=0.9, label=label)
+        for mark in marks:
+            colour = LOOKS[mark.scan % len(LOOKS)][0]
+            # A point at the plane's edge would be cut in half.
+            axes.plot(mark.x, mark.y, "D", ms=3.5, mfc="none", color=colour, clip_on=False, ls="", label=mark.label)
+        for axis, which in ((first.x, "x"), (first.y, "y")):
+            p = axis.parameter
+            getattr(axes, f"set_{which}label")(axis_label(p))
+            getattr(axes, f"set_{which}scale")("log" if p.logarithmic else "linear")
+            getattr(axes, f"set_{which}lim")(axis.values[0], axis.values[-1])
+        level = level_label(first.cl, first.dof)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="best", title=level, title_fontsize=6.5)
+        else:
+            axes.set_title(f"no contour of {level}")
+    return figure

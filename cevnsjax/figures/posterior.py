@@ -1,0 +1,97 @@
+"""Figures of a posterior: all pairs of parameters, the chains, and the predictions beside the data."""
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from cevnsjax.experiments import Cells
+from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, STYLE, VERMILION, in_latex, scaled_axis
+from cevnsjax.likelihood import Likelihood
+
+if TYPE_CHECKING:
+    from cevnsjax.sampling import SampleResult
+
+__all__ = ["corner_figure", "predictive_figure", "trace_figure"]
+
+
+def corner_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
+    """Return the densities of all parameters and of their pairs, with 68 % and 90 % contours."""
+    import corner
+
+    names, draws = _columns(result)
+    scaled = [
+        scaled_axis(likelihood.parameters[n], float(np.abs(d).max())) for n, d in zip(names, draws.T, strict=True)
+    ]
+    draws, labels = draws / np.array([unit for unit, _ in scaled]), [label for _, label in scaled]
+    with matplotlib.rc_context({**STYLE, "figure.constrained_layout.use": False}):
+        size = COLUMN_WIDTH * max(0.75, 0.55 * len(names))
+        return corner.corner(
+            draws, labels=labels, levels=(0.68, 0.90), quantiles=(0.05, 0.5, 0.95), color=BLUE, bins=30, smooth=1.0,
+            plot_datapoints=False, fig=Figure(figsize=(size, size)), max_n_ticks=3,
+        )  # fmt: skip
+
+
+def trace_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
+    """Return each parameter's chains against the draw: they should look alike, and like noise."""
+    posterior = result.data.posterior
+    names = list(posterior.data_vars)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(2 * COLUMN_WIDTH, 1.2 * len(names) + 0.4))
+        grid = figure.subplots(len(names), 1, sharex=True, squeeze=False)
+        for axes, name in zip(grid.flat, names, strict=True):
+            draws = np.asarray(posterior[name])
+            unit, label = scaled_axis(likelihood.parameters[name], float(np.abs(draws).max()))
+            for chain in draws / unit:
+                axes.plot(chain, lw=0.3)
+            axes.set_ylabel(label)
+            axes.margins(x=0)
+        grid[-1, 0].set_xlabel("draw")
+    return figure
+
+
+def predictive_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
+    """Return the central 90 % of predictions and of data that they would make, beside the data, by experiment.
+
+    Cells of several axes are added up along the others than the first. Counts with the source off are left out.
+    """
+    predictive, observed = result.data.posterior_predictive, result.data.observed_data
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_WIDTH, 2.4 * len(likelihood.experiments)))
+        grid = figure.subplots(len(likelihood.experiments), 1, squeeze=False)
+        first = 0
+        for axes, experiment in zip(grid.flat, likelihood.experiments, strict=True):
+            cells = experiment.cells
+            here = slice(first, first + cells.size)
+            first += experiment.size
+            axis = cells.axes[0]
+            edges, centre = np.append(axis.low, axis.high[-1]), (axis.low + axis.high) / 2
+            for name, colour, label in (("replicated", "0.9", "data to expect"), ("expected", BLUE, "prediction")):
+                draws = _along_first(np.asarray(predictive[name])[0, :, here], cells)
+                ends = np.quantile(draws, [0.05, 0.95], axis=0)
+                axes.stairs(ends[1], edges, baseline=ends[0], fill=True, color=colour, label=f"{label}, 90 %")
+            data = _along_first(np.asarray(observed["observed"])[None, here], cells)[0]
+            sigma = _along_first(np.asarray(observed["sigma"])[None, here] ** 2, cells)[0] ** 0.5
+            axes.errorbar(centre, data, sigma, fmt="o", ms=2.5, lw=0.8, color=VERMILION, label="data")
+            axes.set_xlabel(f"{axis.name} [{in_latex(axis.unit)}]" if axis.unit else axis.name)
+            axes.set_ylabel(in_latex(experiment.unit))
+            axes.set_title(experiment.label, fontsize=6.5)
+            axes.margins(x=0)
+            axes.legend(loc="upper right")
+    return figure
+
+
+def _along_first(values: Float[np.ndarray, "rows cells"], cells: Cells) -> Float[np.ndarray, "rows bins"]:
+    """Return sums over all axes but the first."""
+    sums = np.zeros((cells.axes[0].size, len(values)))
+    np.add.at(sums, cells.index(0), values.T)
+    return sums.T
+
+
+def _columns(result: "SampleResult") -> tuple[list[str], Any]:
+    """Return the parameters' names, and their draws of all chains in columns."""
+    posterior = result.data.posterior
+    names = list(posterior.data_vars)
+    return names, np.stack([np.asarray(posterior[name]).reshape(-1) for name in names], axis=1)

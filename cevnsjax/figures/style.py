@@ -1,0 +1,99 @@
+"""The look of all figures: one column of a journal wide, colours that the colour-blind can tell apart, axis labels."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cevnsjax.parameters import Parameter
+from cevnsjax.results import write_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "BLUE",
+    "COLUMN_WIDTH",
+    "GREEN",
+    "ORANGE",
+    "SKY",
+    "STYLE",
+    "VERMILION",
+    "axis_label",
+    "in_latex",
+    "level_label",
+    "power_of_ten",
+    "save",
+    "scaled_axis",
+]
+
+COLUMN_WIDTH = 3.4
+"""Width of a journal's column [inch]."""
+
+# M. Okabe and K. Ito, "Color Universal Design" (2008).
+BLUE, ORANGE, GREEN, SKY, VERMILION = "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00"
+
+STYLE: dict[Any, Any] = {
+    "font.size": 8.0,
+    "axes.labelsize": 8.0,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "lines.linewidth": 1.2,
+    "mathtext.fontset": "dejavusans",
+    "figure.constrained_layout.use": True,
+}
+
+UNITS = {
+    "mu_B": r"\mu_B",
+    "cm^2": r"\mathrm{cm}^2",
+    "eV^2": r"\mathrm{eV}^2",
+    "MeV": r"\mathrm{MeV}",
+    "fm": r"\mathrm{fm}",
+}
+"""Units of parameters in LaTeX."""
+
+
+def axis_label(parameter: Parameter, factor: str = "") -> str:
+    """Return a parameter's symbol and unit; `factor` is a power of ten in which it is given."""
+    unit = factor + UNITS.get(parameter.unit, parameter.unit)
+    return f"${parameter.latex or parameter.name}$" + (f" $[{unit}]$" if unit else "")
+
+
+def scaled_axis(parameter: Parameter, far: float) -> tuple[float, str]:
+    """Return the power of ten in which values up to `far` are shown, one where they are handy, and the axis label."""
+    decade = 0 if far == 0 or 1e-2 <= far < 1e4 else int(np.floor(np.log10(far)))
+    return 10.0**decade, axis_label(parameter, f"10^{{{decade}}}\\," if decade else "")
+
+
+def power_of_ten(value: float, digits: int = 2) -> str:
+    """Return a number as LaTeX, without dollar signs: `4 \\times 10^{-5}`."""
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    power = f"10^{{{int(exponent)}}}"
+    return power if mantissa == "1" else rf"{mantissa} \times {power}"
+
+
+def in_latex(text: str) -> str:
+    """Return a unit or a channel's name with the subscripts and Greek letters that it stands for."""
+    text = text.replace("eV_ee", r"eV$_\mathrm{ee}$").replace("CEvNS", r"CE$\nu$NS")
+    return text.replace("nu-e", r"$\bar\nu_e\,e$")
+
+
+def level_label(cl: float, dof: int) -> str:
+    """Return a confidence level and the degrees of freedom behind it, as legends say it."""
+    return f"{100 * cl:g} % CL, {dof} d.o.f."
+
+
+def save(
+    figure: "Figure", path: Path, notes: Sequence[str] = (), provenance: Mapping[str, Any] | None = None
+) -> tuple[Path, Path]:
+    """Write a figure as PDF and as PNG, under `notes` on the data; return both. `path` has no suffix."""
+    files = path.with_name(f"{path.name}.pdf"), path.with_name(f"{path.name}.png")
+    for file in files:
+        write_figure(file, figure, notes, provenance)
+    return files

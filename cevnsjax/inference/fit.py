@@ -1,0 +1,208 @@
+"""Fits and profiles: the two verbs of inference by minimisation."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from cevnsjax.errors import InputError
+from cevnsjax.inference.general import GeneralSearch
+from cevnsjax.inference.intervals import Interval, allowed_intervals, threshold
+from cevnsjax.inference.profile import Curve
+from cevnsjax.inference.pulls import nuisance_results
+from cevnsjax.inference.search import Minima, PolynomialSearch, Search, checked, free_or_default
+from cevnsjax.inference.starts import search_grid, starting_points, typical_steps
+from cevnsjax.likelihood import Likelihood
+from cevnsjax.parameters import Parameter, check_names, check_value
+
+__all__ = ["FitResult", "Fitted", "ProfileResult", "fit", "profile", "search_of"]
+
+STARTS = 13
+LANES = 3
+"""How many minima a profile starts from, beside points scattered anew."""
+
+PROFILE_REACH = 0.9973
+"""A profile without a range shows what is allowed at this confidence level, three standard deviations."""
+
+MOST_POINTS = 100_000
+
+SAME = 1e-9
+"""Values of chi^2 that differ by less are the same minimum."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FitResult:
+    """The least chi-squared and where it lies: free parameters, and nuisances.
+
+    `intervals` hold, for each free parameter, the pieces allowed at `cl` with the others profiled; an end is
+    None where the data give none within the parameter's bounds. `converged` says whether the search ended by itself.
+    `nuisances` have value, error and pull of each nuisance. `messages` are sentences that a reader must know.
+    """
+
+    best_fit: dict[str, float]
+    chi2_min: float
+    intervals: dict[str, list[Interval]]
+    cl: float
+    converged: bool
+    nuisances: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    messages: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class ProfileResult:
+    """Delta chi-squared along one parameter, the others minimised; other fields are those of a fit."""
+
+    name: str
+    x: Float[np.ndarray, " points"]
+    delta_chi2: Float[np.ndarray, " points"]
+    best_fit: dict[str, float]
+    chi2_min: float
+    intervals: list[Interval]
+    cl: float
+    messages: list[str] = dataclasses.field(default_factory=list)
+
+
+def search_of(likelihood: Likelihood, free: Sequence[Parameter], values: Mapping[str, float]) -> Search:
+    """Return what searches a likelihood: the kernel's own way, or a general one where counts are no polynomial."""
+    couplings = {p.name for p in likelihood.model.parameters}
+    if any(p.power is None for p in free if p.name in couplings):
+        return GeneralSearch(likelihood, free, values)
+    return PolynomialSearch(likelihood, free, values)
+
+
+class Fitted:
+    """A search, its least minimum, and the curves of profiles from there."""
+
+    def __init__(self, search: Search):
+        """Look for the least minimum, from the defaults and from points scattered by what data care about."""
+        self.search = search
+        self.varied = [p for p in search.free if search.moves(p.name)]
+        steps = typical_steps(search, self.varied)
+        self.steps = {p.name: p.scale for p in search.free} | {
+            p.name: float(step) for p, step in zip(self.varied, steps, strict=True)
+        }
+        starts = starting_points(search, self.varied, steps, STARTS if self.varied else 1)
+        self.minima: Minima = search.minima(starts)
+        order = np.argsort(np.where(np.isfinite(self.minima.value), self.minima.value, np.inf))
+        self.seeds = self.minima.place[order[:LANES]]
+        self.chi2_min = float(self.minima.value[order[0]])
+        self.converged = bool(self.minima.converged[order[0]])
+        if not np.isfinite(self.chi2_min):
+            raise InputError("chi-squared is infinite or overflows at every start; check the values that are set")
+        self._curves: dict[str, Curve] = {}
+
+    @property
+    def best(self) -> Float[np.ndarray, " n"]:
+        """The variables at the least minimum."""
+        return self.seeds[0]
+
+    def best_fit(self) -> dict[str, float]:
+        """Return the free parameters and the nuisances that are not given, at the least minimum."""
+        free = {p.name: float(self.search.value(p.name, self.best[self.search.place(p.name)])) for p in self.varied}
+        return free | self.search.nuisances(self.best)
+
+    def curve(self, name: str) -> Curve:
+        """Return chi^2 along a parameter."""
+        if name not in self._curves:
+            self._curves[name] = Curve(self.search, name, self.seeds, self.steps)
+        return self._curves[name]
+
+    def grid(self, parameter: Parameter) -> Float[np.ndarray, " points"]:
+        """Return the values of a parameter at which to look for intervals."""
+        return search_grid(parameter, self.best_fit()[parameter.name], self.steps[parameter.name])
+
+    def intervals(self, parameter: Parameter, level: float) -> list[Interval]:
+        """Return where chi^2 is no more than `level` above its minimum; everywhere, if the parameter does not act."""
+        if not self.search.acts(parameter.name):
+            return [(None, None)]
+        curve, grid = self.curve(parameter.name), self.grid(parameter)
+        curve.at(grid)
+        self._polish(curve)
+        return allowed_intervals(curve, grid, self.chi2_min + level)
+
+    def _polish(self, curve: Curve) -> None:
+        """Search from the lowest places of a profile, too: it may have found a valley that no start led into."""
+        value = np.concatenate([[np.inf], curve.value, [np.inf]])
+        dips = np.flatnonzero((value[1:-1] <= value[:-2]) & (value[1:-1] <= value[2:]) & np.isfinite(value[1:-1]))
+        lowest = dips[np.argsort(curve.value[dips])][:STARTS]
+        minima = self.search.minima(curve.place[lowest])
+        best = minima.best()
+        if minima.value[best] < self.chi2_min - SAME:
+            self.chi2_min = float(minima.value[best])
+            self.converged = bool(minima.converged[best])
+            self.seeds = np.concatenate([minima.place[best][None], self.seeds])[:LANES]
+
+    def messages(self) -> list[str]:
+        """Return what a reader must know: parameters that do nothing."""
+        return [f"these data do not depend on {p.name}" for p in self.search.free if not self.search.acts(p.name)]
+
+
+def fit(
+    likelihood: Likelihood,
+    free: Sequence[str] | None = None,
+    values: Mapping[str, float] | None = None,
+    cl: float = 0.90,
+) -> FitResult:
+    """Minimise chi^2 over the free parameters, and find what is allowed for each at a confidence level.
+
+    `free` names what varies, by default the model's own choice less what `values` fixes. The minimum is the
+    least of several starts, with exact gradients; intervals come from the profiles. Raises `InputError` for unknown,
+    doubly given or impossible names and values.
+
+        >>> import cevnsjax
+        >>> result = cevnsjax.fit(cevnsjax.Likelihood("conus_plus"), cl=0.6827)
+        >>> round(result.best_fit["sin2_theta_w"], 3)
+        0.258
+    """
+    level = threshold(cl)
+    names, given = free_or_default(likelihood, free, values)
+    parameters, fixed = checked(likelihood, names, given)
+    fitted = Fitted(search_of(likelihood, parameters, fixed))
+    intervals = {}
+    for _ in range(2):  # once more if a profile has found a lower minimum
+        before = fitted.chi2_min
+        intervals = {p.name: fitted.intervals(p, level) for p in parameters}
+        if fitted.chi2_min >= before - SAME:
+            break
+    pulls = nuisance_results(likelihood, fitted.search, fitted.best)
+    return FitResult(fitted.best_fit(), fitted.chi2_min, intervals, cl, fitted.converged, pulls, fitted.messages())
+
+
+def profile(
+    likelihood: Likelihood,
+    over: str,
+    free: Sequence[str] | None = None,
+    values: Mapping[str, float] | None = None,
+    limits: tuple[float, float] | None = None,
+    points: int = 101,
+    cl: float = 0.90,
+) -> ProfileResult:
+    """Return Delta chi^2 along the parameter `over`, minimised over the other free parameters.
+
+    `free` are the others, by default the model's own choice. `limits` are the ends of the `points` values,
+    by default what is allowed at three standard deviations. Raises `InputError` as `fit` does, and for
+    limits that do not rise or lie out of bounds.
+    """
+    level = threshold(cl)
+    if isinstance(points, bool) or not isinstance(points, int | np.integer) or not 2 <= points <= MOST_POINTS:
+        raise InputError(f"{points!r} points given; a profile takes a whole number from 2 to {MOST_POINTS}")
+    names, given = free_or_default(likelihood, free, values)
+    check_names([over], likelihood.parameters)
+    if limits is not None:
+        low, high = (check_value(likelihood.parameters[over], limit) for limit in limits)
+        if low >= high:
+            raise InputError(f"the range {low:g} to {high:g} of {over} does not rise")
+    parameters, fixed = checked(likelihood, [over, *(name for name in names if name != over)], given)
+    fitted = Fitted(search_of(likelihood, parameters, fixed))
+    main, curve = parameters[0], fitted.curve(over)
+    intervals = fitted.intervals(main, level)
+    if limits is None:
+        pieces = fitted.intervals(main, threshold(PROFILE_REACH))
+        grid = fitted.grid(main)
+        (left, _), (_, right) = pieces[0], pieces[-1]
+        limits = (grid[0] if left is None else left, grid[-1] if right is None else right)
+    x = np.linspace(*limits, points)
+    delta = curve.at(x) - fitted.chi2_min
+    return ProfileResult(over, x, delta, fitted.best_fit(), fitted.chi2_min, intervals, cl, fitted.messages())

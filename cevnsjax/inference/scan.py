@@ -1,0 +1,218 @@
+"""Chi-squared over a plane of two parameters, the other free ones minimised, and the contours in it."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from cevnsjax.errors import InputError
+from cevnsjax.inference.contours import contour_curves, plane_threshold
+from cevnsjax.inference.fit import search_of
+from cevnsjax.inference.intervals import lowest
+from cevnsjax.inference.lines import Lines
+from cevnsjax.inference.profile import Curve
+from cevnsjax.inference.search import checked, free_or_default
+from cevnsjax.likelihood import Likelihood
+from cevnsjax.parameters import Parameter, check_value
+
+__all__ = ["Axis", "AxisLimits", "ScanResult", "axis_of", "scan"]
+
+AxisLimits = tuple[str, float, float, int]
+"""A parameter's name, the ends of its range, and the number of values."""
+
+MOST_VALUES, MOST_CELLS = 100_000, 20_000_000
+"""More values along an axis, or points in a plane, would not fit into the memory of a workstation."""
+
+Plane = Float[np.ndarray, "lines n"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Axis:
+    """A parameter and its ascending values, evenly spaced in themselves or in their logarithm."""
+
+    parameter: Parameter
+    values: Float[np.ndarray, " n"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ScanResult:
+    """Delta chi-squared over a plane; its rows follow y.
+
+    It counts from `chi2_min`, the least chi-squared within the plane's limits, which lies at `best_fit` and not
+    at a point of the grid. `contours` are the curves, of shape (points, 2), on which it has the value that belongs to
+    `cl` and `dof`.
+    """
+
+    x: Axis
+    y: Axis
+    delta_chi2: Float[np.ndarray, "ny nx"]
+    best_fit: dict[str, float]
+    chi2_min: float
+    contours: list[Float[np.ndarray, "_ 2"]]
+    cl: float
+    dof: int
+    messages: list[str] = dataclasses.field(default_factory=list)
+
+    def at_level(self, cl: float, dof: int) -> "ScanResult":
+        """Return the same scan with the contours of another confidence level or number of degrees of freedom."""
+        curves = _curves(self.x, self.y, self.delta_chi2, plane_threshold(cl, dof))
+        return dataclasses.replace(self, contours=curves, cl=cl, dof=dof)
+
+
+def scan(
+    likelihood: Likelihood,
+    x: AxisLimits,
+    y: AxisLimits,
+    free: Sequence[str] | None = None,
+    values: Mapping[str, float] | None = None,
+    cl: float = 0.90,
+    dof: int = 2,
+    advance: Callable[[int, int], None] | None = None,
+    finished: Plane | None = None,
+    keep: Callable[[Plane], None] | None = None,
+) -> ScanResult:
+    """Return Delta chi^2 over a plane, minimised over the other free parameters, with its contours.
+
+    `x` and `y` are (name, low, high, points); masses and couplings are spaced evenly in their logarithm. `free` are
+    the others, by default the model's own choice. `dof` is the number of degrees of freedom behind the level
+    of the contours: 2 for a region in the plane, 1 for the coupling at each mass by itself. After every chunk of lines
+    `advance(done, all)` is called, and `keep` with chi^2 along all lines, NaN where it is not known yet: given again as
+    `finished`, it is not calculated anew. Work is spread over all devices; sums may then differ in their last digits.
+    Raises `InputError` as `fit` does, and for impossible axes.
+    """
+    level = plane_threshold(cl, dof)
+    names, given = free_or_default(likelihood, free, values)
+    for limits in (x, y):
+        if not isinstance(limits, Sequence) or isinstance(limits, str) or len(limits) != 4:
+            raise InputError(
+                f"the axis {limits!r} is not possible: give a name, a low and a high end, and a number of values"
+            )
+    every = [x[0], y[0], *(name for name in names if name not in (x[0], y[0]))]
+    parameters, fixed = checked(likelihood, every, given)
+    axes = axis_of(parameters[0], *x[1:]), axis_of(parameters[1], *y[1:])
+    if axes[0].values.size * axes[1].values.size > MOST_CELLS:
+        raise InputError(
+            f"a plane of {x[3]} x {y[3]} points is not possible: give no more than {MOST_CELLS} points in all"
+        )
+    # A line runs along a coupling, so that its counts are a polynomial.
+    couplings = {p.name for p in likelihood.model.parameters}
+    bare = [p.power is None and p.name in couplings for p in parameters[:2]]
+    flip = bare[0] and not bare[1]
+    outer, inner = axes if flip else axes[::-1]
+    lines = Lines(likelihood, outer.parameter, inner.parameter, parameters[2:], fixed)
+    chi2 = np.full((outer.values.size, inner.values.size), np.nan) if finished is None else np.array(finished)
+    todo = np.flatnonzero(np.isnan(chi2).any(axis=1))
+    for done, chunk in lines.chunks(outer.values, todo):
+        chi2[chunk] = lines.along(outer.values[chunk], inner.values)
+        if keep is not None:
+            keep(chi2)
+        if advance is not None:
+            advance(outer.values.size - todo.size + done, outer.values.size)
+    plane = chi2.T if flip else chi2
+    if not np.isfinite(plane).all():
+        raise InputError(
+            f"chi-squared overflows in the plane of {x[0]} and {y[0]}; choose smaller ends than {x[2]:g}, {y[2]:g}"
+        )
+    best, chi2_min, messages = _least(likelihood, axes, parameters, fixed, plane)
+    delta = plane - chi2_min
+    return ScanResult(*axes, delta, best, chi2_min, _curves(*axes, delta, level), cl, dof, messages)
+
+
+def axis_of(parameter: Parameter, low: float, high: float, points: int) -> Axis:
+    """Return an axis; raises `InputError` for limits that do not rise or are out of bounds, and too few points."""
+    low, high = (check_value(parameter, limit) for limit in (low, high))
+    if low >= high:
+        raise InputError(f"the range {low:g} to {high:g} of {parameter.name} does not rise")
+    if isinstance(points, bool) or not isinstance(points, int | np.integer) or not 2 <= points <= MOST_VALUES:
+        raise InputError(
+            f"{points!r} points given for {parameter.name}; an axis takes a whole number from 2 to {MOST_VALUES}"
+        )
+    if parameter.logarithmic and low <= 0:
+        raise InputError(f"the range of {parameter.name} begins at {low:g}; a logarithmic axis needs a positive end")
+    spacing = np.geomspace if parameter.logarithmic else np.linspace
+    return Axis(parameter, spacing(low, high, points))
+
+
+def _least(
+    likelihood: Likelihood,
+    axes: tuple[Axis, Axis],
+    parameters: Sequence[Parameter],
+    fixed: Mapping[str, float],
+    plane: Float[np.ndarray, "ny nx"],
+) -> tuple[dict[str, float], float, list[str]]:
+    """Return where chi^2 is least within the plane, its value there, and messages, started from the grid's least.
+
+    From the least point the value of each parameter in turn is moved to the lowest place between its neighbours, the
+    other one following within the plane.
+    """
+    row, column = (int(i) for i in np.unravel_index(np.argmin(plane), plane.shape))
+    inside = [
+        dataclasses.replace(p, bounds=(float(axis.values[0]), float(axis.values[-1])), default=float(axis.values[i]))
+        for p, axis, i in zip(parameters[:2], axes, (column, row), strict=True)
+    ]
+    couplings = {p.name for p in likelihood.model.parameters}
+    bare = [p for p in parameters[:2] if p.power is None and p.name in couplings]
+    if bare:
+        return _least_of_mass(likelihood, axes, inside, parameters, fixed, plane, (row, column))
+    search = search_of(likelihood, parameters, fixed)
+    start = search.start.copy()
+    for p in inside:
+        index = search.place(p.name)
+        ends = sorted(float(search.variable(p.name, end)) for end in p.bounds)
+        search.limit(index, *ends)
+        start[index] = search.variable(p.name, p.default)
+    minima = search.minima(start[None])
+    value, place = float(minima.value[0]), minima.place[0]
+    if not value <= plane[row, column]:  # where no search helps: all is closed or flat
+        value, place = float(plane[row, column]), start
+    best = {
+        p.name: float(search.value(p.name, place[search.place(p.name)])) for p in parameters if search.moves(p.name)
+    }
+    messages = [f"these data do not depend on {p.name}" for p in parameters if not search.acts(p.name)]
+    return best | search.nuisances(place), value, messages
+
+
+def _least_of_mass(
+    likelihood: Likelihood,
+    axes: tuple[Axis, Axis],
+    inside: Sequence[Parameter],
+    parameters: Sequence[Parameter],
+    fixed: Mapping[str, float],
+    plane: Float[np.ndarray, "ny nx"],
+    least: tuple[int, int],
+) -> tuple[dict[str, float], float, list[str]]:
+    """Return the least chi^2 in a plane of a mass: the mass is moved between the neighbours of the least point."""
+    couplings = {p.name for p in likelihood.model.parameters}
+    which = next(i for i in (0, 1) if parameters[i].power is None and parameters[i].name in couplings)
+    mass, axis, number = parameters[which], axes[which], least[1 - which]
+    other = parameters[1 - which]
+    bounds = inside[1 - which].bounds
+    lines = Lines(likelihood, mass, other, parameters[2:], fixed)
+    low, high = axis.values[max(number - 1, 0)], axis.values[min(number + 1, axis.values.size - 1)]
+    found: dict[float, tuple[float, dict[str, float]]] = {}
+
+    class _Along(Curve):
+        def __init__(self) -> None:
+            pass
+
+        def at(self, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+            """Return chi^2 minimised over the coupling within the plane, at each mass."""
+            new = np.array([value for value in np.unique(x) if float(value) not in found])
+            if new.size:
+                found.update(zip(new.tolist(), lines.least(new, bounds, inside[1 - which].default), strict=True))
+            return np.array([found[float(value)][0] for value in x])
+
+    lowest(_Along(), float(low), float(high), rounds=3)
+    best = min(found, key=lambda value: found[value][0])
+    value, place = found[best]
+    messages = lines.messages(best)
+    if plane[least] < value:
+        grid = {inside[0].name: inside[0].default, inside[1].name: inside[1].default}
+        return {**place, **grid}, float(plane[least]), messages
+    return {inside[which].name: best, **place}, value, messages
+
+
+def _curves(x: Axis, y: Axis, delta: Float[np.ndarray, "ny nx"], level: float) -> list[Float[np.ndarray, "_ 2"]]:
+    logarithmic = x.parameter.logarithmic, y.parameter.logarithmic
+    return contour_curves(x.values, y.values, delta, level, logarithmic)

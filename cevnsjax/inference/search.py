@@ -1,0 +1,221 @@
+"""A likelihood as a function of a few free parameters, and its minima from many starts at once.
+
+The host asks for batches of one size: a program that is compiled for one profile serves all of them, whatever is held,
+and every likelihood of the same shapes.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from cevnsjax.errors import InputError
+from cevnsjax.likelihood import Likelihood, View
+from cevnsjax.likelihood.kernel import Data, Kernel, means_of
+from cevnsjax.likelihood.newton import minimise
+from cevnsjax.likelihood.terms import Means
+from cevnsjax.parameters import Parameter, check_names, check_value
+
+__all__ = ["BATCH", "Minima", "PolynomialSearch", "Search", "checked", "free_or_default"]
+
+BATCH = 64
+"""Searches that are done side by side."""
+
+
+class Minima(NamedTuple):
+    """Minima from several starts: the variables, chi-squared, and whether each search ended by itself."""
+
+    place: Float[np.ndarray, "lanes n"]
+    value: Float[np.ndarray, " lanes"]
+    converged: Bool[np.ndarray, " lanes"]
+
+    def best(self) -> int:
+        """Return the number of the least one."""
+        return int(np.argmin(np.where(np.isfinite(self.value), self.value, np.inf)))
+
+
+class Search(abc.ABC):
+    """chi^2 of variables y, by whose names and units a parameter's values are known.
+
+    `free` are the parameters that the user varies; `searched` says which variables a search moves; `low` and `high`
+    are the variables' limits.
+    """
+
+    free: tuple[Parameter, ...]
+    start: Float[np.ndarray, " n"]
+    searched: Bool[np.ndarray, " n"]
+    low: Float[np.ndarray, " n"]
+    high: Float[np.ndarray, " n"]
+
+    @abc.abstractmethod
+    def place(self, name: str) -> int:
+        """Return the place of a parameter among the variables."""
+
+    @abc.abstractmethod
+    def variable(self, name: str, value: Float[np.ndarray, "*n"] | float) -> Float[np.ndarray, "*n"] | float:
+        """Return the variable of a parameter's values."""
+
+    @abc.abstractmethod
+    def value(self, name: str, variable: Float[np.ndarray, "*n"] | float) -> Float[np.ndarray, "*n"] | float:
+        """Return the parameter's values of a variable."""
+
+    @abc.abstractmethod
+    def minima(self, start: Float[np.ndarray, "lanes n"], hold: Sequence[int] = ()) -> Minima:
+        """Return the minima reached from each start, the variables numbered in `hold` kept there."""
+
+    @abc.abstractmethod
+    def nuisances(self, y: Float[np.ndarray, " n"]) -> dict[str, float]:
+        """Return the values of all nuisances that are not given, closed factors at their best."""
+
+    @abc.abstractmethod
+    def acts(self, name: str) -> bool:
+        """Return whether anything depends on a parameter."""
+
+    def moves(self, name: str) -> bool:
+        """Return whether a search moves a parameter: it is neither given nor minimised in closed form."""
+        return bool(self.searched[self.place(name)])
+
+    def limit(self, place: int, low: float, high: float) -> None:
+        """Set the limits of a variable."""
+        self.low, self.high = self.low.copy(), self.high.copy()
+        self.low[place], self.high[place] = low, high
+
+
+class PolynomialSearch(Search):
+    """Counts are a polynomial in all free parameters: the damped Gauss-Newton of the kernel searches."""
+
+    def __init__(self, likelihood: Likelihood, free: Sequence[Parameter], values: Mapping[str, float]):
+        """Take a likelihood, its free parameters, and the values of others."""
+        self._take(likelihood.view(values, [p.name for p in free]), free, values)
+
+    @classmethod
+    def of_view(cls, view: View, free: Sequence[Parameter], values: Mapping[str, float]) -> "PolynomialSearch":
+        """Return the search of a view that is there already."""
+        search = cls.__new__(cls)
+        search._take(view, free, values)
+        return search
+
+    def _take(self, view: View, free: Sequence[Parameter], values: Mapping[str, float]) -> None:
+        self.free, self.view = tuple(free), view
+        kernel = view.kernel
+        given = {name: value for name, value in values.items() if name in view.layout.names}
+        self.start, self.held = view.start(given)
+        self.searched = ~self.held & (np.asarray(kernel.closed) == 0)
+        self.low, self.high = np.asarray(kernel.low), np.asarray(kernel.high)
+
+    def limit(self, place: int, low: float, high: float) -> None:
+        """Set the limits of a variable."""
+        super().limit(place, low, high)
+        kernel = dataclasses.replace(self.view.kernel, low=self.low, high=self.high)
+        self.view = dataclasses.replace(self.view, kernel=kernel)
+
+    def place(self, name: str) -> int:
+        """Return the place of a parameter among the variables."""
+        return self.view.layout.place(name)
+
+    def variable(self, name: str, value: Float[np.ndarray, "*n"] | float) -> Float[np.ndarray, "*n"] | float:
+        """Return the variable of a parameter's values."""
+        return self.view.layout.variable(name, value)
+
+    def value(self, name: str, variable: Float[np.ndarray, "*n"] | float) -> Float[np.ndarray, "*n"] | float:
+        """Return the parameter's values of a variable."""
+        return self.view.layout.value(name, variable)
+
+    def minima(self, start: Float[np.ndarray, "lanes n"], hold: Sequence[int] = ()) -> Minima:
+        """Return the minima reached from each start."""
+        held = self.held.copy()
+        held[list(hold)] = True
+        parts = []
+        for chunk in _batches(len(start)):
+            parts.append(_minimise(self.view.kernel, self.view.data, start[chunk], held))
+        columns = [
+            np.concatenate([np.asarray(getattr(p, name)) for p in parts])[: len(start)] for name in Minima._fields
+        ]
+        return Minima(*columns)
+
+    def nuisances(self, y: Float[np.ndarray, " n"]) -> dict[str, float]:
+        """Return the values of all nuisances that are not given."""
+        best = np.array(y)
+        kernel = self.view.kernel
+        for group, observed, means in zip(kernel.groups, self.view.data.observed, self.means(y[None]), strict=True):
+            for t in range(len(observed)):
+                signal, rest, centre, variance = (np.asarray(part)[0, t] for part in means)
+                unit, data = signal / group.sigma[t], (observed[t] - rest) / group.sigma[t]
+                # (n - c) / s^2 at the best n, of which each closed factor takes the share of its variance.
+                away = (unit @ data - centre * (unit @ unit)) / (1 + variance * (unit @ unit))
+                for index, sigma in zip(group.closed_index[t], group.closed_sigma[t], strict=True):
+                    if not self.held[index]:
+                        best[index] = away * sigma
+        names = [n.name for n in self.view.layout.nuisances]
+        return {
+            name: float(self.value(name, best[self.place(name)])) for name in names if not self.held[self.place(name)]
+        }
+
+    def means(self, y: Float[np.ndarray, "lanes n"], kernel: Kernel | None = None) -> list[Means]:
+        """Return what each group of terms expects at several places, with lanes as the leading axis."""
+        parts = []
+        for chunk in _batches(len(y)):
+            parts.append(_means(self.view.kernel if kernel is None else kernel, y[chunk], self.held))
+        together = jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)
+        return jax.tree.map(lambda leaf: leaf[: len(y)], together)
+
+    def acts(self, name: str) -> bool:
+        """Return whether anything depends on a coupling."""
+        return self.view.acts.get(name, True)
+
+
+def _batches(number: int) -> list[np.ndarray]:
+    """Return the indices of batches; the last one is filled up with its last index."""
+    return [np.minimum(np.arange(i, i + BATCH), number - 1) for i in range(0, number, BATCH)]
+
+
+@partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
+def _minimise(kernel: Kernel, data: Data, start: Float[Array, "lanes n"], held: Bool[Array, " n"]) -> Minima:
+    """Search from all starts; the compiler's last effort would cost more than it saves in a single fit."""
+    found = jax.vmap(minimise, in_axes=(None, None, 0, None))(kernel, data, start, held)
+    return Minima(found.place, found.value, found.converged)  # type: ignore[arg-type]
+
+
+@partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+def _means(kernel: Kernel, y: Float[Array, "lanes n"], held: Bool[Array, " n"]) -> list[Means]:
+    """Return what is expected of all terms at several places; run a few times: the compiler need not try hard."""
+
+    def at(y: Float[Array, " n"]) -> list[Means]:
+        return [jax.vmap(lambda term: means_of(kernel, term, y, held, jnp.zeros(y.shape)))(g) for g in kernel.groups]
+
+    return jax.vmap(at)(y)
+
+
+def free_or_default(
+    likelihood: Likelihood, free: Sequence[str] | None, values: Mapping[str, float] | None
+) -> tuple[list[str], dict[str, float]]:
+    """Return the free names, by default the model's own choice less what `values` fixes, and the values."""
+    values = dict(values or {})
+    if isinstance(free, str):
+        raise InputError(f"free = {free!r} is one text; give a list of names, [{free!r}]")
+    if free is None:
+        return [name for name in likelihood.model.free if name not in values], values
+    return list(free), values
+
+
+def checked(
+    likelihood: Likelihood, free: Sequence[str], values: Mapping[str, float]
+) -> tuple[tuple[Parameter, ...], dict[str, float]]:
+    """Return the free parameters and the values of the fixed ones; raises `InputError` where they make no sense."""
+    known = likelihood.parameters
+    check_names((*free, *values), known)
+    for name, value in values.items():
+        check_value(known[name], value)
+    if not free:
+        raise InputError(f"no parameter is free; free at least one of {', '.join(known)}")
+    if len(set(free)) < len(free):
+        raise InputError(f"free parameters {', '.join(free)} given; each may stand once")
+    if both := [name for name in free if name in values]:
+        raise InputError(f"'{both[0]}' is both free and set to {values[both[0]]:g}; choose one")
+    return tuple(known[name] for name in free), {name: float(value) for name, value in values.items()}

@@ -1,0 +1,146 @@
+"""What an experiment will be able to say: by the Fisher information, and by fits to what is expected."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from cevnsjax.errors import InputError
+from cevnsjax.experiments import projected
+from cevnsjax.inference.fit import search_of
+from cevnsjax.inference.intervals import Interval, allowed_intervals, threshold
+from cevnsjax.inference.profile import Curve
+from cevnsjax.inference.search import checked
+from cevnsjax.inference.starts import search_grid, typical_steps
+from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood.derivatives import fisher
+from cevnsjax.parameters import canonical
+
+__all__ = ["Projection", "asimov", "expected_intervals", "project"]
+
+NEAR = 1e-3
+"""Where a power of the parameter is all that acts, in units of the end of what is allowed."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Projection:
+    """What is allowed for one parameter at each exposure, in units of the experiment's own.
+
+    `fisher` [low, high] follows from the derivatives at the true values: what is quadratic in the parameter, or in its
+    square where that is all that counts depend on. `asimov` are the intervals of fits to what is expected, pieces and
+    open ends as in a fit.
+    """
+
+    name: str
+    exposure: Float[np.ndarray, " n"]
+    fisher: Float[np.ndarray, "n 2"]
+    asimov: list[list[Interval]]
+    cl: float
+
+
+def asimov(likelihood: Likelihood, values: Mapping[str, float] | None = None) -> Likelihood:
+    """Return a likelihood whose data are what is expected at given values: G. Cowan et al., EPJ C 71, 1554 (2011)."""
+    params = canonical(values or {}, likelihood.parameters)
+    return likelihood.with_data([np.asarray(means) for means in likelihood.expected_in(params)])
+
+
+def project(
+    likelihood: Likelihood,
+    name: str,
+    exposures: Sequence[float],
+    values: Mapping[str, float] | None = None,
+    background: float = 1.0,
+    systematics: float = 1.0,
+    cl: float = 0.90,
+    advance: Callable[[int, int], None] | None = None,
+) -> Projection:
+    """Return what will be allowed for a parameter at several exposures, if `values`, and else the defaults, are true.
+
+    Factors are those of `cevnsjax.experiments.projected`. Raises `InputError` for an unknown parameter, one
+    that is given a value, impossible factors, and a normalisation that is integrated.
+    """
+    level = threshold(cl)
+    _check(likelihood, name, values or {})
+    if len(exposures) == 0:
+        raise InputError("no exposure given; give at least one")
+    by_fisher, by_fit = [], []
+    for done, exposure in enumerate(exposures, start=1):
+        future = asimov(_future(likelihood, float(exposure), background, systematics), values)
+        by_fisher.append(_from_fisher(future, name, values or {}, level))
+        by_fit.append(_from_curve(future, name, values or {}, level))
+        if advance is not None:
+            advance(done, len(exposures))
+    return Projection(name, np.asarray(exposures, dtype=float), np.array(by_fisher), by_fit, cl)
+
+
+def expected_intervals(
+    likelihood: Likelihood, name: str, values: Mapping[str, float] | None = None, cl: float = 0.90
+) -> list[Interval]:
+    """Return what will be allowed for a parameter, all else as in `values`, if these and the defaults are true.
+
+    Raises `InputError` for an unknown parameter, one that is given a value, and a normalisation that is integrated.
+    """
+    level, values = threshold(cl), values or {}
+    _check(likelihood, name, values)
+    return _from_curve(asimov(likelihood, values), name, values, level)
+
+
+def _check(likelihood: Likelihood, name: str, values: Mapping[str, float]) -> None:
+    if name in values:
+        raise InputError(f"'{name}' is both projected and set; choose one")
+    if likelihood.pull == "marginalised":
+        raise InputError("a projection with pull='marginalised' is not possible: choose pull='profiled'")
+    checked(likelihood, [name], values)
+
+
+def _from_curve(likelihood: Likelihood, name: str, values: Mapping[str, float], level: float) -> list[Interval]:
+    """Return where chi^2 stays below a level above its minimum.
+
+    Of data that are expected chi^2 is least at what is true: no minimum need be searched for.
+    """
+    parameters, fixed = checked(likelihood, [name], values)
+    search = search_of(likelihood, parameters, fixed)
+    if not search.acts(name):
+        return [(None, None)]
+    (parameter,), (step,) = parameters, typical_steps(search, parameters)
+    curve = Curve(search, name, search.start[None], {})
+    grid = search_grid(parameter, parameter.default, float(step))
+    # Which is no more than what nuisances cost that are set beside their constraints' centres.
+    least = float(curve.at(np.array([parameter.default]))[0])
+    return allowed_intervals(curve, grid, least + level)
+
+
+def _future(likelihood: Likelihood, exposure: float, background: float, systematics: float) -> Likelihood:
+    experiments = [projected(e, exposure, background, systematics) for e in likelihood.experiments]
+    return Likelihood(
+        *experiments, model=likelihood.model, channel=likelihood.channel, pull=likelihood.pull,
+        systematics=likelihood.systematics,
+    )  # fmt: skip
+
+
+def _from_fisher(likelihood: Likelihood, name: str, values: Mapping[str, float], level: float) -> tuple[float, float]:
+    """Return the interval that the Fisher information allows, in the lowest power of the parameter that acts.
+
+    The prediction begins with u = value^q, with q = 2 for a magnetic moment, or a coupling whose amplitude interferes,
+    and 4 for one whose amplitude does not. The information on u is that on the value over (du / dvalue)^2, close to
+    zero.
+    """
+    parameter = likelihood.parameters[name]
+
+    def information(value: float) -> float:
+        return float(fisher(likelihood, {**values, name: value}, [name])[0, 0])
+
+    if (at_default := information(parameter.default)) > 0:
+        width = (level / at_default) ** 0.5
+        low, high = parameter.default - width, parameter.default + width
+        return max(low, parameter.bounds[0]), min(high, parameter.bounds[1])
+    end = parameter.scale
+    for _ in range(3):  # near zero in units of the end itself, which is not known at first
+        value = NEAR * end
+        near, twice = information(value), information(2 * value)
+        if not near > 0:  # it does not act
+            return parameter.bounds
+        q = 1 + round(np.log2(twice / near) / 2)
+        end = (level / near) ** (1 / (2 * q)) * (q * value ** (q - 1)) ** (1 / q)
+    return (0.0 if parameter.bounds[0] == 0 else -end), end

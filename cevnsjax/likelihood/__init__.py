@@ -1,0 +1,7 @@
+"""Likelihoods: their kernels, terms, nuisances and derivatives."""
+
+from cevnsjax.likelihood.likelihood import Likelihood, Pull
+from cevnsjax.likelihood.nuisances import JointNuisance
+from cevnsjax.likelihood.views import Along, View
+
+__all__ = ["Along", "JointNuisance", "Likelihood", "Pull", "View"]

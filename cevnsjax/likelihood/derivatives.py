@@ -1,0 +1,141 @@
+"""Exact derivatives of a likelihood: gradient, Hessian, Fisher information and covariance."""
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from cevnsjax.errors import InputError
+from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
+from cevnsjax.likelihood.likelihood import Likelihood
+from cevnsjax.likelihood.terms import LEAST_MEAN, TERMS
+from cevnsjax.parameters import canonical, check_names
+
+__all__ = ["covariance", "fisher", "gradient", "hessian"]
+
+Values = Mapping[str, object]
+Matrix = Float[Array, "parameters parameters"]
+
+
+def gradient(likelihood: Likelihood, params: Values) -> dict[str, Float[Array, ""]]:
+    """Return d(log L)/d(parameter) at given values, for each parameter that `params` holds.
+
+    Raises `InputError` for an unknown parameter.
+    """
+    values = canonical(params, likelihood.parameters)
+    return jax.grad(likelihood.log_likelihood)({name: jnp.asarray(value) for name, value in values.items()})
+
+
+def hessian(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
+    """Return the second derivatives of -log L, rows and columns in the order of `names` (those of `params`).
+
+    What `params` leaves out is treated as in `chi2`: a normalisation that is minimised there gives the Hessian of the
+    profiled likelihood. At the best fit its inverse is the covariance that a minimiser reports. Raises `InputError` for
+    names that are unknown, or not in `params`.
+    """
+    values = canonical(params, likelihood.parameters)
+    order = _order(params, names, likelihood)
+    scales = np.array([likelihood.parameters[name].scale for name in order])
+
+    def minus_log(point: Float[Array, " parameters"]) -> Float[Array, ""]:
+        given = {name: values[name] + scales[i] * point[i] for i, name in enumerate(order)}
+        return -likelihood.log_likelihood({**values, **given})
+
+    # In units of the parameters' scales, as a coupling may be 1e-20 and a background's rate 1e3.
+    return jnp.asarray(np.asarray(jax.jit(jax.hessian(minus_log))(np.zeros(len(order)))) / np.outer(scales, scales))
+
+
+def fisher(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
+    """Return the Fisher information: the expected Hessian of -log L if `params` were true.
+
+    It holds J^T V^-1 J with the predictions' derivatives J and variances V, and 1 / s^2 for each constraint. Nuisances
+    that are minimised where `params` leaves them out are eliminated, which is what profiling does on average. `params`
+    must hold all of `names`; raises `InputError` for what is unknown or left out.
+    """
+    values = canonical(params, likelihood.parameters)
+    order = _order(params, names, likelihood)
+    view = likelihood.view(values, [name for name in order if _is_variable(likelihood, name)])
+    missing = [name for name in order if name not in view.layout.names]
+    if missing:
+        raise InputError(f"the Fisher information of {missing[0]} is not possible: counts are no polynomial in it")
+    given = {name: value for name, value in values.items() if name in view.layout.names}
+    y, _ = view.start(given)
+    every = (*order, *(n.name for n in view.layout.nuisances if n.searched and n.name not in values))
+    places = np.array([view.layout.place(name) for name in every])
+    information = np.asarray(_information(view.kernel, view.data, y))[np.ix_(places, places)]
+    slopes = np.array([_slope(view.layout, name, float(values[name])) if name in values else 1.0 for name in every])
+    information *= np.outer(slopes, slopes)
+    pulls = [view.kernel.weight[place] for place in places]
+    information += np.diag(pulls * slopes**2)
+    kept = len(order)
+    mixed, own = information[:kept, kept:], information[kept:, kept:]
+    result = information[:kept, :kept] - mixed @ np.linalg.lstsq(own, mixed.T, rcond=None)[0]
+    scales = np.array([_unit(view.layout, name) for name in order])
+    return jnp.asarray(result / np.outer(scales, scales))
+
+
+def _is_variable(likelihood: Likelihood, name: str) -> bool:
+    couplings = {p.name: p for p in likelihood.model.parameters}
+    return name not in couplings or couplings[name].power is not None
+
+
+def _unit(layout, name: str) -> float:  # type: ignore[no-untyped-def]
+    """Return what a variable is measured in: a coupling's natural step, or a nuisance's width."""
+    for p, step in zip(layout.couplings, layout.steps, strict=True):
+        if p.name == name:
+            return float(step)
+    return float(layout.nuisance(name).step)
+
+
+def _slope(layout, name: str, value: float) -> float:  # type: ignore[no-untyped-def]
+    """Return the derivative of a variable in units of its parameter: t = u^p has p u^(p - 1)."""
+    for p, step in zip(layout.couplings, layout.steps, strict=True):
+        if p.name == name and p.power == 2:
+            return 2 * value / step
+    return 1.0
+
+
+@jax.jit
+def _information(kernel: Kernel, data: Data, y: Float[Array, " n"]) -> Float[Array, "n n"]:
+    """Return J^T V^-1 J in the kernel's variables, closed factors varied like all others."""
+    held = jnp.ones(y.shape, dtype=bool)
+    total = jnp.zeros((y.size, y.size))
+    for group in kernel.groups:
+
+        def one(term: Term) -> Array:
+            def mean(own: Array) -> tuple[Array, Array]:
+                means = means_of(kernel, term, y.at[term.own].set(own, mode="drop"), held, data.centre)
+                return means.centre * means.signal + means.rest, TERMS[term.kind].variance(means, term.sigma)
+
+            slopes, variance = jax.jacfwd(mean, has_aux=True)(y[term.own])
+            return slopes.T @ (slopes / jnp.maximum(variance, LEAST_MEAN)[:, None])  # zero where nothing can be counted
+
+        found = jax.vmap(one)(group)
+        total = total.at[group.own[:, :, None], group.own[:, None, :]].add(found, mode="drop")
+    return total
+
+
+def _order(params: Values, names: Sequence[str] | None, likelihood: Likelihood) -> tuple[str, ...]:
+    order = tuple(params) if names is None else tuple(names)
+    check_names(order, likelihood.parameters)
+    if not order:
+        raise InputError(
+            "derivatives of nothing are not possible: give values of the parameters in which they are taken"
+        )
+    if missing := [name for name in order if name not in params]:
+        raise InputError(f"derivatives in {missing[0]} need a value of it: give one, at which they are taken")
+    return order
+
+
+def covariance(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
+    """Return the inverse of `hessian`: the covariance of the parameters at the best fit.
+
+    It is NaN or has negative variances where the Hessian is singular or `params` is no minimum, as at a coupling of
+    zero that enters squared.
+    """
+    order = _order(params, names, likelihood)
+    scales = np.array([likelihood.parameters[name].scale for name in order])
+    scaled = np.asarray(hessian(likelihood, params, order)) * np.outer(scales, scales)
+    return jnp.asarray(np.linalg.inv(scaled) * np.outer(scales, scales))

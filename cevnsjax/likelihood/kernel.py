@@ -1,0 +1,282 @@
+"""The kernel of a likelihood: nothing but numbers, so that one program serves every experiment of the same shapes.
+
+Its variables are y = (t, z): couplings as t_i = (value_i / step_i)^power_i, in which counts are quadratic, and
+nuisances as z_j = (value_j - centre_j) / width_j. Names, units and files stand outside, in `Likelihood`. Static are
+only shapes and kinds: which formula a template has, which kind of term compares it with data, the degrees of the
+polynomials.
+
+For each term
+
+    signal = strength (1 + sum_j s_j z_j) sum_{m, q} T_m(z) M_q(t) A_mqc ,
+    rest   = sum over templates of (1 + sum_j s_j z_j) B_c(z) ,
+
+with Chebyshev products T_m, coupling monomials M_q = 1, t_i, t_i t_j, and coefficients A made once. Integers that
+lead into y may point behind its end, where a zero stands: so what is absent needs no program of its own.
+"""
+
+import dataclasses
+import functools
+import operator
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from cevnsjax.experiments import formula_counts
+from cevnsjax.likelihood.shapes import Degrees
+from cevnsjax.likelihood.terms import TERMS, Means, best_norm
+from cevnsjax.numeric import AnyArray, namespace
+
+__all__ = [
+    "Data",
+    "Kernel",
+    "Template",
+    "Term",
+    "chi2",
+    "coupling_monomials",
+    "means_of",
+    "opened",
+    "quadratic",
+    "with_closed",
+    "with_shapes",
+]
+
+Vector = Float[Array, " n"]
+Cells = Float[AnyArray, "*t cells"]
+Scalars = Float[AnyArray, "*t"]
+Index = Int[AnyArray, "*t _"]
+Numbers = Float[AnyArray, "*t _"]
+
+
+class Template(eqx.Module):
+    """A formula or a table. Each of its numbers is `numbers` + `steps` y[index]; factors on it add."""
+
+    kind: tuple[str, *tuple[bool, ...]] = eqx.field(static=True)
+    numbers: Numbers
+    index: Index
+    steps: Numbers
+    factor_index: Index
+    factor_sigma: Numbers
+    low: Cells
+    high: Cells
+    weight: Cells
+    table: Cells
+    ends: Numbers
+    keV: Scalars
+    shift_index: Index
+    shift_step: Numbers
+    shift: Scalars
+    morph_index: Index
+    morph_linear: Float[AnyArray, "*t morphs cells"]
+    morph_square: Float[AnyArray, "*t morphs cells"]
+
+    def counts(self, y: Vector) -> Float[Array, " cells"]:
+        """Return counts in the data's unit; `y` has a zero behind its end."""
+        numbers = self.numbers + self.steps * y[self.index]
+        factor = 1 + self.factor_sigma @ y[self.factor_index]
+        if self.kind[0] == "table":
+            z = y[self.morph_index]
+            inside = jnp.clip(z, -1.0, 1.0)
+            # A parabola through both tables, and straight lines beyond them.
+            square = inside**2 + 2 * inside * (z - inside)
+            table = self.table + z @ self.morph_linear + square @ self.morph_square
+            return factor * numbers[0] * table
+        shift = self.shift + self.shift_step @ y[self.shift_index]
+        rate = formula_counts(self.kind, numbers, self.low - shift, self.high - shift, self.ends - shift, self.keV)
+        return factor * self.weight * rate
+
+
+class Term(eqx.Module):
+    """One set of cells, or several alike along a leading axis.
+
+    `own` are the indices of all variables that the term depends on. `closed` factors are those whose minimum is taken
+    in closed form while they are not held.
+    """
+
+    kind: str = eqx.field(static=True)
+    degrees: Degrees = eqx.field(static=True)
+    coefficients: Float[AnyArray, "*t terms monomials cells"]
+    shape_index: Index
+    shape_offset: Numbers
+    shape_slope: Numbers
+    strength: Scalars
+    strength_index: Index
+    strength_step: Numbers
+    factor_index: Index
+    factor_sigma: Numbers
+    closed_index: Index
+    closed_sigma: Numbers
+    templates: tuple[Template, ...]
+    sigma: Cells
+    own: Index
+
+
+class Data(eqx.Module):
+    """What was observed in each group of terms, and where the constraints are centred, in units of their widths."""
+
+    observed: tuple[Float[AnyArray, "terms _cells"], ...]
+    centre: Float[AnyArray, " n"]
+
+
+class Kernel(eqx.Module):
+    """Groups of terms that are alike, and what is known of the variables.
+
+    `weight` is one where a variable has a constraint, and `closed` one where its minimum is taken in closed form. The
+    first `couplings` variables are couplings. `integrated` is one where closed factors are integrated, not minimised.
+    """
+
+    groups: tuple[Term, ...]
+    weight: Float[AnyArray, " n"]
+    closed: Float[AnyArray, " n"]
+    low: Float[AnyArray, " n"]
+    high: Float[AnyArray, " n"]
+    integrated: Float[AnyArray, ""]
+    couplings: int = eqx.field(static=True)
+
+    @property
+    def size(self) -> int:
+        """Number of variables."""
+        return int(self.weight.shape[-1])
+
+
+def coupling_monomials(t: Float[Array, "*b couplings"]) -> Float[Array, "*b monomials"]:
+    """Return 1, t_i, and t_i t_j for i <= j."""
+    left, right = np.triu_indices(t.shape[-1])
+    return jnp.concatenate([jnp.ones((*t.shape[:-1], 1)), t, t[..., left] * t[..., right]], axis=-1)
+
+
+def _shape_monomials(x: Float[Array, " shapes"], degrees: Degrees) -> Float[Array, " terms"]:
+    """Return products of Chebyshev polynomials."""
+    columns = np.array(degrees, dtype=int).reshape(len(degrees), len(degrees[0])).T
+    if not columns.size:
+        return jnp.ones(len(degrees))
+    factors = []
+    for number, column in enumerate(columns):
+        rising = [jnp.ones_like(x[number]), x[number]]
+        for _ in range(2, int(column.max()) + 1):
+            rising.append(2 * x[number] * rising[-1] - rising[-2])
+        factors.append(jnp.stack(rising)[column])
+    return functools.reduce(operator.mul, factors)
+
+
+def means_of(kernel: Kernel, term: Term, y: Vector, held: Bool[Array, " n"], centre: Vector) -> Means:
+    """Return what one term expects at given variables; `term` has no leading axis here."""
+    ended = jnp.append(y, 0.0)
+    t = y[: kernel.couplings]
+    shapes = _shape_monomials(term.shape_offset + term.shape_slope * ended[term.shape_index], term.degrees)
+    both = (shapes[:, None] * coupling_monomials(t)).ravel()
+    signal = both @ term.coefficients.reshape(both.size, -1)
+    strength = term.strength + term.strength_step @ ended[term.strength_index]
+    factor = 1 + term.factor_sigma @ ended[term.factor_index]
+    rest = sum((template.counts(ended) for template in term.templates), jnp.zeros(signal.size))
+    fixed = jnp.append(held, True)[term.closed_index]
+    pulled = jnp.where(fixed, ended[term.closed_index], jnp.append(centre, 0.0)[term.closed_index])
+    return Means(
+        signal=strength * factor * signal,
+        rest=rest,
+        centre=1 + term.closed_sigma @ pulled,
+        variance=jnp.sum(jnp.where(fixed, 0.0, term.closed_sigma**2)),
+    )
+
+
+def _constraints(kernel: Kernel, held: Bool[Array, " n"]) -> Vector:
+    """Return the weight of each variable's constraint; closed factors count theirs themselves while not held."""
+    return kernel.weight * jnp.where((kernel.closed > 0) & ~held, 0.0, 1.0)
+
+
+def chi2(kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]) -> Float[Array, ""]:
+    """Return chi-squared of all terms, and of the constraints; closed factors that are not held are minimised."""
+    total = jnp.sum(_constraints(kernel, held) * (y - data.centre) ** 2)
+    for group, observed in zip(kernel.groups, data.observed, strict=True):
+
+        def one(term: Term, observed: Array) -> Array:
+            means = means_of(kernel, term, y, held, data.centre)
+            return TERMS[term.kind].chi2(means, observed, term.sigma, kernel.integrated)
+
+        total += jnp.sum(jax.vmap(one)(group, observed))
+    return total
+
+
+def quadratic(
+    kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]
+) -> tuple[Float[Array, ""], Vector, Float[Array, "n n"]]:
+    """Return chi-squared, its gradient, and its curvature as Gauss and Newton, or Fisher, have it."""
+    weight = _constraints(kernel, held)
+    value = jnp.sum(weight * (y - data.centre) ** 2)
+    gradient = 2 * weight * (y - data.centre)
+    curvature = jnp.diag(2 * weight)
+    for group, observed in zip(kernel.groups, data.observed, strict=True):
+
+        def one(term: Term, observed: Array) -> tuple[Array, Array, Array]:
+            kind = TERMS[term.kind]
+
+            def both(own: Array) -> tuple[tuple[Array, Array], Means]:
+                means = means_of(kernel, term, y.at[term.own].set(own, mode="drop"), held, data.centre)
+                return (means.signal, means.rest), means
+
+            slopes, means = jax.jacfwd(both, has_aux=True)(jnp.append(y, 0.0)[term.own])
+            along = means._replace(signal=slopes[0].T, rest=slopes[1].T)
+            return (
+                kind.chi2(means, observed, term.sigma, kernel.integrated),
+                *kind.quadratic(means, along, observed, term.sigma, kernel.integrated),
+            )
+
+        values, slopes, curvatures = jax.vmap(one)(group, observed)
+        value += jnp.sum(values)
+        gradient = gradient.at[group.own].add(slopes, mode="drop")
+        curvature = curvature.at[group.own[:, :, None], group.own[:, None, :]].add(curvatures, mode="drop")
+    return value, gradient, curvature
+
+
+def with_closed(kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]) -> Vector:
+    """Return the variables with closed factors at their best: each takes the share of its variance."""
+    given = y
+    for group, observed in zip(kernel.groups, data.observed, strict=True):
+
+        def one(term: Term, observed: Array) -> Array:
+            means = means_of(kernel, term, given, held, data.centre)
+            variance = jnp.where(means.variance > 0, means.variance, 1.0)
+            away = (best_norm(means, observed, term.sigma) - means.centre) / variance
+            best = jnp.append(data.centre, 0.0)[term.closed_index] + away * term.closed_sigma
+            return jnp.where(jnp.append(held, True)[term.closed_index], jnp.append(given, 0.0)[term.closed_index], best)
+
+        y = y.at[group.closed_index].set(jax.vmap(one)(group, observed), mode="drop")
+    return y
+
+
+def opened(kernel: Kernel) -> Kernel:
+    """Return the kernel with closed factors varied like all others: as factors that are searched for."""
+    xp = namespace(*jax.tree.leaves(kernel))
+    groups = tuple(
+        dataclasses.replace(
+            group,
+            factor_index=xp.concatenate([group.factor_index, group.closed_index], axis=-1),
+            factor_sigma=xp.concatenate([group.factor_sigma, group.closed_sigma], axis=-1),
+            closed_index=group.closed_index[..., :0],
+            closed_sigma=group.closed_sigma[..., :0],
+        )
+        for group in kernel.groups
+    )
+    return dataclasses.replace(kernel, groups=groups, closed=xp.zeros_like(kernel.closed))
+
+
+def with_shapes(kernel: Kernel, y: Vector) -> Kernel:
+    """Return a kernel that is cheaper and the same where numbers that move signals stay as they are in y."""
+    ended = jnp.append(y, 0.0)
+
+    def one(term: Term) -> Term:
+        x = term.shape_offset + term.shape_slope * ended[term.shape_index]
+        coefficients = jnp.tensordot(_shape_monomials(x, term.degrees), term.coefficients, 1)[None]
+        none = term.shape_index[:0], term.shape_offset[:0], term.shape_slope[:0]
+        return dataclasses.replace(
+            term,
+            degrees=((),),
+            coefficients=coefficients,
+            shape_index=none[0],
+            shape_offset=none[1],
+            shape_slope=none[2],
+        )
+
+    return dataclasses.replace(kernel, groups=tuple(jax.vmap(one)(group) for group in kernel.groups))

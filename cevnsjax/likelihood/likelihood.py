@@ -1,0 +1,278 @@
+"""The likelihood of one experiment, or of several together, as a function of a dict of parameters."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.experiments import Experiment, load_runs
+from cevnsjax.interactions import MODELS, Model
+from cevnsjax.interactions import model as model_by_name
+from cevnsjax.likelihood import newton
+from cevnsjax.likelihood.kernel import Data, Kernel, Term, chi2, means_of, with_closed
+from cevnsjax.likelihood.nuisances import JointNuisance, joint_nuisances
+from cevnsjax.likelihood.prediction import expected_counts
+from cevnsjax.likelihood.preparation import Moved, Preparation
+from cevnsjax.likelihood.signals import Signals
+from cevnsjax.likelihood.terms import TERMS
+from cevnsjax.likelihood.views import View
+from cevnsjax.parameters import Parameter, canonical
+from cevnsjax.rates import CHANNELS, Channel
+
+__all__ = ["Likelihood", "Pull"]
+
+Pull = Literal["profiled", "marginalised"]
+Values = Mapping[str, object]
+
+
+class Likelihood:
+    """Likelihood of experiments under a model, of Gaussian and Poisson data. Parameters travel as a plain dict.
+
+    What a dict leaves out is treated as it is in the published analysis: couplings stay at their defaults, numbers of
+    an experiment's file as they stand there, and nuisances with a constraint, or free ones, are minimised
+    (`pull="profiled"`), or a normalisation is integrated (`pull="marginalised"`). What a dict holds is used as given,
+    so `jax.grad(likelihood.chi2)(params)` and `jax.vmap(likelihood.chi2)(params)` do what they say.
+
+    `systematics` names a set of nuisances of the experiments' files. The same name is the same nuisance in all
+    experiments, unless their files call it their own: then the experiment's name, and the run's or the detector's,
+    follows it, as in `norm_conus_plus`.
+
+    Traced values of numbers that move the signal, `quenching_k` for instance, go through a polynomial that is exact
+    within their bounds, or within five standard deviations; outside it is NaN. Values that are plain numbers are
+    calculated anew there.
+    """
+
+    def __init__(
+        self,
+        *experiments: Experiment | str | os.PathLike[str],
+        model: Model | str = "sm",
+        channel: str = "all",
+        pull: str = "profiled",
+        systematics: str = "default",
+    ):
+        """Take experiments (objects, names or TOML paths), a model (object or name), a channel and systematics.
+
+        Raises `InputError` for an unknown name, a wrong type, no experiment, or the same one twice.
+        """
+        for kind, given, known in (
+            ("channel", channel, CHANNELS),
+            ("treatment of the pull", pull, get_args(Pull)),
+        ):
+            if given not in known:
+                raise unknown_name(kind, str(given), known)
+        self.model = model if isinstance(model, Model) else model_by_name(model)
+        runs = [run for e in experiments for run in ((e,) if isinstance(e, Experiment) else load_runs(e))]
+        labels = [e.label for e in runs]
+        if not runs:
+            raise InputError("no experiment given; give at least one name or TOML file")
+        if len(set(labels)) < len(labels):
+            raise InputError(f"experiments {', '.join(labels)} given; each may stand once in a joint fit")
+        for e in runs:
+            if systematics not in e.sets:
+                raise unknown_name(f"systematics of {e.name}", str(systematics), e.sets)
+        self.channel: Channel = channel  # type: ignore[assignment]
+        self.pull: Pull = pull  # type: ignore[assignment]
+        self.systematics = systematics
+        self.nuisances: tuple[JointNuisance, ...] = joint_nuisances(runs, systematics)
+        self._check(runs)
+        self.experiments: tuple[Experiment, ...] = tuple(self._with_expected(i, e) for i, e in enumerate(runs))
+        self.names = tuple(labels)
+        self.preparation = Preparation(
+            self.experiments, self.model, self.channel, self.nuisances, pull == "marginalised"
+        )
+
+    def _check(self, runs: Sequence[Experiment]) -> None:
+        couplings = {p.name for p in self.model.parameters}
+        if taken := [n.name for n in self.nuisances if n.name in couplings]:
+            raise InputError(f"'{taken[0]}' is a parameter of {self.model.name}: give the nuisance another name")
+        open_ones = [
+            n for n in self.nuisances if n.searched and not (n.closed and runs[n.members[0][0]].term == "gaussian")
+        ]
+        if open_ones and self.pull == "marginalised":
+            raise InputError(
+                f"'{open_ones[0].name}' of the systematics '{self.systematics}' has no closed integral: sample it, or "
+                "choose pull='profiled'"
+            )
+
+    def _with_expected(self, index: int, experiment: Experiment) -> Experiment:
+        """Return an experiment with data: what is expected of its hypothesis where it has none."""
+        if experiment.observed is not None:
+            return experiment
+        centres = {n.name: n.centre for n in self.nuisances if n.searched}
+        at_centre = Moved(self.nuisances).at(index, experiment, centres)
+        counts = at_centre.background()
+        if experiment.hypothesis == "sm":
+            counts = counts + Signals((at_centre,), MODELS["sm"], "all").at(0, at_centre, {})
+        return experiment.with_data(counts, experiment.hypothesis)
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """All parameters by name: the model's, then the nuisances; defaults and bounds as they hold here."""
+        own = {p.name: p for p in self.model.parameters}
+        return own | {n.name: dataclasses.replace(n.parameter, bounds=n.limits) for n in self.nuisances}
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The names of the nuisances that are minimised where they are not given."""
+        return tuple(n.name for n in self.nuisances if n.searched)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of any result must know of the data: sentences, none where there is nothing to say."""
+        return list(dict.fromkeys(e.note for e in self.experiments if e.note))
+
+    def with_data(self, observed: Sequence[Float[np.ndarray, " _all"]], hypothesis: str = "values") -> "Likelihood":
+        """Return a likelihood of other data, one array for each experiment; `hypothesis` says what they are."""
+        found = object.__new__(Likelihood)
+        found.__dict__ |= self.__dict__
+        pairs = zip(self.experiments, observed, strict=True)
+        found.experiments = tuple(e.with_data(np.asarray(data), hypothesis) for e, data in pairs)
+        found.preparation = self.preparation.with_experiments(found.experiments)
+        return found
+
+    # What follows is called with dicts of parameters.
+
+    def chi2(self, params: Values) -> Float[Array, ""]:
+        """Return -2 log(L / L_saturated): Eq. (20) of arXiv:2501.12441 for Gaussian data, summed over experiments.
+
+        Constraints are part of it. Raises `InputError` for an unknown parameter.
+        """
+        return self._chi2(params, integrated=self.pull == "marginalised")
+
+    def chi2_integrated(self, params: Values) -> Float[Array, ""]:
+        """Return chi^2 with closed factors that are not given integrated, as a posterior needs it, not minimised."""
+        return self._chi2(params, integrated=True)
+
+    def _chi2(self, params: Values, integrated: bool) -> Float[Array, ""]:
+        values = canonical(params, self.parameters)
+        view = self.view(values)
+        y, held = view.start(values)
+        search = (~held & (view.kernel.closed == 0)).any()
+        kernel = dataclasses.replace(view.kernel, integrated=np.float64(integrated))
+        value = (_minimum if search else _chi2)(kernel, view.data, y, held)
+        for n in view.layout.nuisances:
+            if n.moves_signal and isinstance(values.get(n.name), jax.core.Tracer):
+                inside = (values[n.name] >= n.limits[0]) & (values[n.name] <= n.limits[1])
+                value = jnp.where(inside, value, jnp.nan)
+        return value
+
+    def log_likelihood(self, params: Values) -> Float[Array, ""]:
+        """Return the logarithm of the probability (density) of the data, times that of the constraints.
+
+        That is -chi^2 / 2, less sum_i log(sqrt(2 pi) sigma_i) for Gaussian data. The constraints enter without their
+        own constant, which no inference within this likelihood depends on. A prior on a nuisance of one's own goes
+        with `log_likelihood_of_data` instead: here it would count twice.
+        """
+        return -self.chi2(params) / 2 + self.log_constant
+
+    def log_likelihood_of_data(self, params: Values) -> Float[Array, ""]:
+        """Return the logarithm of the probability (density) of the data alone, without any constraint.
+
+        All nuisances that are searched for must be given, as nothing ties them to anything here. Raises `InputError`
+        otherwise.
+        """
+        values = canonical(params, self.parameters)
+        if missing := [name for name in self.searched if name not in values]:
+            raise InputError(
+                f"the likelihood of the data alone needs a value of each nuisance; give {', '.join(missing)}"
+            )
+        constraints = sum(((values[n.name] - n.centre) / n.sigma) ** 2 for n in self.nuisances if n.sigma is not None)
+        return self.log_likelihood(params) + constraints / 2
+
+    @property
+    def log_constant(self) -> float:
+        """The logarithm of the probability (density) of the data where chi^2 is zero."""
+        pairs = ((e.term, np.asarray(e.observed), e.sigma) for e in self.experiments)
+        return sum(float(TERMS[term].log_constant(observed, sigma)) for term, observed, sigma in pairs)
+
+    def best_nuisances(self, params: Values) -> dict[str, Float[Array, ""]]:
+        """Return the nuisances that minimise chi^2 where `params` leaves them out; those it holds as given."""
+        values = canonical(params, self.parameters)
+        view = self.view(values)
+        y, held = view.start(values)
+        best = _place(view.kernel, view.data, y, held)
+        return {n.name: view.layout.value(n.name, best[view.layout.place(n.name)]) for n in view.layout.nuisances}
+
+    def expected(self, params: Values) -> Float[Array, " bins"]:
+        """Return what is expected in each cell, in the data's unit, experiments one after the other.
+
+        Runs of counts with the source on and off give those with the source on. Nuisances that `params` leaves out are
+        at their centres. Raises `InputError` for an unknown parameter.
+        """
+        means = self.expected_in(params)
+        xp = jnp if any(isinstance(one, jax.Array) for one in means) else np
+        parts = [one[: e.cells.size] for e, one in zip(self.experiments, means, strict=True)]
+        return jnp.asarray(xp.concatenate(parts))
+
+    def expected_in(self, params: Values) -> tuple[Float[Array, " _all"] | Float[np.ndarray, " _all"], ...]:
+        """Return what is expected in all cells of each experiment, those with the source off included."""
+        values = canonical(params, self.parameters)
+        if not any(isinstance(value, jax.core.Tracer) for value in values.values()):
+            return tuple(expected_counts(self.preparation, i, values) for i in range(len(self.experiments)))
+        view = self.view(values)
+        y, _ = view.start(values)
+        found: list[Any] = [None] * len(self.experiments)
+        for group, members in zip(_means(view.kernel, y), view.groups, strict=True):
+            for row, index in enumerate(members):
+                found[index] = group[row]
+        return tuple(found)
+
+    def background_in(self, params: Values) -> tuple[Float[np.ndarray, " _all"], ...]:
+        """Return what is expected without a signal in all cells of each experiment; values must be plain numbers."""
+        values = canonical(params, self.parameters)
+        return tuple(expected_counts(self.preparation, i, values, signal=False) for i in range(len(self.experiments)))
+
+    def variance_in(self, params: Values) -> tuple[Float[Array, " _all"], ...]:
+        """Return the variance of all cells of each experiment."""
+        gaussian = [e.term == "gaussian" for e in self.experiments]
+        means = self.expected_in(params)
+        pairs = zip(self.experiments, gaussian, means, strict=True)
+        return tuple(jnp.asarray(e.sigma**2) if g else jnp.asarray(m) for e, g, m in pairs)
+
+    def expected_by_detector(self, params: Values) -> tuple[Float[np.ndarray, "_detectors _all"], ...]:
+        """Return, for each experiment, each detector's share of the signal, in the data's unit; plain numbers only."""
+        values = canonical(params, self.parameters)
+        found = []
+        for i, e in enumerate(self.experiments):
+            counts = expected_counts(self.preparation, i, values) - expected_counts(
+                self.preparation, i, values, signal=False
+            )
+            share = e.detector_exposure / np.where(e.exposure > 0, e.exposure, 1.0)
+            found.append(share * counts)
+        return tuple(found)
+
+    def view(self, values: Mapping[str, Any], free: Sequence[str] = ()) -> View:
+        """Return this likelihood as a function of `free` parameters and the nuisances; see `Preparation.view`."""
+        return self.preparation.view(values, free)
+
+
+_chi2 = jax.jit(chi2)
+
+
+@jax.jit
+def _minimum(kernel: Kernel, data: Data, y: Float[Array, " n"], held: Bool[Array, " n"]) -> Float[Array, ""]:
+    return newton.minimum((kernel, data, y, held))
+
+
+@jax.jit
+def _place(kernel: Kernel, data: Data, y: Float[Array, " n"], held: Bool[Array, " n"]) -> Float[Array, " n"]:
+    best = newton.place((kernel, data, y, held))
+    return with_closed(kernel, data, best, held)
+
+
+@jax.jit
+def _means(kernel: Kernel, y: Float[Array, " n"]) -> list[Float[Array, "_terms _cells"]]:
+    """Return the expected counts of all terms, nothing minimised."""
+    held = jnp.ones(y.shape, dtype=bool)
+
+    def one(term: Term) -> Array:
+        means = means_of(kernel, term, y, held, jnp.zeros(y.shape))
+        return means.centre * means.signal + means.rest
+
+    return [jax.vmap(one)(group) for group in kernel.groups]

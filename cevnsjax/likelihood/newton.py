@@ -1,0 +1,191 @@
+"""The one minimiser: damped Gauss-Newton over couplings and nuisances within bounds, and how a minimum moves.
+
+Which variables are held is an array, so that one program serves every profile of every parameter. A minimum's
+derivatives are exact, by the implicit function theorem: a profiled chi-squared may be differentiated like any other
+function.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from cevnsjax.likelihood.kernel import Data, Kernel, chi2, quadratic
+
+__all__ = ["MAX_STEPS", "Minimum", "descend", "minimise", "minimum", "place"]
+
+Vector = Float[Array, " n"]
+Matrix = Float[Array, "n n"]
+Held = Bool[Array, " n"]
+
+MAX_STEPS = 100
+"""Largest number of steps, those that were not taken included."""
+
+CLOSE, SHARE = 1e-12, 1e-13
+"""A step by which chi-squared would fall no more than this, or this share of its value, ends the search."""
+
+DAMPING, UNDAMPED, STIFF = 1e-3, 1e-2, 1e12
+"""Damping of the first step; below which a small step is the end; above which nothing helps."""
+
+RIDGE = 1e-12
+"""Added to the curvature, relative to its largest diagonal element, so that a flat direction has a finite step."""
+
+FEW = 8
+"""Up to how many variables a system is solved by elimination, which vectorises."""
+
+
+class Minimum(NamedTuple):
+    """Where chi-squared is least, its value, whether the search ended by itself, and the number of steps."""
+
+    place: Vector
+    value: Float[Array, ""]
+    converged: Bool[Array, ""]
+    steps: Int[Array, ""]
+
+
+class _State(NamedTuple):
+    place: Vector
+    value: Array
+    gradient: Vector
+    curvature: Matrix
+    trial: Vector
+    gain: Array
+    damping: Array
+    steps: Array
+
+
+Quadratic = Callable[[Vector], tuple[Array, Vector, Matrix]]
+
+
+def minimise(kernel: Kernel, data: Data, start: Vector, held: Held, close: float = CLOSE) -> Minimum:
+    """Return the minimum of a kernel's chi-squared that is reached from a start; held variables stay there.
+
+    The search ends where a step would lower chi-squared by no more than `close`. Traceable, and vmaps. Closed factors
+    are not searched for. Where everything is held this is an evaluation.
+    """
+    start = jnp.where(held, start, jnp.clip(start, kernel.low, kernel.high))
+    kept = held | (kernel.closed > 0)
+    return descend(lambda y: quadratic(kernel, data, y, held), start, kept, kernel.low, kernel.high, close)
+
+
+def descend(function: Quadratic, start: Vector, kept: Held, low: Vector, high: Vector, close: float = CLOSE) -> Minimum:
+    """Return the minimum that Levenberg and Marquardt's steps reach within bounds, some variables kept.
+
+    `function` returns value, gradient, and a positive semi-definite approximation of the Hessian. A start where its
+    value is not finite ends at once. Traceable, and vmaps.
+    """
+
+    # The function stands once in what is compiled: each turn looks at the trial of the turn before.
+    def improve(state: _State) -> _State:
+        value, gradient, curvature = function(state.trial)
+        better = value < state.value
+        damping = jnp.where(state.steps == 0, DAMPING, state.damping * jnp.where(better, 0.1, 10.0))
+        place = jnp.where(better, state.trial, state.place)
+        value = jnp.where(better, value, state.value)
+        gradient = jnp.where(better, gradient, state.gradient)
+        curvature = jnp.where(better, curvature, state.curvature)
+        downhill = -gradient
+        stuck = kept | ((place >= high) & (downhill > 0)) | ((place <= low) & (downhill < 0))
+        diagonal = jnp.diag(curvature)
+        ridge = damping * diagonal + RIDGE * jnp.max(jnp.where(stuck, 0.0, diagonal))
+        step = _solve(*_within(stuck, curvature + jnp.diag(ridge), downhill))
+        trial = jnp.where(stuck, place, jnp.clip(place + step, low, high))
+        gain = jnp.where(stuck, 0.0, downhill) @ step
+        return _State(place, value, gradient, curvature, trial, gain, damping, state.steps + 1)
+
+    def unfinished(state: _State) -> Array:
+        near = (state.gain <= close + SHARE * jnp.abs(state.value)) & (state.damping <= UNDAMPED)
+        going = ~near & (state.damping < STIFF) & jnp.isfinite(state.value) & ~kept.all()
+        return (state.steps == 0) | (going & (state.steps < MAX_STEPS))
+
+    n = start.size
+    first = _State(
+        start, jnp.asarray(jnp.inf), jnp.zeros(n), jnp.eye(n), start, jnp.asarray(jnp.inf), jnp.asarray(DAMPING),
+        jnp.asarray(0),
+    )  # fmt: skip
+    last = jax.lax.while_loop(unfinished, improve, first)
+    converged = jnp.isfinite(last.value) & (last.steps < MAX_STEPS)
+    return Minimum(last.place, last.value, converged, last.steps)
+
+
+Arguments = tuple[Kernel, Data, Vector, Held]
+
+
+@jax.custom_jvp
+def minimum(arguments: Arguments) -> Float[Array, ""]:
+    """Return chi-squared minimised over what is not held; arguments are kernel, data, start, and what is held.
+
+    A first derivative needs no Hessian, which is why this stands beside `place`: at a minimum the function does not
+    change with its place. Second derivatives are exact, too.
+    """
+    return minimise(*arguments).value
+
+
+@minimum.defjvp
+def _slope_of_minimum(primals: tuple[Arguments], tangents: tuple[Arguments]) -> tuple[Array, Array]:
+    (arguments,), (moved,) = primals, tangents
+    best = place(arguments)
+    return jax.jvp(lambda given: _at(best, given), (arguments,), (moved,))
+
+
+def _at(best: Vector, arguments: Arguments) -> Float[Array, ""]:
+    """Return chi-squared with what is held as the arguments have it, and the rest at its best."""
+    kernel, data, y, held = arguments
+    return chi2(kernel, data, jnp.where(held, y, best), held)
+
+
+@jax.custom_jvp
+def place(arguments: Arguments) -> Vector:
+    """Return where chi-squared is least; derivatives are those of the exact minimum, at the price of a Hessian."""
+    return minimise(*arguments).place
+
+
+@place.defjvp
+def _move_of_place(primals: tuple[Arguments], tangents: tuple[Arguments]) -> tuple[Vector, Vector]:
+    (arguments,), (moved,) = primals, tangents
+    best = place(arguments)
+    kernel, _, _, held = arguments
+    slope = jax.grad(_at)
+    downhill, mixed = jax.jvp(lambda given: -slope(best, given), (arguments,), (moved,))
+    second = jax.jacfwd(slope)(best, arguments)
+    # Far from all data a Hessian may overflow; there is no derivative to be had then, but no NaN either.
+    second = jnp.where(jnp.isfinite(second).all(), second, jnp.eye(best.size))
+    kept = (
+        held | (kernel.closed > 0) | ((best >= kernel.high) & (downhill > 0)) | ((best <= kernel.low) & (downhill < 0))
+    )
+    # Nor does a variable move on which nothing depends: the decay of a component whose height is zero.
+    kept |= jnp.diag(second) == 0
+    step = _solve(*_within(kept, second, mixed))
+    return best, jnp.where(held, moved[2], step)
+
+
+def _within(kept: Held, matrix: Matrix, vector: Vector) -> tuple[Matrix, Vector]:
+    """Return a system of equations that leaves some variables where they are."""
+    free = jnp.outer(~kept, ~kept)
+    return jnp.where(free, matrix, jnp.eye(kept.size)), jnp.where(kept, 0.0, vector)
+
+
+def _solve(matrix: Matrix, vector: Vector) -> Vector:
+    """Solve a symmetric positive definite system; a small one by elimination, which vectorises.
+
+    Rows and columns are brought to one scale first: variables may differ by orders of magnitude.
+    """
+    n = vector.size
+    scale = jnp.sqrt(jnp.maximum(jnp.abs(jnp.diag(matrix)), 1e-300))
+    matrix, vector = matrix / scale[:, None] / scale, vector / scale
+    if n > FEW:
+        return jnp.linalg.solve(matrix, vector) / scale
+    rows = [[matrix[i, j] for j in range(n)] + [vector[i]] for i in range(n)]
+    for i in range(n):
+        for j in range(i + 1, n):
+            ratio = rows[j][i] / rows[i][i]
+            rows[j] = rows[j][: i + 1] + [
+                a - ratio * b for a, b in zip(rows[j][i + 1 :], rows[i][i + 1 :], strict=True)
+            ]
+    solution: list[Array] = []
+    for i in reversed(range(n)):
+        known = sum((rows[i][n - 1 - k] * x for k, x in enumerate(solution)), start=jnp.zeros(()))
+        solution.append((rows[i][n] - known) / rows[i][i])
+    return jnp.stack(solution[::-1]) / scale

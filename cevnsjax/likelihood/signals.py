@@ -1,0 +1,193 @@
+"""Signals of experiments under a model: at given parameters, or as polynomials in couplings and moved numbers."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from cevnsjax.experiments import Experiment
+from cevnsjax.flavours import Flavour
+from cevnsjax.interactions import Model
+from cevnsjax.likelihood.expansion import LARGE, Lattice, natural_steps
+from cevnsjax.likelihood.shapes import Degrees, Moved, Rates, SignalGrid, fitted
+from cevnsjax.numeric import AnyArray
+from cevnsjax.parameters import Parameter, Parameters
+from cevnsjax.rates import Channel, ElectronNodes, NuclearNodes, electron_rate, nuclear_rate, rates_at, with_moments
+from cevnsjax.sources import energy_grid, flux_moments
+
+__all__ = ["Expanded", "Signals"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Expanded:
+    """One experiment's signal as coefficients of shape terms and coupling monomials in its cells."""
+
+    degrees: Degrees
+    coefficients: Float[AnyArray, "terms monomials all"]
+
+
+class Signals:
+    """The signals of several experiments under one model, in one channel. What was prepared is kept."""
+
+    def __init__(self, experiments: Sequence[Experiment], model: Model, channel: Channel):
+        """Take experiments, a model and a channel."""
+        self.experiments, self.model, self.channel = tuple(experiments), model, channel
+        self._grids: dict[object, SignalGrid] = {}
+        self._limits: dict[object, tuple[int, ...]] = {}
+
+    def at(self, index: int, experiment: Experiment, params: Mapping[str, float]) -> Float[np.ndarray, " all"]:
+        """Return an experiment's counts at given values; couplings that are left out have their defaults."""
+        points = {p.name: np.array([params.get(p.name, p.default)]) for p in self.model.parameters}
+        grid = self._grid(index, experiment, ())
+        return grid.coefficients(self._rates(experiment, points))[0, 0]
+
+    def steps(
+        self, experiments: Sequence[Experiment], couplings: Sequence[Parameter], places: Sequence[Mapping[str, float]]
+    ) -> tuple[Float[np.ndarray, "places couplings"], Bool[np.ndarray, "places couplings"]]:
+        """Return a natural step of each coupling at each of several places in the other parameters, and if it acts."""
+        if not couplings:
+            return np.zeros((len(places), 0)), np.zeros((len(places), 0), dtype=bool)
+        probes = np.concatenate([np.zeros((1, len(couplings))), np.diag([LARGE * p.scale for p in couplings])])
+        points = self._points(couplings, np.tile(probes, (len(places), 1)), places)
+        totals = np.zeros(len(probes) * len(places))
+        for index, experiment in enumerate(experiments):
+            grid = self._grid(index, experiment, ())
+            totals += grid.coefficients(self._rates(experiment, points))[0].sum(axis=-1)
+        rows = [natural_steps(couplings, row) for row in totals.reshape(len(places), len(probes))]
+        return np.array([steps for steps, _ in rows]), np.array([acts for _, acts in rows])
+
+    def expand(
+        self,
+        index: int,
+        experiment: Experiment,
+        moved: tuple[Moved, ...],
+        couplings: Sequence[Parameter],
+        steps: Float[np.ndarray, "places couplings"],
+        places: Sequence[Mapping[str, float]],
+    ) -> list[Expanded]:
+        """Return an experiment's signal as a polynomial, exact in the couplings, at each of several places."""
+        lattice = Lattice(len(couplings))
+        size = len(lattice.t)
+        values = np.concatenate([lattice.values(couplings, row) for row in steps])
+        rates = self._rates(experiment, self._points(couplings, values, places))
+        key = index, id(experiment.signal), moved
+        if key in self._grids:
+            grid = self._grids[key]
+            counts = grid.coefficients(rates)
+        else:
+            grid, counts = self._fitted(index, experiment, moved, rates)
+        each = np.split(counts, len(places), axis=1)
+        assert all(part.shape[1] == size for part in each)
+        return [Expanded(grid.degrees, np.einsum("qp,mpc->mqc", lattice.inverse, part)) for part in each]
+
+    def traced(self, index: int, experiment: Experiment, moved: tuple[Moved, ...], params: Parameters) -> Expanded:
+        """Return an experiment's signal at parameters of which some are traced by JAX: its only monomial is one."""
+        values = {p.name: jnp.asarray(params.get(p.name, p.default), dtype=jnp.float64) for p in self.model.parameters}
+        key = index, id(experiment.signal), moved
+        if key not in self._grids:
+            plain = {p.name: np.array([p.default]) for p in self.model.parameters}
+            self._fitted(index, experiment, moved, self._rates(experiment, plain))
+        grid = self._grids[key]
+        flavours = tuple(c.flavour for c in experiment.signal.components)
+        moments = self._survived(experiment, values)
+        total: Array | float = 0.0
+        for recoil, sampled in (("nuclear", grid.nuclear), ("electron", grid.electron)):
+            if not sampled:
+                continue
+            rate = partial(nuclear_rate if recoil == "nuclear" else electron_rate, self.model, flavours)
+            spectra = []
+            for one in sampled:
+                nodes = one.nodes if moments is None else with_moments(one.nodes, moments)
+                spectra.append(one.weight * rate(nodes, values))
+            total = total + grid.binned_traced(recoil, spectra)
+        if isinstance(total, float):
+            return Expanded(grid.degrees, np.zeros((len(grid.degrees), 1, experiment.size)))
+        return Expanded(grid.degrees, jnp.tensordot(grid.fit, total, 1)[:, None])
+
+    def _fitted(
+        self, index: int, experiment: Experiment, moved: tuple[Moved, ...], rates: Rates
+    ) -> tuple[SignalGrid, Float[np.ndarray, "terms points all"]]:
+        """Return a grid and the coefficients of its counts; runs of one experiment share degrees if they can."""
+        kind = experiment.name, experiment.size, tuple((m.key, m.low, m.high) for m in moved)
+        grid, counts = fitted(experiment, moved, self.channel, rates, self._limits.get(kind, ()))
+        self._limits[kind] = grid.limits
+        self._grids[index, id(experiment.signal), moved] = grid
+        return grid, counts
+
+    def _grid(self, index: int, experiment: Experiment, moved: tuple[Moved, ...]) -> SignalGrid:
+        key = index, id(experiment.signal), moved
+        if key not in self._grids:
+            if len(self._grids) > 64:
+                self._grids.clear()
+            self._grids[key] = SignalGrid(experiment, moved, (), self.channel)
+        return self._grids[key]
+
+    def _points(
+        self,
+        couplings: Sequence[Parameter],
+        values: Float[np.ndarray, "points couplings"],
+        places: Sequence[Mapping[str, float]],
+    ) -> dict[str, Float[np.ndarray, " points"]]:
+        """Return values of all parameters of the model: points in the couplings, as many at each place."""
+        size = len(values) // len(places)
+        columns = {
+            p.name: np.repeat([place.get(p.name, p.default) for place in places], size).astype(float)
+            for p in self.model.parameters
+        }
+        return columns | {p.name: values[:, i] for i, p in enumerate(couplings)}
+
+    def _rates(self, experiment: Experiment, points: Mapping[str, Float[np.ndarray, " points"]]) -> Rates:
+        """Return the function that gives rates at nodes, at some points in the model's parameters."""
+        components = experiment.signal.components
+        flavours = tuple(component.flavour for component in components)
+        if not self.model.of_flux:
+            return lambda nodes: rates_at(self.model, flavours, nodes, points)
+        # Each point has a flux of its own.
+        each = [
+            {name: float(values[i]) for name, values in points.items()} for i in range(len(next(iter(points.values()))))
+        ]
+        moments = [self._survived(experiment, params) for params in each]
+
+        def rates(
+            nodes: Sequence[NuclearNodes | ElectronNodes],
+        ) -> list[Float[np.ndarray, "points components nodes"]]:
+            found = []
+            for params, left in zip(each, moments, strict=True):
+                assert left is not None
+                one = {name: np.array([value]) for name, value in params.items()}
+                found.append(rates_at(self.model, flavours, [with_moments(n, left) for n in nodes], one))
+            return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+        return rates
+
+    def _survived(self, experiment: Experiment, params: Mapping[str, object]):  # type: ignore[no-untyped-def]
+        """Return the moments of what the model leaves of each component, None where it leaves all."""
+        if not self.model.of_flux:
+            return None
+        found = []
+        for component in experiment.signal.components:
+            grid = energy_grid(component)
+            traced = any(isinstance(value, jax.core.Tracer) for value in params.values())
+            given = self.model, params, grid.energy, component.baseline, component.flavour
+            if traced:
+                left: AnyArray = self.model.survival(*given[1:])
+            else:
+                with jax.core.eval_context():
+                    left = np.asarray(_survival(*given))
+            found.append(flux_moments(component, grid, left))
+        return tuple(found)
+
+
+@partial(jax.jit, static_argnames="flavour")
+def _survival(
+    model: Model,
+    params: Parameters,
+    energy: Float[AnyArray, "*n"],
+    baseline: Float[AnyArray, ""] | float,
+    flavour: Flavour,
+) -> Float[Array, "*n"]:
+    return model.survival(params, energy, baseline, flavour)

@@ -1,0 +1,161 @@
+"""Terms of a likelihood: how expected counts are compared with data.
+
+Each kind of term knows its chi-squared, the slopes and the curvature that a Gauss-Newton step needs, how a toy is
+drawn, and the constant that makes a probability of it. Nothing else in the package asks which kind a term is.
+
+Gaussian terms, Eq. (20) of arXiv:2501.12441:
+
+    chi^2 = sum_i ((n S_i + B_i - d_i) / sigma_i)^2 + (n - c)^2 / s^2
+
+with a signal S, a background B, and the factor n on the signal, whose minimum is closed. Several factors with a
+constraint each, n = 1 + sum_j (nu_j - 1), are one with s^2 = sum_j s_j^2; those that are given move its centre c. All
+is written in s^2, and nothing divides by it: s = 0 is a fixed normalisation, not a special case.
+
+Poisson terms: -2 log(L / L_saturated), S. Baker and R. D. Cousins, Nucl. Instrum. Meth. 221, 437 (1984).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from cevnsjax.numeric import AnyArray, namespace, special
+
+__all__ = ["LEAST_MEAN", "TERMS", "Means", "best_norm", "deviance", "norm_width"]
+
+Cells = Float[AnyArray, "*t cells"]
+Scalar = Float[AnyArray, "*t"]
+
+LEAST_MEAN = 1e-12
+"""Counts in a cell by which a curvature may divide."""
+
+
+class Means(NamedTuple):
+    """What is expected in each cell: the signal at n = 1, all else, and the factor n's centre and variance."""
+
+    signal: Cells
+    rest: Cells
+    centre: Scalar
+    variance: Scalar
+
+
+def _sums(means: Means, observed: Cells, sigma: Cells) -> tuple[Cells, Cells, Scalar, Scalar]:
+    """Return signal and data less the rest in units of the errors, and the sums of their products."""
+    unit, data = means.signal / sigma, (observed - means.rest) / sigma
+    return unit, data, unit @ unit, unit @ data
+
+
+def best_norm(means: Means, observed: Cells, sigma: Cells) -> Scalar:
+    """Return the n that minimises chi^2; it may be negative, where the data pull it there."""
+    _, _, square, mixed = _sums(means, observed, sigma)
+    return (means.centre + means.variance * mixed) / (1 + means.variance * square)
+
+
+def norm_width(means: Means, sigma: Cells) -> Scalar:
+    """Return the standard deviation of n given the prediction; its density is normal around `best_norm`."""
+    unit = means.signal / sigma
+    return jnp.sqrt(means.variance / (1 + means.variance * (unit @ unit)))
+
+
+def deviance(observed: Cells, mean: Cells) -> Cells:
+    """Return -2 log of the Poisson probability of counts, less that where the mean is what is observed.
+
+    Zero counts where none are expected cost nothing, and others infinitely much, as does a negative mean.
+    """
+    possible = mean > 0
+    some = observed > 0
+    ratio = jnp.where(some, observed, 1.0) / jnp.where(possible, mean, 1.0)
+    value = 2 * (mean - observed + jnp.where(some & possible, observed * jnp.log(ratio), 0.0))
+    return jnp.where(possible | ((mean == 0) & ~some), value, jnp.inf)
+
+
+class _Gaussian:
+    """Gaussian data, the factor on the signal minimised, or integrated where `integrated` is one."""
+
+    @staticmethod
+    def chi2(means: Means, observed: Cells, sigma: Cells, integrated: Scalar) -> Scalar:
+        """Return chi^2 at its minimum in n; integrated over n it has log(1 + s^2 S S) beside.
+
+        No digit is lost however large the prediction: nothing here exceeds the data's own sum, nor 1 / s^2, and a
+        coupling in a scan may make the signal a million times the data.
+        """
+        _, data, square, mixed = _sums(means, observed, sigma)
+        spread = 1 + means.variance * square
+        norm = (means.centre + means.variance * mixed) / spread
+        away = (mixed - means.centre * square) / spread  # (n - c) / s^2
+        value = norm**2 * square - 2 * norm * mixed + data @ data + means.variance * away**2
+        return value + integrated * jnp.log(spread)
+
+    @staticmethod
+    def quadratic(
+        means: Means, slopes: Means, observed: Cells, sigma: Cells, integrated: Scalar
+    ) -> tuple[Array, Array]:
+        """Return gradient and Gauss-Newton curvature; `slopes` have derivatives along a leading axis."""
+        unit, data, square, mixed = _sums(means, observed, sigma)
+        spread = 1 + means.variance * square
+        norm = (means.centre + means.variance * mixed) / spread
+        along = (norm * slopes.signal + slopes.rest) / sigma
+        gradient = 2 * along @ (norm * unit - data)
+        gradient += integrated * 2 * means.variance * (slopes.signal / sigma) @ unit / spread
+        overlap = along @ unit
+        curvature = 2 * (along @ along.T - (means.variance / spread) * jnp.outer(overlap, overlap))
+        return gradient, curvature
+
+    @staticmethod
+    def draw(key: PRNGKeyArray, means: Means, sigma: Cells) -> Cells:
+        """Return toy data of a given n = centre."""
+        return means.centre * means.signal + means.rest + sigma * jax.random.normal(key, sigma.shape)
+
+    @staticmethod
+    def variance(means: Means, sigma: Cells) -> Cells:
+        """Return the variance of each cell."""
+        return sigma**2
+
+    @staticmethod
+    def log_constant(observed: Float[AnyArray, " cells"], sigma: Float[AnyArray, " cells"]) -> Float[AnyArray, ""]:
+        """Return the logarithm of the data's density where chi^2 is zero: - sum_i log(sqrt(2 pi) sigma_i)."""
+        xp = namespace(observed, sigma)
+        return -xp.sum(xp.log((2 * np.pi) ** 0.5 * sigma))
+
+
+class _Poisson:
+    """Counts. Factors on the signal are searched for; the variance of n is zero."""
+
+    @staticmethod
+    def chi2(means: Means, observed: Cells, sigma: Cells, integrated: Scalar) -> Scalar:
+        """Return -2 log(L / L_saturated)."""
+        return jnp.sum(deviance(observed, means.centre * means.signal + means.rest))
+
+    @staticmethod
+    def quadratic(
+        means: Means, slopes: Means, observed: Cells, sigma: Cells, integrated: Scalar
+    ) -> tuple[Array, Array]:
+        """Return the gradient, and the expected Hessian of Fisher's scoring."""
+        mean = jnp.maximum(means.centre * means.signal + means.rest, LEAST_MEAN)
+        along = means.centre * slopes.signal + slopes.rest
+        gradient = 2 * along @ (1 - observed / mean)
+        return gradient, 2 * (along / mean) @ along.T
+
+    @staticmethod
+    def draw(key: PRNGKeyArray, means: Means, sigma: Cells) -> Cells:
+        """Return toy counts."""
+        mean = jnp.maximum(means.centre * means.signal + means.rest, 0.0)
+        return jax.random.poisson(key, mean).astype(float)
+
+    @staticmethod
+    def variance(means: Means, sigma: Cells) -> Cells:
+        """Return the mean of each cell."""
+        return means.centre * means.signal + means.rest
+
+    @staticmethod
+    def log_constant(observed: Float[AnyArray, " cells"], sigma: Float[AnyArray, " cells"]) -> Float[AnyArray, ""]:
+        """Return the logarithm of the probability where each mean is what is observed."""
+        xp, gammaln = namespace(observed), special(observed).gammaln
+        some = xp.where(observed > 0, observed, 1.0)
+        return xp.sum(xp.where(observed > 0, observed * xp.log(some), 0.0) - observed - gammaln(observed + 1))
+
+
+TERMS: dict[str, type[_Gaussian] | type[_Poisson]] = {"gaussian": _Gaussian, "poisson": _Poisson}
+"""The kinds of terms by the names that files use."""

@@ -1,0 +1,71 @@
+"""A likelihood as a function of some of its parameters, all else built in: what inference works with."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float
+
+from cevnsjax.experiments import Experiment
+from cevnsjax.likelihood.assembly import Layout, assemble
+from cevnsjax.likelihood.kernel import Data, Kernel
+from cevnsjax.likelihood.signals import Expanded
+
+__all__ = ["Along", "View"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class View:
+    """A kernel, its data, and what they mean.
+
+    `kernel` has only numbers; `layout` knows what its variables are; `groups` which experiments stand in each group of
+    terms; `acts` which couplings change anything at all.
+    """
+
+    kernel: Kernel
+    data: Data
+    layout: Layout
+    groups: list[list[int]]
+    acts: dict[str, bool]
+    fixed: dict[str, float]
+
+    def start(self, values: Mapping[str, Any]) -> tuple[Any, Bool[np.ndarray, " n"]]:
+        """Return the variables, those not in `values` at their centres, and which of them `values` holds."""
+        names = self.layout.names
+        columns = [self.layout.variable(name, values[name]) if name in values else self._begin(name) for name in names]
+        traced = any(isinstance(value, jax.Array) for value in columns)
+        y = jnp.stack(columns) if traced and columns else np.array(columns, dtype=float).reshape(len(names))
+        return y, np.array([name in values for name in names], dtype=bool)
+
+    def _begin(self, name: str) -> float:
+        for p in self.layout.couplings:
+            if p.name == name:
+                return float(self.layout.variable(name, p.default))
+        return 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Along:
+    """A view at several places: natural steps, which couplings act, and each experiment's signal at each place."""
+
+    first: View
+    experiments: Sequence[Experiment]
+    places: list[dict[str, float]]
+    steps: Float[np.ndarray, "places couplings"]
+    acts: Bool[np.ndarray, "places couplings"]
+    expanded: list[list[Expanded]]
+    integrated: bool
+
+    def views(self) -> list[View]:
+        """Return the view at each place."""
+        couplings, variables = self.first.layout.couplings, self.first.layout.nuisances
+        found = []
+        for row, (place, expanded) in enumerate(zip(self.places, zip(*self.expanded, strict=True), strict=True)):
+            layout = Layout(couplings, self.steps[row], variables)
+            kernel, groups = assemble(self.experiments, expanded, layout, self.integrated)
+            acting = dict(zip((p.name for p in couplings), self.acts[row].tolist(), strict=True))
+            found.append(View(kernel, self.first.data, layout, groups, acting, place))
+        return found

@@ -1,0 +1,41 @@
+"""Electron shells: how many electrons of an atom a recoil can set free."""
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float
+
+from cevnsjax.constants import EV
+from cevnsjax.errors import unknown_name
+from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.resources import data_folder, read_rows, read_table
+
+__all__ = ["Shells", "effective_electrons", "shells"]
+
+
+class Shells(eqx.Module):
+    """The shells of a neutral atom: electrons in each, and their binding energy [MeV]."""
+
+    occupancy: Float[AnyArray, " shells"]
+    binding_energy: Float[AnyArray, " shells"]
+
+
+def shells(symbol: str) -> Shells:
+    """Return the shells from `data/atoms/binding_energies.csv`; raises `InputError` for an unknown symbol."""
+    path = data_folder() / "atoms" / "binding_energies.csv"
+    symbols = np.array([row["element"] for row in read_rows(path)])
+    if symbol not in symbols:
+        raise unknown_name("atom", symbol, dict.fromkeys(symbols.tolist()))
+    columns = read_table(path, ("occupancy", "binding_energy_eV"))
+    occupancy, energy = (column[symbols == symbol] for column in columns.values())
+    return Shells(occupancy, energy * EV)
+
+
+def effective_electrons(recoil_energy: Float[AnyArray, "*n"], shells: Shells) -> Float[AnyArray, "*n"]:
+    """Return Z_eff(T): the number of electrons bound by less than the recoil energy T [MeV].
+
+    Below Eq. (19) of arXiv:2501.12441. It is a sum of steps: whoever integrates over T must put panel
+    edges at the binding energies.
+    """
+    xp = namespace(recoil_energy)
+    free = xp.asarray(recoil_energy)[..., None] > shells.binding_energy
+    return xp.sum(xp.where(free, shells.occupancy, 0.0), axis=-1)

@@ -1,0 +1,124 @@
+"""Isotopes and elements: masses, abundances and radii from `data/nuclei/isotopes.csv`."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float
+
+from cevnsjax.constants import ATOMIC_MASS_UNIT, ELECTRON_MASS, HBAR_C_MEV_FM
+from cevnsjax.errors import unknown_name
+from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.resources import data_folder, read_rows, read_table
+
+__all__ = [
+    "Element",
+    "NuclearSpin",
+    "Nucleus",
+    "coherence_energy",
+    "element",
+    "maximal_recoil_energy",
+    "minimal_energy",
+    "nuclear_spins",
+]
+
+
+class Nucleus(eqx.Module):
+    """One nucleus, or several stacked along a leading axis.
+
+    `mass` [MeV] is the nuclear mass: the atomic one less Z electron masses (the electrons' binding, below
+    1e-6 of it, is left out). `charge_radius` [fm] is the root-mean-square radius.
+    """
+
+    Z: Float[AnyArray, "*n"]
+    N: Float[AnyArray, "*n"]
+    mass: Float[AnyArray, "*n"]
+    charge_radius: Float[AnyArray, "*n"]
+
+    @property
+    def A(self) -> Float[AnyArray, "*n"]:
+        """Mass number."""
+        return self.Z + self.N
+
+
+class Element(eqx.Module):
+    """An element as found in nature: its isotopes, their abundances (atom fractions, summing to one)."""
+
+    symbol: str = eqx.field(static=True)
+    atomic_number: int = eqx.field(static=True)
+    isotopes: Nucleus
+    abundance: Float[AnyArray, " isotopes"]
+    molar_mass: Float[AnyArray, ""]
+    """Mean atomic mass [g/mol]."""
+
+    @property
+    def nuclear_mass(self) -> Float[AnyArray, ""]:
+        """Mean nuclear mass [MeV]."""
+        return self.abundance @ self.isotopes.mass
+
+
+def element(symbol: str) -> Element:
+    """Return an element of `data/nuclei/isotopes.csv`; raises `InputError` for a symbol not in it."""
+    path = data_folder() / "nuclei" / "isotopes.csv"
+    symbols = np.array([row["element"] for row in read_rows(path)])
+    if symbol not in symbols:
+        raise unknown_name("element", symbol, dict.fromkeys(symbols.tolist()))
+    columns = read_table(path, ("Z", "A", "abundance", "atomic_mass_u", "charge_radius_fm"))
+    z, a, abundance, mass, radius = (column[symbols == symbol] for column in columns.values())
+    abundance = abundance / abundance.sum()
+    return Element(
+        symbol=symbol,
+        atomic_number=int(z[0]),
+        isotopes=Nucleus(
+            Z=z,
+            N=a - z,
+            mass=mass * ATOMIC_MASS_UNIT - z * ELECTRON_MASS,
+            charge_radius=radius,
+        ),
+        abundance=abundance,
+        molar_mass=abundance @ mass,
+    )
+
+
+class NuclearSpin(NamedTuple):
+    """A nucleus with spin J: Z, N, and the expectation values of the protons' and the neutrons' spins."""
+
+    Z: int
+    N: int
+    J: float
+    protons: float
+    neutrons: float
+
+
+def nuclear_spins() -> list[NuclearSpin]:
+    """Return the nuclei with spin that `data/nuclei/spins.csv` lists."""
+    columns = read_table(data_folder() / "nuclei" / "spins.csv", ("Z", "A", "spin", "proton_spin", "neutron_spin"))
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [NuclearSpin(int(z), int(a - z), *spins) for z, a, *spins in rows]
+
+
+def minimal_energy(
+    recoil_energy: Float[AnyArray, "*#n"], mass: Float[AnyArray, "*#n"] | float
+) -> Float[AnyArray, "..."]:
+    """Return the least neutrino energy [MeV] that gives a recoil energy T [MeV] to a target of a mass [MeV].
+
+    E_min = (T + sqrt(T^2 + 2 M T)) / 2, exact two-body kinematics, of nuclei and electrons alike. Its
+    derivative in T is truly infinite at T = 0.
+    """
+    xp = namespace(recoil_energy, mass)
+    return (recoil_energy + xp.sqrt(recoil_energy**2 + 2 * mass * recoil_energy)) / 2
+
+
+def maximal_recoil_energy(
+    energy: Float[AnyArray, "*#n"], mass: Float[AnyArray, "*#n"] | float
+) -> Float[AnyArray, "..."]:
+    """Return the largest recoil energy [MeV] at a neutrino energy E [MeV]: 2 E^2 / (M + 2 E)."""
+    return 2 * energy**2 / (mass + 2 * energy)
+
+
+def coherence_energy(mass_number: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
+    """Return the neutrino energy [MeV] up to which a nucleus answers as one: hbar c / (2.5 fm A^(1/3)).
+
+    T. Rink, CONUS talk at PASCOS 2022: E <= 1 / (2 R_A) with R_A = 1.25 fm A^(1/3).
+    """
+    return HBAR_C_MEV_FM / (2.5 * namespace(mass_number).cbrt(mass_number))

@@ -1,0 +1,78 @@
+"""What a detector is made of: elements in proportion, with their shells and a form factor."""
+
+from collections.abc import Mapping
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float
+
+from cevnsjax.constants import AVOGADRO
+from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.matter.atoms import Shells, effective_electrons, shells
+from cevnsjax.matter.form_factors import FORM_FACTORS
+from cevnsjax.matter.nuclei import Element, element
+from cevnsjax.numeric import AnyArray, namespace
+
+__all__ = ["ELECTRONS", "Target", "target"]
+
+ELECTRONS = ("bound", "free")
+"""How electrons may be counted."""
+
+
+class Target(eqx.Module):
+    """Elements, the atoms of each in a formula unit, their shells, and the form factor by name.
+
+    `radius_factor` multiplies the charge radii that the form factors use.
+    """
+
+    elements: tuple[Element, ...]
+    shells: tuple[Shells, ...]
+    atoms: tuple[float, ...] = eqx.field(static=True)
+    form_factor: str = eqx.field(static=True)
+    radius_factor: float = 1.0
+
+    @property
+    def units_per_kg(self) -> Float[AnyArray, ""]:
+        """Number of formula units in one kilogram."""
+        return 1000 * AVOGADRO / sum(n * e.molar_mass for n, e in zip(self.atoms, self.elements, strict=True))
+
+    def form_factors(self, element: Element, T: Float[AnyArray, "*n"]) -> Float[AnyArray, "isotopes *n"]:
+        """Return the form factor of each isotope of an element at recoil energies T [MeV]."""
+        shape = (-1, *[1] * namespace(T).ndim(T))
+        mass, radius = (leaf.reshape(shape) for leaf in (element.isotopes.mass, element.isotopes.charge_radius))
+        q2 = 2 * mass * T
+        return FORM_FACTORS[self.form_factor](q2, namespace(q2).broadcast_to(self.radius_factor * radius, q2.shape))
+
+    def electrons_per_kg(self, T: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
+        """Return the number of electrons in one kilogram that a recoil energy T [MeV] sets free."""
+        pairs = zip(self.atoms, self.shells, strict=True)
+        return self.units_per_kg * sum(atoms * effective_electrons(T, s) for atoms, s in pairs)
+
+    @property
+    def binding_energies(self) -> Float[np.ndarray, " shells"]:
+        """All binding energies [MeV]: a quadrature over an electron's recoil must not reach across them."""
+        return np.concatenate([s.binding_energy for s in self.shells])
+
+
+def target(
+    elements: Mapping[str, float], form_factor: str = "helm", electrons: str = "bound", radius_factor: float = 1.0
+) -> Target:
+    """Return a target from atoms per formula unit, {"Cs": 1, "I": 1} for instance.
+
+    Electrons are `bound`, so that a recoil sets free only those of the shells below its energy, or `free`, all Z
+    of them at any energy. Raises `InputError` for an element, a form factor or a treatment of electrons that is not
+    known, or a count that is not positive.
+    """
+    if form_factor not in FORM_FACTORS:
+        raise unknown_name("form factor", form_factor, FORM_FACTORS)
+    if not elements or not all(count > 0 for count in elements.values()):
+        raise InputError(
+            f"a target of {dict(elements)} is not possible: give a positive number of atoms of each element"
+        )
+    if electrons not in ELECTRONS:
+        raise unknown_name("treatment of electrons", electrons, ELECTRONS)
+    bound = tuple(shells(symbol) for symbol in elements)
+    if electrons == "free":
+        bound = tuple(Shells(s.occupancy, np.zeros(s.binding_energy.size)) for s in bound)
+    atoms = tuple(float(count) for count in elements.values())
+    return Target(tuple(element(symbol) for symbol in elements), bound, atoms, form_factor, float(radius_factor))

@@ -1,0 +1,33 @@
+"""One set of functions for NumPy and JAX: NumPy prepares tables without the compiler, JAX differentiates."""
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.special
+import numpy as np
+import scipy.special
+
+__all__ = ["AnyArray", "namespace", "special"]
+
+if TYPE_CHECKING:
+    # The two kinds share an interface that no static type describes; shapes and types are checked at run time in tests.
+    AnyArray: TypeAlias = Any
+else:
+    AnyArray = jax.Array | np.ndarray | np.float64
+"""An array of either kind; inside `jit`, `grad` or `vmap` it is JAX's."""
+
+
+def namespace(*values: Any) -> ModuleType:
+    """Return `jax.numpy` if any of the values is an array of JAX's, else `numpy`.
+
+    What is read from files is NumPy's, so that setting up an experiment compiles nothing. A function that asks for its
+    namespace works on traced values as well.
+    """
+    return jnp if any(isinstance(value, jax.Array) for value in values) else np
+
+
+def special(*values: Any) -> ModuleType:
+    """Return the module of special functions that belongs to `namespace` of the same values."""
+    return jax.scipy.special if namespace(*values) is jnp else scipy.special

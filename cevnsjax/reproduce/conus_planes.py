@@ -1,0 +1,124 @@
+"""Planes of couplings that CONUS will be able to exclude, and the plane of a sterile neutrino."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from cevnsjax.constants import W_MASS
+from cevnsjax.figures import Mark, Overlay, in_latex, plane_figure, power_of_ten
+from cevnsjax.inference import asimov
+from cevnsjax.interactions import Model, model
+from cevnsjax.likelihood import Likelihood
+from cevnsjax.matter import element
+from cevnsjax.reproduce.conus_limits import BSM, CL, SCALAR, talk
+from cevnsjax.reproduce.markdown import at_cl
+from cevnsjax.reproduce.projections import future
+from cevnsjax.reproduce.published import published_rows
+from cevnsjax.reproduce.study import Results, Step
+from cevnsjax.reproduce.workspace import Workspace
+from cevnsjax.results import scan_dataset
+
+__all__ = ["PLANES", "STERILE_PLANE", "conus_plane_steps", "conus_planes"]
+
+CHANNELS = (("cevns", BSM, "CEvNS"), ("eves", "conus:eves_bsm", "nu-e"))
+
+STERILE, MIXINGS, SPLITTINGS = "conus_sterile", (1e-2, 1.0, 31), (0.05, 10.0, 201)
+STERILE_PLANE = ("sin2_2theta_14", "dm2_41")
+"""sin^2(2 theta) and Delta m^2 [eV^2] of a sterile neutrino."""
+
+QUARKS, EPSILONS = ("eps_ee_uv", "eps_ee_dv"), (-3.0, 3.0, 41)
+
+TARGETS, DRAWN = ("Ge", "Si", "Ar", "Cs", "I", "Xe"), ("Ge", "Si")
+"""Targets of the table of slopes, and those whose lines are drawn."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plane:
+    """The plane of a mediator's mass [MeV] and its coupling."""
+
+    name: str
+    model: Model
+    mass: str
+    coupling: str
+    couplings: tuple[float, float, int]
+    published: str
+    masses: tuple[float, float, int] = (1e-3, 1e2, 41)
+
+    def __call__(self, work: Workspace) -> None:
+        """Draw what is expected in each channel, and the talk's limits at small mass."""
+        scans, marks = [], []
+        for number, (channel, analysis, label) in enumerate(CHANNELS):
+            # Of one channel alone, as its data are.
+            likelihood = asimov(Likelihood(analysis, model=self.model, channel=channel))
+            axes = {"x": (self.mass, *self.masses), "y": (self.coupling, *self.couplings)}
+            result, origin = work.answer(likelihood, "scan", **axes, cl=CL, dof=2)
+            work.curve(f"{self.name}_{channel}", scan_dataset(result, likelihood, origin))
+            scans.append((f"{in_latex(label)}, expected", result))
+            limit = float(talk()[f"{self.published}_{channel}"]["value"])
+            text = f"{in_latex(label)}, talk, {at_cl(CL)}, small mass: ${power_of_ten(limit)}$"
+            marks.append(Mark(self.masses[0], limit, text, number))
+        work.figure(self.name, plane_figure(scans, work.overlays, marks), Likelihood(BSM, model=self.model))
+
+
+PLANES = (
+    Plane("conus_scalar", SCALAR, "m_phi", "g_phi", (1e-6, 1e-2, 41), "scalar"),
+    Plane("conus_vector", model("vector_universal"), "m_z", "g_z", (1e-7, 1e-2, 41), "vector"),
+)
+
+
+def conus_plane_steps() -> tuple[Step, ...]:
+    """Return the steps: vector interactions with quarks, one for each mediator, and the sterile neutrino."""
+    planes = [Step(plane.name, f"plane of {plane.mass} and {plane.coupling}", plane) for plane in PLANES]
+    return (
+        Step("conus_nsi", "vector interactions with quarks", _quarks),
+        *planes,
+        Step(STERILE, "sterile neutrino", _sterile),
+    )
+
+
+def conus_planes(results: Results) -> dict[str, Any]:
+    """Return along which lines vector interactions with quarks change nothing."""
+    return {"conus_band": results["conus_nsi"]}
+
+
+def _quarks(work: Workspace) -> list[dict[str, Any]]:
+    """Draw the plane of vector interactions with up and down quarks, and return the lines on which counts are the same.
+
+    A nucleus sees (2 Z + N) eps_u + (Z + 2 N) eps_d alone, so that only another ratio of N to Z turns the line.
+    """
+    likelihood = Likelihood(BSM, model="nsi_vector")
+    axes = {"x": (QUARKS[0], *EPSILONS), "y": (QUARKS[1], *EPSILONS)}
+    result, origin = work.answer(likelihood, "scan", **axes, cl=CL, dof=1)
+    work.curve("conus_nsi", scan_dataset(result, likelihood, origin))
+    lines, rows = {}, []
+    up = np.linspace(*EPSILONS)
+    for symbol in TARGETS:
+        made_of = element(symbol)
+        Z, numbers = made_of.atomic_number, made_of.isotopes.N
+        mean = float(made_of.abundance @ numbers)
+        slope, lightest, heaviest = (float(-(2 * Z + N) / (Z + 2 * N)) for N in (mean, numbers.min(), numbers.max()))
+        rows.append(
+            {"target": symbol, "N_over_Z": mean / Z, "slope": slope}
+            | {"slope_lightest": lightest, "slope_heaviest": heaviest}
+        )
+        if symbol in DRAWN:
+            lines[f"no change in {symbol}"] = np.stack([up, slope * up], axis=1)
+    scale = float(talk()["vector_nsi"]["value"])
+    epsilon = (W_MASS / 1e3 / scale) ** 2
+    marks = [Mark(sign * epsilon, 0.0, rf"talk, up quarks alone: $\Lambda = {scale:g}$ GeV", 1) for sign in (1, -1)]
+    marks[1] = marks[1]._replace(label="")
+    figure = plane_figure([("CONUS, expected", result)], [Overlay(*QUARKS, lines)], marks)
+    work.figure("conus_nsi", figure, likelihood, origin)
+    return rows
+
+
+def _sterile(work: Workspace) -> None:
+    talks = published_rows("conus_projection")
+    kg_years, threshold = max(float(r["kg_years"]) for r in talks), min(float(r["threshold_eV"]) for r in talks)
+    likelihood = Likelihood(future(kg_years, threshold), model="sterile")
+    axes = {"x": (STERILE_PLANE[0], *MIXINGS), "y": (STERILE_PLANE[1], *SPLITTINGS)}
+    result, origin = work.answer(likelihood, "scan", **axes, cl=CL, dof=2)
+    work.curve(STERILE, scan_dataset(result, likelihood, origin))
+    label = f"{kg_years:g} kg yr from {threshold:g} {in_latex('eV_ee')} on, expected"
+    work.figure(STERILE, plane_figure([(label, result)], work.overlays), likelihood, origin)

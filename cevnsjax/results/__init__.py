@@ -1,0 +1,61 @@
+"""Results as they leave the package: plain dicts for JSON, xarray data sets for NetCDF, tables, and files."""
+
+from cevnsjax.results.datasets import (
+    bands_dataset,
+    points_dataset,
+    prediction_dataset,
+    profile_dataset,
+    projection_dataset,
+    scan_dataset,
+    toys_dataset,
+    write_posterior,
+)
+from cevnsjax.results.dicts import (
+    fit_dict,
+    prediction_dict,
+    profile_dict,
+    projection_dict,
+    sample_dict,
+    scan_dict,
+    significance_dict,
+    toys_dict,
+)
+from cevnsjax.results.files import (
+    check_folder,
+    check_target,
+    discard_unfinished,
+    replace_file,
+    temporary_folder,
+    write_json,
+)
+from cevnsjax.results.formats import check_figure, write_figure, write_netcdf
+from cevnsjax.results.nuisances import nuisance_table
+
+__all__ = [
+    "bands_dataset",
+    "check_figure",
+    "check_folder",
+    "check_target",
+    "discard_unfinished",
+    "fit_dict",
+    "nuisance_table",
+    "points_dataset",
+    "prediction_dataset",
+    "prediction_dict",
+    "profile_dataset",
+    "profile_dict",
+    "projection_dataset",
+    "projection_dict",
+    "replace_file",
+    "sample_dict",
+    "scan_dataset",
+    "scan_dict",
+    "significance_dict",
+    "temporary_folder",
+    "toys_dataset",
+    "toys_dict",
+    "write_figure",
+    "write_json",
+    "write_netcdf",
+    "write_posterior",
+]

@@ -1,0 +1,156 @@
+"""Results as plain dicts of numbers, texts and lists, with the keys of the JSON that the command line prints."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cevnsjax.experiments import Experiment
+from cevnsjax.likelihood import Likelihood
+
+if TYPE_CHECKING:
+    from cevnsjax.inference import FitResult, ProfileResult, Projection, ScanResult
+    from cevnsjax.sampling import SampleResult
+    from cevnsjax.toys import FeldmanCousins, Significance
+
+__all__ = [
+    "fit_dict",
+    "prediction_dict",
+    "profile_dict",
+    "projection_dict",
+    "sample_dict",
+    "scan_dict",
+    "significance_dict",
+    "toys_dict",
+]
+
+
+def prediction_dict(likelihood: Likelihood, values: Mapping[str, float]) -> dict[str, Any]:
+    """Return the prediction of a likelihood of one experiment, cell by cell.
+
+    `low` and `high` limit a cell along the first axis, in its unit; where there are several axes, `axes` has the ends
+    along each. `expected`, `observed` and `sigma` are in `unit`, and `total` is the sum of `expected`. With template
+    samples `background` is their share of `expected`; with several runs `run` tells them apart. `events` is the number
+    of signal events in all detectors together.
+    """
+    bins: list[dict[str, Any]] = []
+    total = events = 0.0
+    means, without = likelihood.expected_in(values), likelihood.background_in(values)
+    for experiment, mean, background in zip(likelihood.experiments, means, without, strict=True):
+        size = experiment.cells.size
+        expected, background = np.asarray(mean)[:size], np.asarray(background)[:size]
+        bins += _bins(experiment, expected, background)
+        total += float(expected.sum())
+        events += float((experiment.events_per_unit[:size] * (expected - background)).sum())
+    first = likelihood.experiments[0]
+    return {
+        "experiment": first.name,
+        "model": likelihood.model.name,
+        "axes": [{"name": axis.name, "unit": axis.unit} for axis in first.cells.axes],
+        "bins": bins,
+        "total": total,
+        "events": events,
+    }
+
+
+def _bins(experiment: Experiment, expected: np.ndarray, background: np.ndarray) -> list[dict[str, Any]]:
+    cells = experiment.cells
+    assert experiment.observed is not None  # a likelihood has filled in what is expected
+    observed = experiment.observed[: cells.size]
+    sigma = experiment.sigma[: cells.size] if experiment.term == "gaussian" else np.sqrt(np.maximum(observed, 1.0))
+    columns = {"low": cells.low(), "high": cells.high(), "expected": expected, "observed": observed, "sigma": sigma}
+    if experiment.samples:
+        columns["background"] = background
+    about = {"unit": experiment.unit} | ({"run": experiment.identity.run} if experiment.identity.run else {})
+    rows = [dict(zip(columns, row, strict=True)) | about for row in np.stack(list(columns.values()), axis=1).tolist()]
+    if len(cells.axes) > 1:
+        for number, axis in enumerate(cells.axes):
+            for row, low, high in zip(rows, cells.low(number), cells.high(number), strict=True):
+                row.setdefault("axes", {})[axis.name] = [float(low), float(high)]
+    return rows
+
+
+def fit_dict(result: "FitResult") -> dict[str, Any]:
+    """Return a fit; an open end of an interval is None, null in JSON."""
+    return {
+        "best_fit": result.best_fit,
+        "chi2_min": result.chi2_min,
+        "intervals": {name: [list(piece) for piece in pieces] for name, pieces in result.intervals.items()},
+        "cl": result.cl,
+        "converged": result.converged,
+        "nuisances": result.nuisances,
+        "messages": result.messages,
+    }
+
+
+def profile_dict(result: "ProfileResult") -> dict[str, Any]:
+    """Return a profile."""
+    return {
+        "x": result.x.tolist(),
+        "delta_chi2": result.delta_chi2.tolist(),
+        "best_fit": result.best_fit,
+        "chi2_min": result.chi2_min,
+        "intervals": [list(piece) for piece in result.intervals],
+        "cl": result.cl,
+        "messages": result.messages,
+    }
+
+
+def scan_dict(result: "ScanResult") -> dict[str, Any]:
+    """Return a scan: rows of `delta_chi2` follow y, and a contour is a list of [x, y]."""
+    return {
+        "x": result.x.values.tolist(),
+        "y": result.y.values.tolist(),
+        "delta_chi2": result.delta_chi2.tolist(),
+        "best_fit": result.best_fit,
+        "chi2_min": result.chi2_min,
+        "contours": [curve.tolist() for curve in result.contours],
+        "cl": result.cl,
+        "dof": result.dof,
+        "messages": result.messages,
+    }
+
+
+def projection_dict(result: "Projection") -> dict[str, Any]:
+    """Return a projection: what is allowed at each exposure, by the Fisher information and by fits."""
+    return {
+        "parameter": result.name,
+        "exposure": result.exposure.tolist(),
+        "fisher": [[end if np.isfinite(end) else None for end in row] for row in result.fisher.tolist()],
+        "asimov": [[list(piece) for piece in pieces] for pieces in result.asimov],
+        "cl": result.cl,
+    }
+
+
+def toys_dict(result: "FeldmanCousins") -> dict[str, Any]:
+    """Return a grid of toys: Delta chi^2 of the data, critical values, and what is allowed.
+
+    Of one axis `intervals` are the pieces that are allowed, and `interval_error` the Monte-Carlo errors of their ends;
+    of a plane both are empty.
+    """
+    grids = {
+        "delta_chi2": result.delta_chi2,
+        "critical": result.critical,
+        "critical_error": result.critical_error,
+        "accepted": result.accepted,
+    }
+    return {
+        "axes": {axis.parameter.name: axis.values.tolist() for axis in result.axes},
+        "cl": result.cl,
+        "toys": result.toys,
+        **{name: grid.tolist() for name, grid in grids.items()},
+        "intervals": [list(piece) for piece in result.intervals],
+        "interval_error": [list(piece) for piece in result.interval_error],
+    }
+
+
+def significance_dict(result: "Significance") -> dict[str, Any]:
+    """Return the test of no signal."""
+    return dataclasses.asdict(result)
+
+
+def sample_dict(result: "SampleResult") -> dict[str, Any]:
+    """Return the summary of a posterior, how it was drawn, and warnings of the diagnostics."""
+    how = {key: value for key, value in result.data.attrs.items() if key not in ("created_at", "arviz_version")}
+    return how | {"summary": result.summary, "warnings": result.warnings}

@@ -1,0 +1,6 @@
+"""Bayesian answers: priors, posteriors and their samplers."""
+
+from cevnsjax.sampling.posterior import SAMPLERS, SampleResult, sample
+from cevnsjax.sampling.priors import Prior, parse_prior
+
+__all__ = ["SAMPLERS", "Prior", "SampleResult", "parse_prior", "sample"]

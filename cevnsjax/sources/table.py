@@ -1,0 +1,55 @@
+"""A flux from a table of one's own: one column of a CSV file for each flavour."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float
+
+from cevnsjax.errors import InputError
+from cevnsjax.flavours import Flavour
+from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.resources import read_table
+from cevnsjax.sources.base import Component
+
+__all__ = ["TabulatedFlux", "tabulated_flux"]
+
+
+class TabulatedFlux(Component):
+    """phi(E) of one flavour, linear between the table's energies [MeV] and zero beyond, times a `scale`."""
+
+    edges: Float[AnyArray, " edges"]
+    flux: Float[AnyArray, " edges"]
+    scale: Float[AnyArray, ""] | float
+    baseline: float
+    flavour: Flavour = eqx.field(static=True)
+    profiles: Mapping[str, Float[np.ndarray, " bins"]]
+
+    def density(self, energy: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
+        """Return phi(E) [cm^-2 s^-1 MeV^-1]."""
+        xp = namespace(energy, self.flux)
+        return self.scale * xp.interp(energy, self.edges, self.flux, left=0.0, right=0.0)
+
+
+def tabulated_flux(
+    path: Path,
+    column: str,
+    flavour: Flavour,
+    baseline: float,
+    scale: float = 1.0,
+    profiles: Mapping[str, Float[np.ndarray, " bins"]] | None = None,
+) -> TabulatedFlux:
+    """Return a component from the columns `energy_MeV` and `column` [cm^-2 s^-1 MeV^-1] of a CSV file.
+
+    Raises `InputError` where energies do not rise, or a flux is negative.
+    """
+    table = read_table(path, ("energy_MeV", column))
+    energy, flux = table["energy_MeV"], table[column]
+    if energy.size < 2 or not (np.isfinite(energy).all() and (np.diff(energy) > 0).all() and energy[0] >= 0):
+        raise InputError(f"'{path}': energy_MeV must not be negative, and rise from row to row")
+    if not (np.isfinite(flux).all() and (flux >= 0).all()):
+        raise InputError(f"'{path}': the flux '{column}' must be finite and not negative")
+    return TabulatedFlux(
+        edges=energy, flux=flux, scale=scale, baseline=baseline, flavour=flavour, profiles=dict(profiles or {})
+    )
