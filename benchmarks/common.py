@@ -129,8 +129,8 @@ def row(
     """Return a row of the table.
 
     `missing` is the factor by which the aim is missed, one or less where it is reached. `rival` says what was measured
-    beside it and its value; `ratio` is larger than one where the package is better, except for the ratio to a bare
-    import. `bound` says what the value consists of, or what limits it.
+    beside it and its value; `ratio` is larger than one where the package is better, except for ratios to a bare import
+    and to the memory without added bins. `bound` says what the value consists of, or what limits it.
     """
     return {
         "what": what, "value": value, "aim": aim, "missing": missing, "rival": rival, "ratio": ratio, "bound": bound

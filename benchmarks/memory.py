@@ -36,7 +36,7 @@ def run(quick: bool) -> dict[str, Any]:
         rows.append(
             row(
                 f"fit of {bins} bins, {name}", f"{peak:.2f} GB in {many.seconds:.0f} s", f"{aim:g} GB", peak / aim,
-                f"the measured bins: {base:.2f} GB", base / peak, f"{base:.2f} GB are imports and programs",
+                f"the measured bins: {base:.2f} GB", peak / base, f"{base:.2f} GB are imports and programs",
             )
         )  # fmt: skip
     return {"cases": cases, "rows": rows}

@@ -154,8 +154,8 @@ def compared(
     # Within the limits to the last digit, so that the package takes its polynomials.
     known = [n for n in likelihood.nuisances if n.name in SHAPES]
     given = [
-        {n.name: float(np.clip(n.centre + n.sigma * z, *n.limits)) for n, z in zip(known, row, strict=True)}
-        for row in shapes
+        {n.name: float(np.clip(n.centre + n.sigma * z, *n.limits)) for n, z in zip(known, point, strict=True)}
+        for point in shapes
     ]
     at_place = np.array(
         [float(likelihood.chi2({"m_z": m, "g_bl": g, **one})) for (m, g), one in zip(points, given, strict=True)]

@@ -1,6 +1,6 @@
 """The page docs/benchmarks.md, written from the JSON files of the results: no number on it is typed."""
 
-import importlib
+import ast
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,8 +20,8 @@ medians of several runs; first calls, which may compile, stand in rows of their 
 shows that everything works, and writes nothing.
 
 The column "aim" has the aim and whether it is reached, or the factor by which it is missed. The column "ratio" compares
-with the rival: how many times slower the rival is, or, where the rival is a bare `import jax`, how many times longer
-the command takes than that.
+with the rival: how many times slower the rival is. Where the rival is a bare `import jax`, or memory without added
+bins, it is how many times more the package takes.
 """
 
 
@@ -46,14 +46,16 @@ def page(results: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> str:
     """Return the page: for each benchmark the first paragraph of its module's docstring, its table, and its machine."""
     parts = [INTRODUCTION]
     for name in names:
-        title, _, rest = (importlib.import_module(f"benchmarks.{name}").__doc__ or "").partition("\n")
+        source = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+        title, _, rest = (ast.get_docstring(ast.parse(source)) or "").partition("\n")
         first = rest.strip().partition("\n\n")[0]
         text = f"## {name.replace('_', ' ').capitalize()}\n\n{title}\n"
         parts.append(text + (f"\n{first}\n" if first else ""))
         if name not in results:
             parts.append("Not measured yet.\n")
             continue
-        parts += [table(results[name]["rows"]) + "\n", _measured_on(results[name]["machine"]) + "\n"]
+        small = "Small sizes, which the aims are not for. " if results[name]["quick"] else ""
+        parts += [table(results[name]["rows"]) + "\n", small + _measured_on(results[name]["machine"]) + "\n"]
     return "\n".join(parts)
 
 

@@ -1,33 +1,42 @@
 """cevnsjax: differentiable cross sections, rates and likelihoods for coherent neutrino scattering.
 
-All arithmetic is in double precision: importing the package sets `jax_enable_x64`, before it makes any
-array.
+All arithmetic is in double precision: importing the package switches it on in JAX (`jax_enable_x64`), before any
+array is made. The names below are imported when they are first used, so that the command line answers without waiting
+for JAX.
 """
 
-import jax
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
-# First of all, so that no array is made in single precision: the imports below must follow it.
-jax.config.update("jax_enable_x64", True)
+if "jax" in sys.modules:
+    sys.modules["jax"].config.update("jax_enable_x64", True)
+else:
+    os.environ["JAX_ENABLE_X64"] = "1"  # JAX reads it when it is imported
 
-from cevnsjax.compilation import cache_compilations  # noqa: E402
-from cevnsjax.experiments import load_experiment, load_runs  # noqa: E402
-from cevnsjax.inference import (  # noqa: E402
-    FitResult,
-    ProfileResult,
-    Projection,
-    ScanResult,
-    asimov,
-    expected_intervals,
-    fit,
-    profile,
-    project,
-    scan,
-)
-from cevnsjax.interactions import model  # noqa: E402
-from cevnsjax.likelihood import Likelihood  # noqa: E402
-from cevnsjax.likelihood.derivatives import covariance, fisher, gradient, hessian  # noqa: E402
-from cevnsjax.sampling import Prior, SampleResult, sample  # noqa: E402
-from cevnsjax.toys import FeldmanCousins, Significance, feldman_cousins, significance  # noqa: E402
+if TYPE_CHECKING:
+    from cevnsjax.compilation import cache_compilations
+    from cevnsjax.experiments import copy_experiment, load_experiment, load_runs
+    from cevnsjax.inference import (
+        FitResult,
+        ProfileResult,
+        Projection,
+        ScanResult,
+        asimov,
+        expected_intervals,
+        fit,
+        profile,
+        project,
+        scan,
+    )
+    from cevnsjax.interactions import model
+    from cevnsjax.likelihood import Likelihood
+    from cevnsjax.likelihood.derivatives import covariance, fisher, gradient, hessian
+    from cevnsjax.provenance import rerun
+    from cevnsjax.results import nuisance_table
+    from cevnsjax.sampling import Prior, SampleResult, sample
+    from cevnsjax.toys import FeldmanCousins, Significance, feldman_cousins, significance
 
 __all__ = [
     "FeldmanCousins",
@@ -41,6 +50,7 @@ __all__ = [
     "Significance",
     "asimov",
     "cache_compilations",
+    "copy_experiment",
     "covariance",
     "expected_intervals",
     "feldman_cousins",
@@ -51,9 +61,39 @@ __all__ = [
     "load_experiment",
     "load_runs",
     "model",
+    "nuisance_table",
     "profile",
     "project",
+    "rerun",
     "sample",
     "scan",
     "significance",
 ]
+
+_ROOMS = {
+    "compilation": "cache_compilations",
+    "experiments": "copy_experiment load_experiment load_runs",
+    "inference": "FitResult ProfileResult Projection ScanResult asimov expected_intervals fit profile project scan",
+    "interactions": "model",
+    "likelihood": "Likelihood",
+    "likelihood.derivatives": "covariance fisher gradient hessian",
+    "provenance": "rerun",
+    "results": "nuisance_table",
+    "sampling": "Prior SampleResult sample",
+    "toys": "FeldmanCousins Significance feldman_cousins significance",
+}
+"""Where each name comes from."""
+
+_WHERE = {name: room for room, names in _ROOMS.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'cevnsjax' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"cevnsjax.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -29,10 +29,10 @@ LARGEST_CACHE = 256 << 20
 def cache_compilations(folder: str | os.PathLike[str] | None = None) -> Path | None:
     """Keep what JAX compiles on disk, so that a later process need not compile it again; return the folder.
 
-    The folder is that of the user's caches, or `folder`, or the one that the environment variable CEVNSJAX_CACHE names;
-    its value `off` switches the cache off. Entries belong to one version of jaxlib and one kind of processor. Results do
-    not depend on the cache: an entry that cannot be read is compiled anew. Return None where there is no cache: it is
-    switched off, or its folder cannot be written. Call it before anything is compiled.
+    The folder is that of the user's caches, or `folder`, or the one that the environment variable CEVNSJAX_CACHE
+    names; its value `off` switches the cache off. Entries belong to one version of jaxlib and one kind of processor.
+    Results do not depend on the cache: an entry that cannot be read is compiled anew. Return None where there is no
+    cache: it is switched off, or its folder cannot be written. Call it before anything is compiled.
     """
     setting = os.environ.get(CACHE_VARIABLE, "")
     if setting.lower() in OFF:
@@ -79,11 +79,14 @@ def _shorten(path: Path) -> None:
 def over_devices(function: Callable[[Any, Any], Result], given: Any, values: Any) -> Result:
     """Return `function(given, values)`, the leading axis of all arrays of `values` spread over all devices.
 
-    The function must treat each value by itself, and the axis be a multiple of the number of devices. Traceable.
+    The function must act on each value separately. The last value is worked on again where devices do not share evenly.
     """
     if jax.device_count() == 1:
         return function(given, values)
     mesh = Mesh(np.array(jax.devices()), ("devices",))
     every, share = PartitionSpec(), PartitionSpec("devices")
+    length = jax.tree.leaves(values)[0].shape[0]
+    padded = np.minimum(np.arange(-(-length // mesh.size) * mesh.size), length - 1)
     spread = jax.shard_map(function, mesh=mesh, in_specs=(every, share), out_specs=share, check_vma=False)
-    return spread(given, values)
+    results = spread(given, jax.tree.map(lambda leaf: leaf[padded], values))
+    return jax.tree.map(lambda leaf: leaf[:length], results)

@@ -22,8 +22,8 @@ else:
 def namespace(*values: Any) -> ModuleType:
     """Return `jax.numpy` if any of the values is an array of JAX's, else `numpy`.
 
-    What is read from files is NumPy's, so that setting up an experiment compiles nothing. A function that asks for its
-    namespace works on traced values as well.
+    Tables from files are NumPy arrays, so that setting up an experiment compiles nothing. A function that uses
+    `namespace` also works on traced values.
     """
     return jnp if any(isinstance(value, jax.Array) for value in values) else np
 

@@ -39,12 +39,12 @@ Parameters = Mapping[str, Float[AnyArray, ""]]
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """What is known of a parameter before any data.
+    """A parameter: its name, default, typical step and physical limits.
 
     `scale` is a typical step, by which minimisers divide; `bounds` are physical limits, infinite where
     there is none; `latex` is the symbol on an axis and `unit` what follows it. `power`, one or two, says that all
     amplitudes are linear in value^power, so that at given masses counts are a polynomial of degree two; None says that
-    no such power is known. `logarithmic` is for what is known to no order of magnitude: masses and couplings.
+    no such power is known. `logarithmic` marks parameters of unknown order of magnitude: masses and couplings.
     """
 
     name: str
@@ -139,6 +139,8 @@ NUCLEAR_RADIUS = Parameter(
 def check_value(parameter: Parameter, value: float) -> float:
     """Return the value, or raise `InputError` where it is not finite or out of the parameter's bounds."""
     low, high = parameter.bounds
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number | np.ndarray | jax.Array):
+        raise InputError(f"{parameter.name} = {value!r} is not a real number")
     if not (math.isfinite(value) and low <= value <= high):
         raise InputError(
             f"{parameter.name} = {value:g} is not allowed: give a finite number between {low:g} and {high:g}"
@@ -159,8 +161,8 @@ def check_names(names: Iterable[str], known: Iterable[str]) -> None:
 def canonical(params: Mapping[str, object], known: Iterable[str]) -> dict[str, Float[AnyArray, ""]]:
     """Return the values as scalars of double precision: floats, or JAX's where they are traced.
 
-    Raises `InputError` for what is no mapping, a name that is not in `known`, and a value that is no real number; for
-    many points at once `jax.vmap` stands outside.
+    Raises `InputError` if `params` is not a mapping, for a name that is not in `known`, and for a value that is not a
+    real number. For many points at once put `jax.vmap` around the call.
     """
     if not isinstance(params, Mapping):
         raise InputError(f"parameters are given as a dict of names and values, not as {type(params).__name__}")

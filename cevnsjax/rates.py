@@ -1,8 +1,7 @@
 """From cross sections to recoil spectra: dR/dE = N dT/dE sum_n c_n(T) Phi_n(T).
 
-All that no coupling touches - recoil energies, form factors, flux moments - is gathered once, by NumPy, at the nodes of
-a response. What is left for JAX is the sum over the model's coefficients c_n, as one program for each model that serves
-all experiments and detectors.
+Recoil energies, form factors and flux moments do not depend on couplings. NumPy calculates them once, at the nodes of a
+response. JAX sums over the model's coefficients c_n; one program for each model serves all experiments and detectors.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,8 +45,7 @@ Moments = tuple[FluxMoments, ...]
 Points = Mapping[str, Float[AnyArray, " points"]]
 
 FEW, MANY, SETS = 4, 64, 8
-"""Points that are evaluated together: few, so that a program is small and serves all fits; many, for long scans; and sets
-of nodes."""
+"""Sizes of batches: points in a fit (a small program), points in a long scan, and sets of nodes."""
 
 LEAST_NODES = 256
 """Numbers of nodes are filled up to this, or a power of two above it, so that experiments share programs."""
@@ -182,9 +180,7 @@ def _at_points(
 
 
 # The compiler's effort would cost more than it saves for few points.
-_rates = jax.jit(
-    _at_points, static_argnames="flavours", compiler_options={"xla_backend_optimization_level": 0}
-)
+_rates = jax.jit(_at_points, static_argnames="flavours", compiler_options={"xla_backend_optimization_level": 0})
 _rates_of_many = jax.jit(_at_points, static_argnames="flavours")
 
 
@@ -202,9 +198,9 @@ def _chunks(number: int, size: int) -> Iterator[np.ndarray]:
 
 
 def _filled(nodes: Nodes, size: int) -> Nodes:
-    """Return nodes filled up to a round number by copies of the last one, which is no singularity.
+    """Return nodes, filled up to a power of two with copies of the last node.
 
-    Whoever calls it drops the results at these copies.
+    The caller drops the results at these copies.
     """
     whole = max(LEAST_NODES, 1 << (size - 1).bit_length())
 
@@ -245,9 +241,9 @@ def rates_by_quadrature(
 ) -> Float[Array, "components nodes"]:
     """Return dR/dE at the nodes [events kg^-1 s^-1 MeV^-1] for any cross section, by quadrature over E.
 
-    `cross_section(E, recoil, flavour)` returns d(sigma)/dT [cm^2/MeV] at energies [MeV] of any shape and one recoil, off
-    a nucleus (`NuclearRecoil`) or a free electron (`ElectronRecoil`). This is the check of the flux moments, with which
-    it shares only the flux itself, and the way for a cross section that is no polynomial in 1/E.
+    `cross_section(E, recoil, flavour)` returns d(sigma)/dT [cm^2/MeV] at energies [MeV] of any shape and one recoil,
+    off a nucleus (`NuclearRecoil`) or a free electron (`ElectronRecoil`). This is the check of the flux moments, with
+    which it shares only the flux itself, and the way for a cross section that is no polynomial in 1/E.
     """
 
     def at(recoil: Any, component: Component, minimum: Array) -> Array:

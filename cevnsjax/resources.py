@@ -77,7 +77,9 @@ def read_table(path: Path, columns: tuple[str, ...]) -> dict[str, np.ndarray]:
         about = path.stat()
     except (OSError, ValueError):
         return _read_table(path, columns, 0, 0)
-    return {name: values.copy() for name, values in _read_table(path, columns, about.st_mtime_ns, about.st_size).items()}
+    return {
+        name: values.copy() for name, values in _read_table(path, columns, about.st_mtime_ns, about.st_size).items()
+    }
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,6 +1,10 @@
 """What all tests share: shapes checked at run time, the independent calculation, one experiment."""
 
+import atexit
+import os
+import shutil
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -14,6 +18,12 @@ sys.path.insert(0, str(Path(__file__).parent / "reference"))
 # Before cevnsjax is first imported: every annotated shape and type is then checked in every call. The
 # numeric tower lets an int stand for a float, as type checkers do.
 install_import_hook("cevnsjax", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+if "CEVNSJAX_CACHE" not in os.environ:
+    # One folder of compiled programs for all processes of this run, and never the user's own. The process that starts
+    # the others makes it, and removes it at the end.
+    os.environ["CEVNSJAX_CACHE"] = tempfile.mkdtemp(prefix="cevnsjax-")
+    atexit.register(shutil.rmtree, os.environ["CEVNSJAX_CACHE"], ignore_errors=True)
 
 import cevnsjax  # noqa: E402
 
@@ -50,13 +60,9 @@ def _forget_programs():
 
 @pytest.fixture(scope="session")
 def conus_plus():
-    from cevnsjax.experiments import load_experiment
-
-    return load_experiment("conus_plus")
+    return cevnsjax.load_experiment("conus_plus")
 
 
 @pytest.fixture(scope="session")
 def likelihood():
-    from cevnsjax.likelihood import Likelihood
-
-    return Likelihood("conus_plus")
+    return cevnsjax.Likelihood("conus_plus")

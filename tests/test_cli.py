@@ -396,6 +396,7 @@ MISTAKES = {
     "out of bounds": ("predict", "conus_plus", "--set", "sin2_theta_w=1.5"),
     "set twice": ("predict", "conus_plus", "--set", "norm=1", "--set", "norm=2"),
     "a parameter of another model": ("fit", "conus_plus", "--free", "mu_nu_e"),
+    "a mistake beside expected data": ("fit", "conus:cevns", "--free", "mu_nu_e"),
     "nothing free": ("fit", "conus_plus", "--free", ""),
     "free and set": ("fit", "conus_plus", "--free", "norm", "--set", "norm=1"),
     "impossible level": ("fit", "conus_plus", "--cl", "90"),

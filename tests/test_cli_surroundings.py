@@ -15,7 +15,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import cevnsjax
-from cevnsjax.cli import main, output
+from cevnsjax.cli import app, main, output
 from cevnsjax.errors import InputError
 from cevnsjax.results import check_folder, check_target, replace_file, temporary_folder, write_figure, write_netcdf
 
@@ -148,6 +148,11 @@ def test_progress_where_there_is_no_terminal(capsys, monkeypatch) -> None:
         pass
     time.sleep(0.1)
     assert capsys.readouterr().err == ""
+
+
+def test_warnings_of_libraries_are_one_line(capsys) -> None:
+    app._show_warning(UserWarning("two\nlines"), UserWarning, "file.py", 3)
+    assert capsys.readouterr().err == "cevnsjax: warning: two lines\n"
 
 
 def process(*arguments: str, **options) -> subprocess.CompletedProcess:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from cevnsjax.errors import InputError
-from cevnsjax.statistics.contours import contour_curves, plane_threshold
+from cevnsjax.inference.contours import contour_curves, plane_threshold
 
 LINEAR = (False, False)
 

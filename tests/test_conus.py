@@ -1,18 +1,22 @@
-"""Counts in joint fits, their posteriors and toys, and what vector interactions leave as it is.
+"""Counts in joint fits, their posteriors and toys, what vector interactions leave as it is, and tensor recoils.
 
 The limits of the CONUS programme are compared with the published ones in `test_reproduce.py`.
 """
 
-import jax
-import jax.numpy as jnp
+import math
+
 import numpy as np
 import pytest
+from scipy.integrate import quad
 from scipy.stats import norm
 
 import cevnsjax
+from cevnsjax.constants import G_FERMI, HBAR_C_MEV_CM
 from cevnsjax.errors import InputError
-from cevnsjax.statistics.base import problem_of
-from cevnsjax.statistics.counted_toys import q0_of_counts, toys_above
+from cevnsjax.experiments import load_runs
+from cevnsjax.flavours import NU_MU_BAR
+from cevnsjax.rates import nuclear_nodes, rates_at
+from cevnsjax.reproduce import tensor
 
 
 @pytest.mark.parametrize(
@@ -24,8 +28,8 @@ def test_together_never_weaker_than_the_better(conus_plus, model, name, analysis
     options = {"model": model, "systematics": systematics}
     alone = [cevnsjax.asimov(cevnsjax.Likelihood(one, **options)) for one in (conus_plus, analysis)]
     joint = cevnsjax.asimov(cevnsjax.Likelihood(conus_plus, analysis, **options))
-    assert {"flux_conus", "detector_conus"} <= set(joint.nuisance_names)
-    shared = [shape.name for shape in joint.shapes if shape.name == "quenching_k"]
+    assert {"flux_conus", "detector_conus"} <= set(joint.searched)
+    shared = [name for name in joint.searched if name == "quenching_k"]
     assert len(shared) == (1 if systematics == "detailed" else 0)
     assert name in joint.parameters
     scale = 0.1 if model == "sm" else 1e-10
@@ -60,28 +64,68 @@ def test_posterior_of_counts():
     likelihood = cevnsjax.Likelihood("conus:C1R1_eves", model="magnetic_moment")
     found = cevnsjax.sample(likelihood, ["mu_nu_e"], samples=500, warmup=500, chains=2)
     draws = found.data.posterior
-    assert set(draws.data_vars) == {"mu_nu_e", *(shape.name for shape in likelihood.shapes)}
+    assert set(draws.data_vars) == {"mu_nu_e", *likelihood.searched}
     moments = np.linspace(0.0, 4e-10, 161)
     density = np.exp([-float(likelihood.chi2({"mu_nu_e": moment})) / 2 for moment in moments])
     share = np.cumsum(density) / density.sum()
     assert np.quantile(draws["mu_nu_e"], 0.9) == pytest.approx(moments[np.searchsorted(share, 0.9)], rel=0.1)
     replicated = found.data.posterior_predictive["replicated"].values
     assert (replicated == np.round(replicated)).all()
-    expected = np.asarray(likelihood.expected({}))
-    np.testing.assert_allclose(replicated.mean(axis=(0, 1)), expected, rtol=0.02)
+    expected = np.concatenate(likelihood.expected_in({}))
+    # With the reactor off there are eight times fewer counts: draws of 1000 know their mean to 2 %.
+    np.testing.assert_allclose(replicated.mean(axis=(0, 1)), expected, rtol=0.04)
 
 
 def test_toys_of_counts_follow_the_formula():
-    """Without a signal q0 is zero for half of the toys, and above one for a sixth."""
+    """What is expected with a signal has q0 = chi^2 of none; toys without one exceed it as half of chi^2 does."""
     likelihood = cevnsjax.Likelihood("conus:C1R1_bsm")
-    problem, _ = jax.jit(problem_of)(likelihood, {})
-    q0, strength, place = jax.jit(q0_of_counts)(problem)
-    assert float(strength) == pytest.approx(1.0, abs=1e-3)
-    assert float(q0) == pytest.approx(float(likelihood.chi2({"norm": 0.0})), abs=1e-6)
-    above, made = toys_above(problem, place, jnp.asarray(1.0), jax.random.key(0), 1000)
-    p = norm.sf(1.0)
-    assert above / made == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / made))
-    with pytest.raises(InputError, match="grids of toys are for Gaussian data"):
-        cevnsjax.feldman_cousins(likelihood, ("sin2_theta_w", 0.1, 0.4, 3))
+    found = cevnsjax.significance(likelihood, toys=400, seed=1)
+    assert found.strength == pytest.approx(1.0, abs=1e-3)
+    assert found.q0 == pytest.approx(float(likelihood.chi2({"norm": 0.0})), abs=1e-6)
+    p = norm.sf(math.sqrt(found.q0))
+    assert found.p_asymptotic == pytest.approx(p, rel=1e-9)
+    assert found.p_toys == pytest.approx(p, abs=4 * math.sqrt(p * (1 - p) / found.toys))
     with pytest.raises(InputError, match="do not set it"):
         cevnsjax.significance(likelihood, {"norm": 1.0})
+
+
+# Tensor interactions with recoils beyond the kinematic limit
+
+
+def test_a_second_flux_for_the_tensor_term_changes_nothing_by_itself():
+    """With the exact least energy counts are those of the model with one flux, nuisances moved or not."""
+    (run,) = load_runs("conus:C1R1_bsm")
+    one = cevnsjax.Likelihood(run, model="nsi_tensor")
+    two = cevnsjax.Likelihood(tensor.with_tensor_component(run, 1.0), model=tensor.MODEL)
+    for values in ({}, {"eps_ee_ut": 0.3}, {"eps_ee_ut": 0.3, "eps_ee_dt": -0.1, "energy_shift": 12.0, "flux": 1.05}):
+        np.testing.assert_allclose(two.expected(values), one.expected(values), rtol=1e-10)
+
+
+def test_tensor_recoils_up_to_where_the_bracket_vanishes():
+    """dR/dT of the tensor term against SciPy: the flux from sqrt(M T) / 2 on, and the cross section's formula."""
+    (run,) = load_runs("conus:C1R1_bsm")
+    signal = tensor.with_tensor_component(run, tensor.REACH).signal
+    flux = signal.components[1]
+    assert flux.flavour == NU_MU_BAR
+    energy = np.array([2e-4, 3e-4, 5e-4, 9e-4])
+    nodes = nuclear_nodes(signal.target, signal.moments, signal.nuclear, energy)
+    points = {"eps_ee_ut": np.array([0.0, 0.3]), "eps_ee_dt": np.zeros(2), "sin2_theta_w": np.full(2, 0.23857)}
+    (rates,) = rates_at(tensor.MODEL, tuple(c.flavour for c in signal.components), [nodes], points)
+    isotopes, per_kg = nodes.nucleus, np.asarray(nodes.per_kg)
+    for j in range(energy.size):
+        total = 0.0
+        for i, mass in enumerate(isotopes.mass):
+            T, charge = float(nodes.T[i, j]), 0.3 * (2 * isotopes.Z[i] + isotopes.N[i])
+            least = math.sqrt(mass * T) / 2
+
+            def rate(E, T=T, mass=mass, charge=charge, F=float(nodes.form_factor[i, j])):
+                bracket = 1 - mass * T / (4 * E**2)
+                strength = (G_FERMI * HBAR_C_MEV_CM * charge * F) ** 2 * mass / math.pi
+                return float(flux.density(np.array(E))) * strength * bracket
+
+            knots = [float(knot) for knot in flux.edges if least < knot < flux.edges[-1]]
+            value, _ = quad(rate, least, float(flux.edges[-1]), points=knots, limit=1000, epsabs=0, epsrel=1e-8)
+            total += per_kg[i, j] * value
+        # The least energy is that of T << E: off by T / (2 E), to which a falling flux is ten times as sensitive.
+        assert rates[1, 1, j] == pytest.approx(total, rel=3e-3)
+        assert rates[0, 1, j] == 0.0

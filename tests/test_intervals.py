@@ -1,22 +1,32 @@
 """Intervals: every disjoint piece, open ends, pieces narrower than the grid."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cevnsjax.errors import InputError
+from cevnsjax.inference.intervals import allowed_intervals, lowest, threshold
+from cevnsjax.inference.profile import Curve
+from cevnsjax.inference.starts import search_grid
 from cevnsjax.parameters import Parameter
-from cevnsjax.statistics.curve import FunctionCurve
-from cevnsjax.statistics.intervals import allowed_intervals, search_grid, threshold
 
 GRID = np.linspace(-10.0, 10.0, 41)
 
 
+class FunctionCurve(Curve):
+    """A curve that is a function of the parameter alone; it counts the values it was asked for."""
+
+    def __init__(self, function):
+        self.function, self.calls = function, 0
+
+    def at(self, x):
+        self.calls += np.size(x)
+        return self.function(np.asarray(x))
+
+
 def intervals(function, grid, level):
-    curve = FunctionCurve(function)
-    return allowed_intervals(curve, curve.along(grid), level)
+    return allowed_intervals(FunctionCurve(function), grid, level)
 
 
 def two_wells(x):
@@ -25,16 +35,11 @@ def two_wells(x):
 
 def narrow_well(x):
     """A well of width 0.02 at 3.3, between two grid points, on a plateau."""
-    return 10.0 * (1 - jnp.exp(-(((x - 3.3) / 0.3) ** 2)))
-
-
-def parabola(x):
-    return x**2
+    return 10.0 * (1 - np.exp(-(((x - 3.3) / 0.3) ** 2)))
 
 
 def test_both_wells_are_found() -> None:
-    pieces = intervals(two_wells, GRID, 1.0)
-    ends = np.array(pieces)
+    ends = np.array(intervals(two_wells, GRID, 1.0))
     assert ends == pytest.approx(np.array([[-np.sqrt(5), -np.sqrt(3)], [np.sqrt(3), np.sqrt(5)]]), rel=1e-7)
 
 
@@ -50,8 +55,8 @@ def test_a_forbidden_gap_narrower_than_the_grid_is_found() -> None:
 
 
 def test_open_ends_and_nothing() -> None:
-    assert intervals(parabola, GRID, 1e3) == [(None, None)]
-    assert intervals(lambda x: parabola(x) + 5.0, GRID, 1.0) == []
+    assert intervals(np.square, GRID, 1e3) == [(None, None)]
+    assert intervals(lambda x: x**2 + 5.0, GRID, 1.0) == []
     ((low, high),) = intervals(lambda x: x, GRID, 0.3)
     assert low is None
     assert high == pytest.approx(0.3, abs=1e-7)
@@ -66,11 +71,32 @@ def test_parabolas(centre: float, width: float) -> None:
         assert end is None or end == pytest.approx(exact, abs=1e-6)
 
 
+def test_an_end_costs_few_values() -> None:
+    """Each round cuts all brackets into sixteen parts: eight rounds to a ten thousandth of a millionth."""
+    curve = FunctionCurve(two_wells)
+    allowed_intervals(curve, GRID, 1.0)
+    assert curve.calls < GRID.size + 4 * 17 * 10
+
+
+def test_plateaus_without_a_value_are_not_allowed() -> None:
+    """Where chi^2 overflows nothing is allowed, and a dip beside it is found."""
+    with np.errstate(over="ignore"):
+        ((low, high),) = intervals(lambda x: np.where(np.abs(x) > 6, np.inf, x**2), GRID, 1.0)
+    assert (low, high) == pytest.approx((-1.0, 1.0), rel=1e-7)
+
+
+def test_the_lowest_place() -> None:
+    curve = FunctionCurve(lambda x: (x - 1.2345) ** 2)
+    assert lowest(curve, -3.0, 5.0) == pytest.approx(1.2345, abs=1e-7)
+    # With a level the first value past it is enough.
+    assert abs(lowest(curve, -3.0, 5.0, level=0.1) - 1.2345) < 0.1**0.5
+
+
 def test_thresholds_of_one_parameter() -> None:
     """Tables of the chi-squared distribution with one degree of freedom."""
     assert threshold(0.90) == pytest.approx(2.70554, abs=1e-5)
     assert threshold(0.6826894921) == pytest.approx(1.0, abs=1e-8)
-    for wrong in (0.0, 1.0, 90.0, float("nan")):
+    for wrong in (0.0, 1.0, 90.0, float("nan"), 0.9999999999999999):
         with pytest.raises(InputError, match="confidence level"):
             threshold(wrong)
 

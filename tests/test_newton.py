@@ -158,6 +158,34 @@ def test_a_start_without_a_value_ends_at_once() -> None:
 
 
 @jax.jit
+def of_wells(start, low, high):
+    """Search for the minimum of two wells along x, the deeper one at 2.2, and of a parabola along y."""
+
+    def wells(point):
+        x, y = point
+        return (x**2 - 5.0) ** 2 / 10 - 0.5 * x + (y - 1.0) ** 2
+
+    def function(point):
+        curvature = jnp.abs(jnp.diag(jax.hessian(wells)(point)))
+        return wells(point), jax.grad(wells)(point), jnp.diag(curvature)
+
+    return jax.vmap(lambda one: descend(function, one, jnp.zeros(2, dtype=bool), low, high))(start)
+
+
+@pytest.mark.parametrize("bounds", [(-np.inf, np.inf), (-5.0, 5.0), (-5.0, np.inf), (-np.inf, 5.0), (-5.0, 1.5)])
+def test_wells_within_all_kinds_of_bounds(bounds) -> None:
+    starts = np.stack([np.linspace(-4.0, 4.0, 9), np.linspace(3.0, -3.0, 9)], axis=1)
+    found = of_wells(np.clip(starts, *bounds), np.full(2, bounds[0]), np.full(2, bounds[1]))
+    best = int(np.argmin(found.value))
+    grid = np.linspace(max(bounds[0], -4.0), min(bounds[1], 4.0), 400001)
+    heights = (grid**2 - 5.0) ** 2 / 10 - 0.5 * grid
+    assert np.asarray(found.converged).all()
+    assert float(found.value[best]) == pytest.approx(heights.min(), abs=1e-8)
+    assert float(found.place[best, 0]) == pytest.approx(grid[np.argmin(heights)], abs=1e-4)
+    assert ((found.place >= bounds[0]) & (found.place <= bounds[1])).all()
+
+
+@jax.jit
 def of_a_form(form, there):
     """Search from the origin for the minimum of a quadratic form."""
     wall = jnp.full(there.shape, jnp.inf)
@@ -172,7 +200,7 @@ def of_a_form(form, there):
 @pytest.mark.parametrize("scale", [1e-20, 1.0, 1e20])
 @pytest.mark.parametrize("n", [3, 12])
 def test_variables_of_any_size(n: int, scale: float) -> None:
-    """Variables that differ by orders of magnitude; few of them are solved for by elimination, many by a factorisation."""
+    """They differ by orders of magnitude; few are solved for by elimination, many by a factorisation."""
     random = np.random.default_rng(n)
     matrix = random.normal(size=(n, n))
     matrix = matrix @ matrix.T + np.eye(n)

@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 
 from cevnsjax.errors import InputError
+from cevnsjax.figures import Mark, Overlay, plane_figure, read_overlay
+from cevnsjax.inference import Axis, ScanResult
 from cevnsjax.parameters import CHARGE_RADII, G_BL, M_Z, Parameter
-from cevnsjax.plotting import Overlay, plane_figure, read_overlay
 from cevnsjax.results import write_figure
-from cevnsjax.statistics import ScanResult
-from cevnsjax.statistics.scan import Axis
 
 TABLE = """# limits of others
 m_z,g_bl,curve
 1,1e-5,one
 10,2e-5,one
-# a comment between rows
 1,3e-5,another, with a comma
 5,4e-5,one
 """
@@ -66,7 +64,8 @@ def test_an_empty_cell_is_a_gap(table) -> None:
         ("m_z,g_bl,label\n1,2,a\n", "has columns m_z, g_bl, label"),
         ("curve,m_z,g_bl\na,1,2\n", "has columns curve, m_z, g_bl"),
         ("m_z,g_bl,g_z,curve\n1,2,3,a\n", "has columns m_z, g_bl, g_z, curve"),
-        ("m_z,m_z,curve\n1,2,a\n", "has columns m_z, curve"),
+        ("m_z,m_z,curve\n1,2,a\n", "has two columns 'm_z'"),
+        ("m_z,g_bl,curve\n1,2,a\n# a comment\n", "row 2 of .* does not have the header's 3 cells"),
         ("m_z,g_bl,curve\n", "no rows"),
         ("", "no rows"),
         ("m_z,g_bl,curve\n1,2,a\n1,2,a,b\n", "row 2 of .* does not have the header's 3 cells"),
@@ -100,6 +99,15 @@ def test_contours_and_curves_of_others_are_drawn() -> None:
     legend = axes.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["first", "second", "A", "B"]
     assert legend.get_title().get_text() == "90 % CL, 2 d.o.f."
+
+
+def test_published_points_are_marked_in_the_colour_of_their_scan() -> None:
+    marks = [Mark(1.0, 2e-5, "published", scan=1), Mark(2.0, 3e-5, "")]
+    (axes,) = plane_figure([("first", PLANE), ("second", PLANE)], marks=marks).axes
+    first, second, one, other = axes.get_lines()
+    np.testing.assert_array_equal([one.get_xydata()[0], other.get_xydata()[0]], [[1.0, 2e-5], [2.0, 3e-5]])
+    assert (one.get_color(), other.get_color()) == (second.get_color(), first.get_color())
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["first", "second", "published"]
 
 
 def test_curves_of_another_plane_are_left_out() -> None:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from cevnsjax.errors import InputError
 from cevnsjax.parameters import G_BL, QUENCHING_K, SIN2_THETA_W, Parameter
-from cevnsjax.statistics.priors import Prior, default_prior, parse_prior
+from cevnsjax.sampling.priors import Prior, default_prior, parse_prior
 
 FREE = Parameter("x", 0.0, 1.0)
 

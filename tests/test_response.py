@@ -1,6 +1,7 @@
 """The response as a chain or a matrix: probabilities, quadrature up to the edges, efficiencies, derivatives."""
 
 import dataclasses
+from itertools import pairwise
 
 import equinox as eqx
 import jax
@@ -209,9 +210,7 @@ def test_counts_of_a_spectrum_against_adaptive_quadrature(smearing, edges):
             return smearing.between(np.array([[low]]), np.array([[high]]), np.array([E]))[0, 0] * np.exp(-E / 4)
 
         pieces = [1e-12, 0.01, 0.1, low or 0.5, high, 2 * high, 4 * high, 200.0]
-        expected = sum(
-            quad(density, a, b, epsrel=1e-11, limit=200)[0] for a, b in zip(pieces, pieces[1:], strict=False)
-        )
+        expected = sum(quad(density, a, b, epsrel=1e-11, limit=200)[0] for a, b in pairwise(pieces))
         # A Gaussian that reaches below zero is cut there by both.
         assert value == pytest.approx(expected, rel=1e-6)
 
@@ -224,7 +223,7 @@ def test_a_bin_that_begins_at_zero_has_no_node_there():
 
 
 def test_a_smearing_that_takes_too_many_panels():
-    with pytest.raises(InputError, match=r"takes more than 100000 panels: give a wider one"):
+    with pytest.raises(InputError, match=r"needs more than 100000 panels: give a wider one"):
         panel_edges(np.array([0.0]), np.array([1e4]), Gaussian(1e-3, 0.0), 1e6, np.zeros(0))
 
 

@@ -1,18 +1,18 @@
 """Scans of planes against chi^2 of the full likelihood, point by point, and against SciPy."""
 
 import dataclasses
-from importlib import import_module
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from direct import FERMI_CONSTANT, isotopes, recoil_energy
+from direct import recoil_energy
+from ingredients import FERMI_CONSTANT, isotopes
 from scipy.optimize import brentq, minimize, minimize_scalar
 
 import cevnsjax
+from cevnsjax import scan
 from cevnsjax.errors import InputError
-from cevnsjax.statistics import scan
 
 # From tables of the chi-squared distribution: 90 % with one and with two degrees of freedom.
 ONE, TWO = 2.705543454095404, 4.605170185988092
@@ -23,7 +23,7 @@ class Plane:
     """A scan, the likelihood that it is of, and how its progress was told."""
 
     likelihood: cevnsjax.Likelihood
-    result: cevnsjax.statistics.ScanResult
+    result: cevnsjax.ScanResult
     told: list[tuple[int, int]]
 
 
@@ -34,9 +34,9 @@ def made(likelihood, *axes, **options) -> Plane:
 
 @pytest.fixture(scope="module", autouse=True)
 def _chunks():
-    """As if something were searched for: planes of a test are small, and fit into one chunk else."""
+    """Planes of a test are small, and fit into one chunk else."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(import_module("cevnsjax.statistics.scan"), "CHEAP", 32)
+        patch.setattr("cevnsjax.inference.lines.CHEAP", 32)
         yield
 
 
@@ -161,9 +161,9 @@ def test_another_level_changes_the_contours_alone(vector) -> None:
 
 
 def test_progress_is_told_after_every_chunk(vector, universal) -> None:
-    """Chunks are of at most 32 lines, and of one size: 33 lines are 17 and 16, not 32 and 1."""
-    assert vector.told == [(17, 33), (33, 33)]
-    assert universal.told == [(31, 61), (61, 61)]
+    """Chunks are of 32 lines here."""
+    assert vector.told == [(32, 33), (33, 33)]
+    assert universal.told == [(32, 61), (61, 61)]
 
 
 # What the contours look like
@@ -214,9 +214,11 @@ def test_planes_of_other_kinds_point_by_point(conus_plus, model: str, x, y, valu
     expected = [
         [float(likelihood.chi2({**values, x[0]: a, y[0]: b})) for a in result.x.values] for b in result.y.values
     ]
-    np.testing.assert_allclose(result.delta_chi2 + result.chi2_min, expected, rtol=1e-12)
+    # Along k counts are a polynomial, exact to 1e-6 of the largest bin; all else is the same sum in another order.
+    exact = 1e-7 if "quenching_k" in (x[0], y[0]) else 1e-12
+    np.testing.assert_allclose(result.delta_chi2 + result.chi2_min, expected, rtol=exact)
     assert result.delta_chi2.min() >= 0.0
-    assert float(likelihood.chi2({**values, **result.best_fit})) == pytest.approx(result.chi2_min, rel=1e-13)
+    assert float(likelihood.chi2({**values, **result.best_fit})) == pytest.approx(result.chi2_min, rel=exact)
     assert set(result.best_fit) == {x[0], y[0], "norm"} - set(values)
 
 
@@ -290,7 +292,7 @@ def test_a_valley_that_is_not_there_where_a_line_begins(conus_plus) -> None:
         (("m_z", 1.0, 10.0, 3), ("g_bl", 1e-6, 1e-4, 3), {"free": ["norm", "norm"]}, "may stand once"),
         (("m_z", 1.0, 10.0, 3), ("g_bl", 1e-6, 1e-4, 3), {"free": ["g_z"]}, "unknown parameter 'g_z'"),
         (("m_z", 1.0, 10.0, 3), ("g_bl", 1e-6, 1e-4, 3), {"values": {"m_z": 3.0}}, "both free and set"),
-        (("m_z", 1.0, 10.0, 3), ("g_bl", 1e-6, 1e-4, 3), {"values": {"norm": -1.0}}, "between 0 and inf"),
+        (("m_z", 1.0, 10.0, 3), ("g_bl", 1e-6, 1e-4, 3), {"values": {"norm": -1.0}}, "norm = -1 is not allowed"),
         (("m_z", 10.0, 1.0, 3), ("g_bl", 1e-6, 1e-4, 3), {}, "range 10 to 1 of m_z does not rise"),
         (("m_z", 1.0, 1.0, 3), ("g_bl", 1e-6, 1e-4, 3), {}, "does not rise"),
         (("m_z", 1.0, 10.0, 3), ("g_bl", 0.0, 1e-4, 3), {}, "g_bl begins at 0"),

@@ -85,7 +85,10 @@ def test_without_a_width_the_factor_is_its_centre(seed):
 def test_gradients_are_finite_without_a_signal(integrated, width):
     _, rest, observed, sigma = sample(1)
     given = means(np.zeros(5), rest, width), jnp.asarray(observed), jnp.asarray(sigma)
-    slopes = SLOPES["gaussian"](*given, jnp.asarray(integrated)), jax.jit(jax.grad(best_norm, argnums=(0, 1, 2)))(*given)
+    slopes = (
+        SLOPES["gaussian"](*given, jnp.asarray(integrated)),
+        jax.jit(jax.grad(best_norm, argnums=(0, 1, 2)))(*given),
+    )
     assert all(np.isfinite(slope).all() for slope in jax.tree.leaves(slopes))
 
 

@@ -30,12 +30,9 @@ def check_targets(*, out: Path | None = None, figure: Path | None = None) -> Non
 
 
 def likelihood_of(exps: "Sequence[str | Experiment]", model: str, channel: str, systematics: str) -> Likelihood:
-    """Return the likelihood, and say on standard error what must be known of its data."""
+    """Return the likelihood of experiments, once the surroundings are ready for it."""
     prepare()
-    likelihood = Likelihood(*exps, model=model, channel=channel, systematics=systematics)
-    for note in likelihood.notes:
-        typer.echo(f"note: {note}", err=True)
-    return likelihood
+    return Likelihood(*exps, model=model, channel=channel, systematics=systematics)
 
 
 def fixed_values(likelihood: Likelihood, assignments: Sequence[str] | None) -> dict[str, float]:
@@ -68,6 +65,8 @@ def free_names(likelihood: Likelihood, free: str | None, values: Mapping[str, fl
 
 
 def answered(likelihood: Likelihood, verb: str, request: Mapping[str, Any], **watch: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the result of a verb of the package, and its provenance."""
+    """Return the result of a verb of the package, and its provenance; notes on the data go to standard error."""
     result = answer(likelihood, verb, request, **watch)
+    for note in likelihood.notes:  # only now: a wrong input ends in one line
+        typer.echo(f"note: {note}", err=True)
     return result, provenance_of(likelihood, verb, command_line.get(None), **request)

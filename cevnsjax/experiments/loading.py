@@ -1,6 +1,7 @@
 """Experiments by name or file: the description is read, checked, and made into objects."""
 
 import copy
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -82,6 +83,10 @@ def load_runs(
                 raise InputError(f"'{path}': variant '{variant}': {reason}") from error
     if given := {**description.variants.get(part, {}), **_checked(overrides)}:
         description = _overridden(content, given, path)
+        identity = dataclasses.replace(
+            identity, name=description.name, title=description.title, reference=description.reference,
+            warning=description.warning,
+        )  # fmt: skip
     if not description.runs and threshold is not None:
         raise InputError(f"'{text}' has data, which begin where they begin; a threshold can be given for expected runs")
     if not description.runs and part and part not in description.variants:

@@ -9,6 +9,8 @@ from cevnsjax.experiments.experiment import Experiment
 
 __all__ = ["projected"]
 
+SMALLEST = 1e-9
+
 
 def projected(
     experiment: Experiment, exposure: float = 1.0, background: float = 1.0, systematics: float = 1.0
@@ -16,11 +18,11 @@ def projected(
     """Return an experiment with exposure, background, and the widths of all constraints multiplied.
 
     The errors of an excess, which are those of its background, grow with the roots of the first two. Measured data stay
-    what they were; expected data are made anew. Raises `InputError` for a factor that is not positive.
+    what they were; expected data are made anew. Raises `InputError` for a factor below 1e-9 or above 1e9.
     """
     for name, factor in (("exposure", exposure), ("background", background), ("systematics", systematics)):
-        if not (0 < factor < math.inf):
-            raise InputError(f"a factor of {factor:g} on the {name} is not possible: give a positive number")
+        if not (SMALLEST <= factor <= 1 / SMALLEST):
+            raise InputError(f"a factor of {factor:g} on the {name} is not possible: give a number from 1e-9 to 1e9")
     samples = tuple(sample.scaled(background) for sample in experiment.samples)
     # A table holds the counts of the whole run, a formula those of a kilogram and a day.
     samples = tuple(s if s.table is None else dataclasses.replace(s, table=s.table * exposure) for s in samples)

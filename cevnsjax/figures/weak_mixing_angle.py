@@ -58,5 +58,7 @@ def weak_mixing_angle_figure(
         axes.set_ylim(0.18, 0.32)
         axes.set_xlabel(r"momentum transfer [MeV]")
         axes.set_ylabel(r"$\sin^2\theta_W$")
-        figure.legend(loc="outside lower center", ncols=2, columnspacing=1.0, title=r"errors: 1$\sigma$", title_fontsize=6.5)
+        figure.legend(
+            loc="outside lower center", ncols=2, columnspacing=1.0, title=r"errors: 1$\sigma$", title_fontsize=6.5
+        )
     return figure

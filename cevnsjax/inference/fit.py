@@ -191,6 +191,8 @@ def profile(
     names, given = free_or_default(likelihood, free, values)
     check_names([over], likelihood.parameters)
     if limits is not None:
+        if not isinstance(limits, Sequence) or len(limits) != 2:
+            raise InputError(f"limits = {limits!r} are not possible: give two numbers, the ends of the range of {over}")
         low, high = (check_value(likelihood.parameters[over], limit) for limit in limits)
         if low >= high:
             raise InputError(f"the range {low:g} to {high:g} of {over} does not rise")

@@ -20,7 +20,11 @@ ROUNDS = 12
 """How often brackets are cut into SECTIONS parts at most: to 1e-14 of their width."""
 
 ACCURACY = 1e-10
-"""Of an end, relative to its bracket, and of the parameter itself."""
+"""Accuracy of an end, relative to its first bracket and to the value of the parameter."""
+
+
+ROUGH = 1e-6
+"""By how much chi^2 must turn, to be followed."""
 
 
 def threshold(cl: float) -> float:
@@ -58,14 +62,13 @@ def _with_turns(
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Return the points, and the bottoms of dips and the tops of rises that may hide a piece."""
     middle, left, right = excess[1:-1], excess[:-2], excess[2:]
-    dips = np.flatnonzero((middle > 0) & (left > middle) & (right > middle) & np.isfinite(middle)) + 1
-    rises = np.flatnonzero((middle <= 0) & (left < middle) & (right < middle)) + 1
-    found = []
-    for index, sign in [(i, 1.0) for i in dips] + [(i, -1.0) for i in rises]:
-        # One may be hidden only where the curve could reach the level between the neighbours.
-        reach = max(abs(excess[index - 1] - excess[index]), abs(excess[index + 1] - excess[index]))
-        if abs(excess[index]) < reach:
-            found.append(lowest(curve, x[index - 1], x[index + 1], sign, level))
+    # On a plateau minima differ by what searches leave.
+    dips = np.flatnonzero((middle > 0) & (np.minimum(left, right) > middle + ROUGH) & np.isfinite(middle)) + 1
+    rises = np.flatnonzero((middle <= 0) & (np.maximum(left, right) < middle - ROUGH)) + 1
+    found = [
+        lowest(curve, x[index - 1], x[index + 1], sign, level)
+        for index, sign in [(i, 1.0) for i in dips] + [(i, -1.0) for i in rises]
+    ]
     if not found:
         return x, excess
     every = np.unique(np.concatenate([x, found]))

@@ -13,7 +13,7 @@ from cevnsjax.inference.starts import starting_points, typical_steps
 from cevnsjax.likelihood import Along, Likelihood
 from cevnsjax.parameters import Parameter
 
-__all__ = ["Lines"]
+__all__ = ["Lines", "started"]
 
 CHEAP, DEAR = 1024, 16
 """Lines that are prepared together where nothing is searched for, and where something is."""
@@ -123,8 +123,8 @@ class Lines:
     ) -> tuple[Float[np.ndarray, "lines 1"], list[Float[np.ndarray, "lines monomials cells"]]]:
         """Return the inner coupling's natural step on each line, and the coefficients of each experiment's signal.
 
-        Many masses are interpolated: in natural units counts are smooth in a mass' logarithm. Where they are not, as a
-        check at a few masses tells, each is calculated.
+        Many masses are interpolated: in natural units counts are smooth in the logarithm of the mass. If a check at a
+        few masses fails, each mass is calculated.
         """
         if self.outer.logarithmic and outer.size > 2 * NODES:
             nodes = _chebyshev_nodes(NODES)
@@ -185,11 +185,14 @@ class Lines:
         )
 
     def least(
-        self, outer: Float[np.ndarray, " lines"], bounds: tuple[float, float], begin: float
+        self, outer: Float[np.ndarray, " lines"], bounds: tuple[float, float], begins: Sequence[float]
     ) -> list[tuple[float, dict[str, float]]]:
-        """Return for each line chi^2 minimised over the inner parameter within bounds too, and all values there."""
+        """Return for each line the least chi^2, over the inner parameter within bounds too, and all values there.
+
+        `begins` are values of the inner parameter to start from.
+        """
         found = []
-        for value, search in zip(outer, self._searches(outer), strict=True):
+        for value, begin, search in zip(outer, begins, self._searches(outer), strict=True):
             index = search.place(self.inner.name)
             search.limit(index, *sorted(float(search.variable(self.inner.name, end)) for end in bounds))
             start, hold = search.start.copy(), []
@@ -197,18 +200,26 @@ class Lines:
             if self.general:
                 hold = [search.place(self.outer.name)]
                 start[hold[0]] = search.variable(self.outer.name, float(value))
-            minima = search.minima(start[None], hold)
-            place = minima.place[0]
+            minima = search.minima(started(search, self.others, start), hold)
+            least, place = float(minima.value[minima.best()]), minima.place[minima.best()]
             values = {
                 p.name: float(search.value(p.name, place[search.place(p.name)])) for p in (self.inner, *self.others)
             }
-            found.append((float(minima.value[0]), values | search.nuisances(place)))
+            found.append((least, values | search.nuisances(place)))
         return found
 
     def messages(self, outer: float) -> list[str]:
         """Return what a reader must know: couplings that do nothing at a value of the outer parameter."""
         (search,) = self._searches(np.array([outer]))
         return [f"these data do not depend on {p.name}" for p in (self.inner, *self.others) if not search.acts(p.name)]
+
+
+def started(
+    search: Search, others: Sequence[Parameter], start: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, "starts n"]:
+    """Return starts that differ in the other free parameters; the only one where there is none."""
+    varied = [p for p in others if search.moves(p.name)]
+    return starting_points(search, varied, typical_steps(search, varied), STARTS, start) if varied else start[None]
 
 
 def _stacked(along: Along) -> tuple[Float[np.ndarray, "lines 1"], list[Float[np.ndarray, "lines monomials cells"]]]:

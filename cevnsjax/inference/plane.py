@@ -83,10 +83,7 @@ def sums_of(
 
 def plane_chi2(sums: Sums, t: Float[np.ndarray, "lines n couplings"]) -> Float[np.ndarray, "lines n"]:
     """Return chi-squared at points t of each line, the couplings as the kernel's variables."""
-    lines, spare = len(t), -len(t) % jax.device_count()
-    if spare:
-        sums, t = jax.tree.map(lambda leaf: np.concatenate([leaf, leaf[-1:].repeat(spare, 0)]), (sums, t))
-    return np.asarray(_plane(sums, t))[:lines]
+    return np.asarray(_plane(sums, t))
 
 
 @jax.jit

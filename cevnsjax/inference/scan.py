@@ -10,13 +10,13 @@ from cevnsjax.errors import InputError
 from cevnsjax.inference.contours import contour_curves, plane_threshold
 from cevnsjax.inference.fit import search_of
 from cevnsjax.inference.intervals import lowest
-from cevnsjax.inference.lines import Lines
-from cevnsjax.inference.profile import Curve
+from cevnsjax.inference.lines import Lines, started
+from cevnsjax.inference.profile import SECTIONS, Curve
 from cevnsjax.inference.search import checked, free_or_default
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import Parameter, check_value
 
-__all__ = ["Axis", "AxisLimits", "ScanResult", "axis_of", "scan"]
+__all__ = ["Axis", "AxisLimits", "ScanResult", "axis_of", "check_axes", "scan"]
 
 AxisLimits = tuple[str, float, float, int]
 """A parameter's name, the ends of its range, and the number of values."""
@@ -83,11 +83,7 @@ def scan(
     """
     level = plane_threshold(cl, dof)
     names, given = free_or_default(likelihood, free, values)
-    for limits in (x, y):
-        if not isinstance(limits, Sequence) or isinstance(limits, str) or len(limits) != 4:
-            raise InputError(
-                f"the axis {limits!r} is not possible: give a name, a low and a high end, and a number of values"
-            )
+    check_axes(x, y)
     every = [x[0], y[0], *(name for name in names if name not in (x[0], y[0]))]
     parameters, fixed = checked(likelihood, every, given)
     axes = axis_of(parameters[0], *x[1:]), axis_of(parameters[1], *y[1:])
@@ -119,6 +115,15 @@ def scan(
     return ScanResult(*axes, delta, best, chi2_min, _curves(*axes, delta, level), cl, dof, messages)
 
 
+def check_axes(*axes: AxisLimits) -> None:
+    """Raise `InputError` for an axis that is not a name, two ends and a number of values."""
+    for limits in axes:
+        if not isinstance(limits, Sequence) or isinstance(limits, str) or len(limits) != 4:
+            raise InputError(
+                f"the axis {limits!r} is not possible: give a name, a low and a high end, and a number of values"
+            )
+
+
 def axis_of(parameter: Parameter, low: float, high: float, points: int) -> Axis:
     """Return an axis; raises `InputError` for limits that do not rise or are out of bounds, and too few points."""
     low, high = (check_value(parameter, limit) for limit in (low, high))
@@ -141,11 +146,7 @@ def _least(
     fixed: Mapping[str, float],
     plane: Float[np.ndarray, "ny nx"],
 ) -> tuple[dict[str, float], float, list[str]]:
-    """Return where chi^2 is least within the plane, its value there, and messages, started from the grid's least.
-
-    From the least point the value of each parameter in turn is moved to the lowest place between its neighbours, the
-    other one following within the plane.
-    """
+    """Return where chi^2 is least within the plane, its value there, and messages, started from the grid's least."""
     row, column = (int(i) for i in np.unravel_index(np.argmin(plane), plane.shape))
     inside = [
         dataclasses.replace(p, bounds=(float(axis.values[0]), float(axis.values[-1])), default=float(axis.values[i]))
@@ -157,15 +158,16 @@ def _least(
         return _least_of_mass(likelihood, axes, inside, parameters, fixed, plane, (row, column))
     search = search_of(likelihood, parameters, fixed)
     start = search.start.copy()
-    for p in inside:
-        index = search.place(p.name)
+    indices = [search.place(p.name) for p in inside]
+    for p, index in zip(inside, indices, strict=True):
         ends = sorted(float(search.variable(p.name, end)) for end in p.bounds)
         search.limit(index, *ends)
         start[index] = search.variable(p.name, p.default)
-    minima = search.minima(start[None])
-    value, place = float(minima.value[0]), minima.place[0]
+    on_grid = search.minima(started(search, parameters[2:], start), indices)
+    minima = search.minima(on_grid.place)
+    value, place = float(minima.value[minima.best()]), minima.place[minima.best()]
     if not value <= plane[row, column]:  # where no search helps: all is closed or flat
-        value, place = float(plane[row, column]), start
+        value, place = float(plane[row, column]), on_grid.place[on_grid.best()]
     best = {
         p.name: float(search.value(p.name, place[search.place(p.name)])) for p in parameters if search.moves(p.name)
     }
@@ -182,14 +184,15 @@ def _least_of_mass(
     plane: Float[np.ndarray, "ny nx"],
     least: tuple[int, int],
 ) -> tuple[dict[str, float], float, list[str]]:
-    """Return the least chi^2 in a plane of a mass: the mass is moved between the neighbours of the least point."""
+    """Return the least chi^2 in a plane of a mass, the coupling minimised at each mass that is looked at."""
     couplings = {p.name for p in likelihood.model.parameters}
     which = next(i for i in (0, 1) if parameters[i].power is None and parameters[i].name in couplings)
     mass, axis, number = parameters[which], axes[which], least[1 - which]
     other = parameters[1 - which]
     bounds = inside[1 - which].bounds
     lines = Lines(likelihood, mass, other, parameters[2:], fixed)
-    low, high = axis.values[max(number - 1, 0)], axis.values[min(number + 1, axis.values.size - 1)]
+    # On each line of the grid the coupling that fits best there, from which its minimum is found.
+    begins = axes[1 - which].values[np.argmin(plane if which == 0 else plane.T, axis=0)]
     found: dict[float, tuple[float, dict[str, float]]] = {}
 
     class _Along(Curve):
@@ -200,10 +203,16 @@ def _least_of_mass(
             """Return chi^2 minimised over the coupling within the plane, at each mass."""
             new = np.array([value for value in np.unique(x) if float(value) not in found])
             if new.size:
-                found.update(zip(new.tolist(), lines.least(new, bounds, inside[1 - which].default), strict=True))
+                near = [begins[np.argmin(np.abs(np.log(axis.values / value)))] for value in new]
+                found.update(zip(new.tolist(), lines.least(new, bounds, near), strict=True))
             return np.array([found[float(value)][0] for value in x])
 
-    lowest(_Along(), float(low), float(high), rounds=3)
+    # The grid's least point may lie beside the valley: its lines are seen at several masses first.
+    along, last = _Along(), axis.values.size - 1
+    seen = np.unique(np.clip([*np.linspace(0, last, SECTIONS).astype(int), number - 1, number, number + 1], 0, last))
+    nearest = int(np.argmin(along.at(axis.values[seen])))
+    low, high = axis.values[seen[max(nearest - 1, 0)]], axis.values[seen[min(nearest + 1, seen.size - 1)]]
+    lowest(along, float(low), float(high), rounds=5)
     best = min(found, key=lambda value: found[value][0])
     value, place = found[best]
     messages = lines.messages(best)

@@ -41,7 +41,7 @@ class Minima(NamedTuple):
 
 
 class Search(abc.ABC):
-    """chi^2 of variables y, by whose names and units a parameter's values are known.
+    """chi^2 as a function of variables y, and the conversion between variables and parameters.
 
     `free` are the parameters that the user varies; `searched` says which variables a search moves; `low` and `high`
     are the variables' limits.
@@ -196,9 +196,15 @@ def free_or_default(
     likelihood: Likelihood, free: Sequence[str] | None, values: Mapping[str, float] | None
 ) -> tuple[list[str], dict[str, float]]:
     """Return the free names, by default the model's own choice less what `values` fixes, and the values."""
+    if not isinstance(likelihood, Likelihood):
+        raise InputError(f"{likelihood!r} is no likelihood; give one, cevnsjax.Likelihood('conus_plus') for instance")
+    if not isinstance(values, Mapping | None):
+        raise InputError(f"values = {values!r} is not possible: give a dict of names and values")
     values = dict(values or {})
     if isinstance(free, str):
         raise InputError(f"free = {free!r} is one text; give a list of names, [{free!r}]")
+    if not isinstance(free, Sequence | None):
+        raise InputError(f"free = {free!r} is not possible: give a list of names")
     if free is None:
         return [name for name in likelihood.model.free if name not in values], values
     return list(free), values

@@ -19,6 +19,9 @@ from cevnsjax.parameters import canonical
 
 __all__ = ["Projection", "asimov", "expected_intervals", "project"]
 
+ROUNDING = 1e-20
+"""The information, in units of a parameter's scale, that rounding leaves where the parameter does not act."""
+
 NEAR = 1e-3
 """Where a power of the parameter is all that acts, in units of the end of what is allowed."""
 
@@ -27,8 +30,8 @@ NEAR = 1e-3
 class Projection:
     """What is allowed for one parameter at each exposure, in units of the experiment's own.
 
-    `fisher` [low, high] follows from the derivatives at the true values: what is quadratic in the parameter, or in its
-    square where that is all that counts depend on. `asimov` are the intervals of fits to what is expected, pieces and
+    `fisher` [low, high] follows from the derivatives at the true values: chi^2 is quadratic in the parameter, or in its
+    square if counts depend on the square alone. `asimov` are the intervals of fits to what is expected, pieces and
     open ends as in a fit.
     """
 
@@ -62,8 +65,8 @@ def project(
     """
     level = threshold(cl)
     _check(likelihood, name, values or {})
-    if len(exposures) == 0:
-        raise InputError("no exposure given; give at least one")
+    if not isinstance(exposures, Sequence | np.ndarray) or len(exposures) == 0:
+        raise InputError(f"exposures = {exposures!r} are not possible: give a list of at least one number")
     by_fisher, by_fit = [], []
     for done, exposure in enumerate(exposures, start=1):
         future = asimov(_future(likelihood, float(exposure), background, systematics), values)
@@ -131,7 +134,8 @@ def _from_fisher(likelihood: Likelihood, name: str, values: Mapping[str, float],
     def information(value: float) -> float:
         return float(fisher(likelihood, {**values, name: value}, [name])[0, 0])
 
-    if (at_default := information(parameter.default)) > 0:
+    unit = parameter.scale**2
+    if (at_default := information(parameter.default)) * unit > ROUNDING:
         width = (level / at_default) ** 0.5
         low, high = parameter.default - width, parameter.default + width
         return max(low, parameter.bounds[0]), min(high, parameter.bounds[1])
@@ -139,7 +143,7 @@ def _from_fisher(likelihood: Likelihood, name: str, values: Mapping[str, float],
     for _ in range(3):  # near zero in units of the end itself, which is not known at first
         value = NEAR * end
         near, twice = information(value), information(2 * value)
-        if not near > 0:  # it does not act
+        if not near * unit > ROUNDING * NEAR**2:  # it does not act
             return parameter.bounds
         q = 1 + round(np.log2(twice / near) / 2)
         end = (level / near) ** (1 / (2 * q)) * (q * value ** (q - 1)) ** (1 / q)

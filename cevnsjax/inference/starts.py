@@ -31,7 +31,8 @@ def typical_steps(search: Search, parameters: Sequence[Parameter]) -> Float[np.n
         start[:, index] = search.variable(p.name, values)
         everything = [i for i in range(start.shape[1]) if search.searched[i]]
         chi2 = search.minima(start, [index, *everything]).value
-        changes = ~(np.abs(chi2[1:] - chi2[0]) < 1.0)
+        with np.errstate(invalid="ignore"):  # values that are set may make all infinite
+            changes = ~(np.abs(chi2[1:] - chi2[0]) < 1.0)
         steps.append(np.abs(TRIED)[np.argmax(changes)] * p.scale if changes.any() else p.scale)
     return np.array(steps)
 

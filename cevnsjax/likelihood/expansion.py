@@ -2,7 +2,7 @@
 
 At given masses every amplitude is linear in value^power of its parameters, and counts are quadratic in the
 amplitudes. So a few predictions determine all others: one at zero, two along each coupling, and one for each
-pair of them. No physics stands here; that the amplitudes are so is what `Parameter.power` states.
+pair of them. `Parameter.power` states that amplitudes have this form.
 """
 
 from collections.abc import Sequence

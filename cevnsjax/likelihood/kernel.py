@@ -10,8 +10,8 @@ For each term
     signal = strength (1 + sum_j s_j z_j) sum_{m, q} T_m(z) M_q(t) A_mqc ,
     rest   = sum over templates of (1 + sum_j s_j z_j) B_c(z) ,
 
-with Chebyshev products T_m, coupling monomials M_q = 1, t_i, t_i t_j, and coefficients A made once. Integers that
-lead into y may point behind its end, where a zero stands: so what is absent needs no program of its own.
+with Chebyshev products T_m, coupling monomials M_q = 1, t_i, t_i t_j, and coefficients A made once. An index into
+y may equal its length, where a zero is appended: a term without a nuisance then needs no program of its own.
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 Vector = Float[Array, " n"]
-Cells = Float[AnyArray, "*t cells"]
+Cells = Float[AnyArray, "*t _cells"]
 Scalars = Float[AnyArray, "*t"]
 Index = Int[AnyArray, "*t _"]
 Numbers = Float[AnyArray, "*t _"]
@@ -69,8 +69,8 @@ class Template(eqx.Module):
     shift_step: Numbers
     shift: Scalars
     morph_index: Index
-    morph_linear: Float[AnyArray, "*t morphs cells"]
-    morph_square: Float[AnyArray, "*t morphs cells"]
+    morph_linear: Float[AnyArray, "*t morphs _cells"]
+    morph_square: Float[AnyArray, "*t morphs _cells"]
 
     def counts(self, y: Vector) -> Float[Array, " cells"]:
         """Return counts in the data's unit; `y` has a zero behind its end."""
@@ -97,7 +97,7 @@ class Term(eqx.Module):
 
     kind: str = eqx.field(static=True)
     degrees: Degrees = eqx.field(static=True)
-    coefficients: Float[AnyArray, "*t terms monomials cells"]
+    coefficients: Float[AnyArray, "*t terms monomials _cells"]
     shape_index: Index
     shape_offset: Numbers
     shape_slope: Numbers
@@ -263,7 +263,7 @@ def opened(kernel: Kernel) -> Kernel:
 
 
 def with_shapes(kernel: Kernel, y: Vector) -> Kernel:
-    """Return a kernel that is cheaper and the same where numbers that move signals stay as they are in y."""
+    """Return a cheaper kernel, equal to this one while numbers that move signals keep their values in y."""
     ended = jnp.append(y, 0.0)
 
     def one(term: Term) -> Term:

@@ -34,18 +34,18 @@ Values = Mapping[str, object]
 class Likelihood:
     """Likelihood of experiments under a model, of Gaussian and Poisson data. Parameters travel as a plain dict.
 
-    What a dict leaves out is treated as it is in the published analysis: couplings stay at their defaults, numbers of
-    an experiment's file as they stand there, and nuisances with a constraint, or free ones, are minimised
-    (`pull="profiled"`), or a normalisation is integrated (`pull="marginalised"`). What a dict holds is used as given,
-    so `jax.grad(likelihood.chi2)(params)` and `jax.vmap(likelihood.chi2)(params)` do what they say.
+    A parameter that the dict leaves out is treated as in the published analysis. Couplings have their defaults, and
+    numbers of an experiment's file the values there. Nuisances that are constrained or free are minimised
+    (`pull="profiled"`), or a normalisation is integrated (`pull="marginalised"`). Values in the dict are used as given,
+    also under `jax.grad(likelihood.chi2)(params)` and `jax.vmap(likelihood.chi2)(params)`.
 
     `systematics` names a set of nuisances of the experiments' files. The same name is the same nuisance in all
     experiments, unless their files call it their own: then the experiment's name, and the run's or the detector's,
     follows it, as in `norm_conus_plus`.
 
-    Traced values of numbers that move the signal, `quenching_k` for instance, go through a polynomial that is exact
-    within their bounds, or within five standard deviations; outside it is NaN. Values that are plain numbers are
-    calculated anew there.
+    For a parameter that moves the signal, `quenching_k` for instance, a traced value is inserted into a polynomial. It
+    holds within five standard deviations, or within the bounds; outside the result is NaN. Plain numbers outside are
+    calculated anew.
     """
 
     def __init__(
@@ -166,8 +166,8 @@ class Likelihood:
         """Return the logarithm of the probability (density) of the data, times that of the constraints.
 
         That is -chi^2 / 2, less sum_i log(sqrt(2 pi) sigma_i) for Gaussian data. The constraints enter without their
-        own constant, which no inference within this likelihood depends on. A prior on a nuisance of one's own goes
-        with `log_likelihood_of_data` instead: here it would count twice.
+        own constant, which no inference within this likelihood depends on. With your own prior on a
+        nuisance use `log_likelihood_of_data`: here the nuisance would be constrained twice.
         """
         return -self.chi2(params) / 2 + self.log_constant
 

@@ -6,7 +6,7 @@ function.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ CLOSE, SHARE = 1e-12, 1e-13
 """A step by which chi-squared would fall no more than this, or this share of its value, ends the search."""
 
 DAMPING, UNDAMPED, STIFF = 1e-3, 1e-2, 1e12
-"""Damping of the first step; below which a small step is the end; above which nothing helps."""
+"""First damping; largest damping at which a small step ends the search; damping at which the search gives up."""
 
 RIDGE = 1e-12
 """Added to the curvature, relative to its largest diagonal element, so that a flat direction has a finite step."""
@@ -77,7 +77,7 @@ def descend(function: Quadratic, start: Vector, kept: Held, low: Vector, high: V
     value is not finite ends at once. Traceable, and vmaps.
     """
 
-    # The function stands once in what is compiled: each turn looks at the trial of the turn before.
+    # The program contains the function once: each iteration evaluates the trial point of the one before.
     def improve(state: _State) -> _State:
         value, gradient, curvature = function(state.trial)
         better = value < state.value
@@ -124,7 +124,7 @@ def minimum(arguments: Arguments) -> Float[Array, ""]:
 
 
 @minimum.defjvp
-def _slope_of_minimum(primals: tuple[Arguments], tangents: tuple[Arguments]) -> tuple[Array, Array]:
+def _slope_of_minimum(primals: Any, tangents: Any) -> tuple[Array, Array]:
     (arguments,), (moved,) = primals, tangents
     best = place(arguments)
     return jax.jvp(lambda given: _at(best, given), (arguments,), (moved,))
@@ -143,14 +143,14 @@ def place(arguments: Arguments) -> Vector:
 
 
 @place.defjvp
-def _move_of_place(primals: tuple[Arguments], tangents: tuple[Arguments]) -> tuple[Vector, Vector]:
+def _move_of_place(primals: Any, tangents: Any) -> tuple[Vector, Vector]:
     (arguments,), (moved,) = primals, tangents
     best = place(arguments)
     kernel, _, _, held = arguments
     slope = jax.grad(_at)
     downhill, mixed = jax.jvp(lambda given: -slope(best, given), (arguments,), (moved,))
     second = jax.jacfwd(slope)(best, arguments)
-    # Far from all data a Hessian may overflow; there is no derivative to be had then, but no NaN either.
+    # Far from all data the Hessian may overflow. The derivative is meaningless there, but it is not NaN.
     second = jnp.where(jnp.isfinite(second).all(), second, jnp.eye(best.size))
     kept = (
         held | (kernel.closed > 0) | ((best >= kernel.high) & (downhill > 0)) | ((best <= kernel.low) & (downhill < 0))

@@ -1,4 +1,4 @@
-"""The nuisances of several experiments and runs together: what each is called, whose it is, how it is constrained."""
+"""The nuisances of several experiments and runs: their names, their members and their constraints."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,10 +12,11 @@ __all__ = ["JointNuisance", "joint_nuisances"]
 
 @dataclasses.dataclass(frozen=True)
 class JointNuisance:
-    """A nuisance by the name it has here, and for each experiment that has it, by its number, what it does there.
+    """A nuisance of a joint fit, with its effect in each experiment that has it (`members`).
 
-    The same name is the same nuisance. Its centre and width are those of the first experiment that constrains it. One
-    that no experiment searches for is held, each experiment at its own number, until it is given or freed.
+    The same name is the same nuisance. Experiments that share it use the centre and width of the first experiment that
+    constrains it. A nuisance without a constraint that is not free stays at each experiment's own number until it is
+    given or freed.
     """
 
     parameter: Parameter
@@ -95,8 +96,8 @@ def joint_nuisances(experiments: Sequence[Experiment], systematics: str) -> tupl
 def _name(nuisance: Nuisance, index: int, experiments: Sequence[Experiment]) -> str:
     """Return the name of a nuisance here.
 
-    What is an experiment's own tells the experiment where there are several; what is a run's or a detector's own tells
-    that, too, where the experiment has several runs.
+    A nuisance of one experiment carries the experiment's name in a joint fit with others. A nuisance of one run or
+    detector also carries that name if the experiment has several runs.
     """
     if nuisance.own is None:
         return nuisance.name

@@ -98,7 +98,7 @@ class Preparation:
         outside = {
             n.name for n in self.nuisances
             if n.moves_signal and n.name in numbers
-            and not (n.searched and n.limits[0] <= numbers[n.name] <= n.limits[1])
+            and not ((n.searched or n.name in free) and n.limits[0] <= numbers[n.name] <= n.limits[1])
         }  # fmt: skip
         variables = tuple(
             n for n in self.nuisances

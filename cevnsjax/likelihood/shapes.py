@@ -1,9 +1,9 @@
 """Signals as polynomials in numbers of the description that move them: quenching, energy scale, radius, anything.
 
-A fit that minimised over the quenching would calculate recoil energies, rates and responses anew at each step. So this
-is done once, by NumPy, on Chebyshev points of each number, and a polynomial is fitted; what is left at each point of a
-fit is one product of matrices. Numbers of source, target and yield change rates at the nodes, those of smearing,
-efficiency and scale the probabilities of the bins: each side has points of its own.
+A fit over the quenching would need new recoil energies, rates and responses at each step. NumPy calculates them once,
+on Chebyshev points of each number, and fits a polynomial. Each step of a fit then needs one product of matrices.
+Numbers of source, target and yield change the rates at the nodes; numbers of smearing, efficiency and scale change the
+probabilities of the bins. Each kind has points of its own.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ LADDER = (3, 5, 8, 12, 16, 24, 32, 48)
 """Degrees that are tried for each number by itself."""
 
 STRETCH = (1.0, 1.35, 1.8)
-"""Factors on the degrees of several numbers together, tried until what they do to each other is exact, too."""
+"""Factors on the degrees of several numbers together, tried until the error of the joint polynomial is small enough."""
 
 EXACT = 1e-6
 """How large the polynomial's error may be, relative to the largest bin."""

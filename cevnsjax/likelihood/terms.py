@@ -7,9 +7,9 @@ Gaussian terms, Eq. (20) of arXiv:2501.12441:
 
     chi^2 = sum_i ((n S_i + B_i - d_i) / sigma_i)^2 + (n - c)^2 / s^2
 
-with a signal S, a background B, and the factor n on the signal, whose minimum is closed. Several factors with a
-constraint each, n = 1 + sum_j (nu_j - 1), are one with s^2 = sum_j s_j^2; those that are given move its centre c. All
-is written in s^2, and nothing divides by it: s = 0 is a fixed normalisation, not a special case.
+with a signal S, a background B, and the factor n on the signal, whose minimum is closed. Several
+constrained factors, n = 1 + sum_j (nu_j - 1), act as one with s^2 = sum_j s_j^2. Given factors move its centre c.
+No formula divides by s^2, so that s = 0 is a fixed normalisation and no special case.
 
 Poisson terms: -2 log(L / L_saturated), S. Baker and R. D. Cousins, Nucl. Instrum. Meth. 221, 437 (1984).
 """
@@ -62,7 +62,7 @@ def norm_width(means: Means, sigma: Cells) -> Scalar:
 def deviance(observed: Cells, mean: Cells) -> Cells:
     """Return -2 log of the Poisson probability of counts, less that where the mean is what is observed.
 
-    Zero counts where none are expected cost nothing, and others infinitely much, as does a negative mean.
+    At mean zero the deviance of no counts is zero, and of any counts infinite. It is infinite at a negative mean.
     """
     possible = mean > 0
     some = observed > 0

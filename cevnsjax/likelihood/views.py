@@ -19,10 +19,10 @@ __all__ = ["Along", "View"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class View:
-    """A kernel, its data, and what they mean.
+    """A kernel, its data, and the meaning of its variables.
 
-    `kernel` has only numbers; `layout` knows what its variables are; `groups` which experiments stand in each group of
-    terms; `acts` which couplings change anything at all.
+    `kernel` has only numbers; `layout` has the names and units of its variables; `groups` are the numbers of the
+    experiments in each group of terms; `acts` tells for each coupling whether counts depend on it.
     """
 
     kernel: Kernel

@@ -33,8 +33,8 @@ def shells(symbol: str) -> Shells:
 def effective_electrons(recoil_energy: Float[AnyArray, "*n"], shells: Shells) -> Float[AnyArray, "*n"]:
     """Return Z_eff(T): the number of electrons bound by less than the recoil energy T [MeV].
 
-    Below Eq. (19) of arXiv:2501.12441. It is a sum of steps: whoever integrates over T must put panel
-    edges at the binding energies.
+    Below Eq. (19) of arXiv:2501.12441. It is a sum of steps: an integral over T needs panel edges at the
+    binding energies.
     """
     xp = namespace(recoil_energy)
     free = xp.asarray(recoil_energy)[..., None] > shells.binding_energy

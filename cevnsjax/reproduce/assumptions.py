@@ -77,7 +77,7 @@ def limit_assumptions() -> tuple[Assumption, ...]:
 @functools.cache
 def angle_assumptions() -> tuple[Assumption, ...]:
     """Return what may move the weak mixing angle, the default first."""
-    k = [n for n in DEFAULT.experiment().nuisances["detailed"] if n.name == "quenching_k"][0]
+    k = next(n for n in DEFAULT.experiment().nuisances["detailed"] if n.name == "quenching_k")
     assert k.sigma is not None
     return (
         *limit_assumptions(),

@@ -1,5 +1,6 @@
 """The limit of CONUS on events of CEvNS, and on vector interactions, against the quenching."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ K_OF_LIMIT, K_OF_EVENTS = 0.16, 0.18
 
 def conus_event_steps() -> tuple[Step, ...]:
     """Return the steps: one for each k, and the figure."""
-    each = [Step(f"events_{k:g}", f"events at k = {k:g}", lambda _, k=k: _at(k)) for k in QUENCHING]
+    each = [Step(f"events_{k:g}", f"events at k = {k:g}", partial(_at, k)) for k in QUENCHING]
     return (*each, Step("events", "events against the quenching", _draw))
 
 
@@ -44,7 +45,7 @@ def conus_events(results: Results) -> dict[str, Any]:
     }
 
 
-def _at(k: float) -> dict[str, float]:
+def _at(k: float, work: Workspace) -> dict[str, float]:
     """Return the prediction per kg and day at one k, the limit on it, and on the scale of vector interactions."""
     likelihood, vector = Likelihood(ANALYSIS), Likelihood(BSM, model="nsi_vector")
     given = {QUENCHING_K.name: k}

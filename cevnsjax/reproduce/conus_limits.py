@@ -50,7 +50,7 @@ SCALAR = Model("scalar", "light scalar, 14 N + 15.1 Z", (StandardModel(), Scalar
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A limit: the name of the published one, the analysis, the model, the channel that it acts in, and the parameter."""
+    """A limit: the published one's name, the analysis, the model, the parameter, and the channel that it acts in."""
 
     quantity: str
     analysis: str

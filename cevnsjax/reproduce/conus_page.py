@@ -33,6 +33,7 @@ def conus_page(content: Content) -> dict[str, str]:
         "tensor_exact": f"{scales[0]:.0f}",
         "tensor_bracket": f"{scales[-1]:.0f}",
         "tensor_events": f"{content['conus_tensor_events']:.0f}",
+        "tensor_weighted": f"{content['conus_tensor_weighted_GeV']:.0f}",
         "vector_alike": f"{content['conus_vector_alike']:.0f}",
         "tensor": _tensor(content),
         **_projection(content),

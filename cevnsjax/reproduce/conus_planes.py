@@ -23,11 +23,12 @@ __all__ = ["PLANES", "STERILE_PLANE", "conus_plane_steps", "conus_planes"]
 
 CHANNELS = (("cevns", BSM, "CEvNS"), ("eves", "conus:eves_bsm", "nu-e"))
 
-STERILE, MIXINGS, SPLITTINGS = "conus_sterile", (1e-2, 1.0, 31), (0.05, 10.0, 201)
+STERILE, MIXINGS, SPLITTINGS = "conus_sterile", (1e-2, 1.0, 31), (0.05, 5.0, 141)
 STERILE_PLANE = ("sin2_2theta_14", "dm2_41")
 """sin^2(2 theta) and Delta m^2 [eV^2] of a sterile neutrino."""
 
-QUARKS, EPSILONS = ("eps_ee_uv", "eps_ee_dv"), (-3.0, 3.0, 41)
+QUARKS, EPSILONS_U, EPSILONS_D = ("eps_ee_uv", "eps_ee_dv"), (-3.0, 3.0, 61), (-3.0, 3.0, 13)
+"""The contours are nearly straight lines: few values of one coupling are enough."""
 
 TARGETS, DRAWN = ("Ge", "Si", "Ar", "Cs", "I", "Xe"), ("Ge", "Si")
 """Targets of the table of slopes, and those whose lines are drawn."""
@@ -43,7 +44,7 @@ class Plane:
     coupling: str
     couplings: tuple[float, float, int]
     published: str
-    masses: tuple[float, float, int] = (1e-3, 1e2, 41)
+    masses: tuple[float, float, int] = (1e-3, 1e2, 26)
 
     def __call__(self, work: Workspace) -> None:
         """Draw what is expected in each channel, and the talk's limits at small mass."""
@@ -62,8 +63,8 @@ class Plane:
 
 
 PLANES = (
-    Plane("conus_scalar", SCALAR, "m_phi", "g_phi", (1e-6, 1e-2, 41), "scalar"),
-    Plane("conus_vector", model("vector_universal"), "m_z", "g_z", (1e-7, 1e-2, 41), "vector"),
+    Plane("conus_scalar", SCALAR, "m_phi", "g_phi", (1e-6, 1e-2, 61), "scalar"),
+    Plane("conus_vector", model("vector_universal"), "m_z", "g_z", (1e-7, 1e-2, 61), "vector"),
 )
 
 
@@ -88,11 +89,11 @@ def _quarks(work: Workspace) -> list[dict[str, Any]]:
     A nucleus sees (2 Z + N) eps_u + (Z + 2 N) eps_d alone, so that only another ratio of N to Z turns the line.
     """
     likelihood = Likelihood(BSM, model="nsi_vector")
-    axes = {"x": (QUARKS[0], *EPSILONS), "y": (QUARKS[1], *EPSILONS)}
+    axes = {"x": (QUARKS[0], *EPSILONS_U), "y": (QUARKS[1], *EPSILONS_D)}
     result, origin = work.answer(likelihood, "scan", **axes, cl=CL, dof=1)
     work.curve("conus_nsi", scan_dataset(result, likelihood, origin))
     lines, rows = {}, []
-    up = np.linspace(*EPSILONS)
+    up = np.linspace(*EPSILONS_U)
     for symbol in TARGETS:
         made_of = element(symbol)
         Z, numbers = made_of.atomic_number, made_of.isotopes.N

@@ -65,7 +65,9 @@ def _readings(published: list[float], variants: Mapping[str, Content]) -> str:
     chosen = [variants[name] for name in (DEFAULT.name, INTEGRATED.name)]
     rows = [
         (name, f"{value:.3f}", *(f"{one[key]:.4f}" for one in chosen))
-        for name, key, value in zip(("centre", "lower end", "upper end"), ("best", "low", "high"), published, strict=True)
+        for name, key, value in zip(
+            ("centre", "lower end", "upper end"), ("best", "low", "high"), published, strict=True
+        )
     ]
     return table(("sin^2(theta_W), 1 sigma", "published", "constraint minimised", "constraint integrated out"), rows)
 
@@ -140,7 +142,11 @@ def _angle_assumptions(content: Content) -> str:
 def _limit_assumptions(content: Content) -> str:
     shown = [limit for limit in content["limits"] if not _is_copy(limit)]
     defaults = _of_mediators(content["limit_assumptions"][0])
-    header = ["assumption", *(f"{m['quantity']}, {m['channel']}" for m in shown), *(f"{name}, all" for name in defaults)]
+    header = [
+        "assumption",
+        *(f"{m['quantity']}, {m['channel']}" for m in shown),
+        *(f"{name}, all" for name in defaults),
+    ]
     rows = []
     for variant in content["limit_assumptions"]:
         moved = _of_mediators(variant)

@@ -1,6 +1,7 @@
 """The study of Dresden-II beside CONUS+: two experiments on germanium, and three descriptions of its quenching."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ CASES = tuple((name, label) for name in EXPERIMENTS for label in (LINDHARD, FEF,
 
 def _steps() -> tuple[Step, ...]:
     each = [
-        Step(f"{name.replace(':', '_')}_{label}", f"{name}, quenching {label}", lambda _, n=name, q=label: _fitted(n, q))
+        Step(f"{name.replace(':', '_')}_{label}", f"{name}, quenching {label}", partial(_fitted, name, label))
         for name, label in CASES
     ]
     return (*each, Step("strengths", "strengths of the signal", _draw))
@@ -52,7 +53,7 @@ def _overrides(name: str, label: str) -> dict[str, object]:
     }
 
 
-def _fitted(name: str, label: str) -> dict[str, Any]:
+def _fitted(name: str, label: str, work: Workspace) -> dict[str, Any]:
     """Return the strength of the signal that the data of an experiment prefer with one description of the quenching."""
     experiment = without_constraint(load_experiment(name, _overrides(name, label)))
     likelihood = Likelihood(experiment, channel="cevns")
@@ -97,7 +98,12 @@ def _compose(results: Results) -> dict[str, Any]:
         "obtained": fef["chi2_min"] + fef["chi2_of_no_signal"],
         "bins": fef["bins"],
     }
-    return {"quenching": rows, "quenching_k": measured_k(), "background_chi2": background, "quenching_notes": list(notes)}
+    return {
+        "quenching": rows,
+        "quenching_k": measured_k(),
+        "background_chi2": background,
+        "quenching_notes": list(notes),
+    }
 
 
 def _page(content: Mapping[str, Any]) -> dict[str, str]:

@@ -83,7 +83,7 @@ def _overlay(path: Path, studies: Sequence[Study]) -> Overlay:
     curves = read_overlay(path)
     planes = [plane for study in studies for plane in study.planes]
     if (curves.x, curves.y) not in planes:
-        known = " or ".join(dict.fromkeys(", ".join(plane) for plane in planes)) or "of no parameters in these studies"
+        known = " or ".join(dict.fromkeys(", ".join(plane) for plane in planes)) or "no parameters in these studies"
         raise InputError(f"'{path}' has curves of {curves.x}, {curves.y}; the planes are of {known}")
     return curves
 

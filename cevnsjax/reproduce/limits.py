@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from cevnsjax.experiments import Experiment
@@ -28,12 +29,16 @@ without it the data would be an excess that a coupling has to explain."""
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """A model fitted for the intervals of a few parameters: the free ones, of which the first `shown` are reported."""
+    """A model fitted for the intervals of a few parameters: the free ones, of which the first `shown` are reported.
+
+    In `compared` channels there are published limits: these are fitted under every assumption, others by default.
+    """
 
     model: str
     free: tuple[str, ...]
     shown: int = 1
     channels: tuple[str, ...] = ("all", "cevns", "eves")
+    compared: tuple[str, ...] = ("all", "cevns")
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -45,7 +50,7 @@ class Fitted:
 ELECTROMAGNETIC = (
     Fitted("magnetic_moment", ("mu_nu_e",)),
     Fitted("millicharge", ("q_ee", "q_emu"), shown=2),
-    Fitted("charge_radius", ("r2_ee", "r2_emu"), shown=2, channels=("all", "cevns")),
+    Fitted("charge_radius", ("r2_ee", "r2_emu"), shown=2, channels=("all", "cevns"), compared=("all",)),
 )
 SAME = {"q_etau": "q_emu", "r2_etau": "r2_emu"}
 """Quantities that the data cannot tell from others."""
@@ -77,7 +82,7 @@ def limit_steps() -> tuple[Step, ...]:
         for number, fitted in enumerate(ELECTROMAGNETIC, start=4)
     ]
     assumptions = [
-        Step(f"limits_{number:02d}", f"limits: {one.name}", lambda _, one=one: _limits(one))
+        Step(f"limits_{number:02d}", f"limits: {one.name}", partial(_limits, one))
         for number, one in enumerate(limit_assumptions())
     ]
     return (*figures, *assumptions, Step("scalars", "limits: the scalar's coupling to nucleons", _scalars))
@@ -97,13 +102,13 @@ def limits(results: Results) -> dict[str, Any]:
     }
 
 
-def _limits(assumption: Assumption) -> list[dict[str, Any]]:
-    """Return all intervals under one assumption; those of nu-e alone only by default."""
+def _limits(assumption: Assumption, work: Workspace) -> list[dict[str, Any]]:
+    """Return all intervals under one assumption; those that nothing is published for only by default."""
     experiment = assumption.experiment()
     found = []
     for fitted in (*ELECTROMAGNETIC, *MEDIATORS):
         for channel in fitted.channels:
-            if channel == "eves" and assumption != DEFAULT:
+            if channel not in fitted.compared and assumption != DEFAULT:
                 continue
             likelihood = of_channel(experiment, fitted.model, channel, pull=assumption.pull)
             result = fit(likelihood, free=fitted.free, cl=CL)

@@ -23,7 +23,9 @@ def progress(steps: int) -> Iterator[Advance]:
         nonlocal done
         done += 1
         with contextlib.suppress(OSError):  # nobody reads it any more: no reason to stop
-            print(f"cevnsjax: {done} of {steps}: {title}{' (done before)' if kept else ''}", file=sys.stderr, flush=True)
+            print(
+                f"cevnsjax: {done} of {steps}: {title}{' (done before)' if kept else ''}", file=sys.stderr, flush=True
+            )
 
     yield line
 

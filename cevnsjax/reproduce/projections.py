@@ -37,7 +37,7 @@ def projection_steps() -> tuple[Step, ...]:
         Step(name, f"projection of the weak mixing angle, constraints x {scale:.2g}", _Angle(name, scale))
         for name, scale in PULLS
     ]
-    return (Step("counts", "projected counts", lambda _: _counts()), *angles)
+    return (Step("counts", "projected counts", _counts), *angles)
 
 
 def projections(results: Results) -> dict[str, Any]:
@@ -52,7 +52,8 @@ def projections(results: Results) -> dict[str, Any]:
 def measured_k() -> float:
     """Return Lindhard's k as the collaboration measured it, which "quenching factor known" (talk) means."""
     description = load_runs("conus_plus")[0].signal.description.response.nuclear.yield_
-    assert description is not None and description.kind == "lindhard"
+    assert description is not None
+    assert description.kind == "lindhard"
     return description.k
 
 
@@ -67,7 +68,7 @@ def _talk() -> list[dict[str, float]]:
     return [{name: float(value) for name, value in row.items()} for row in rows]
 
 
-def _counts() -> list[dict[str, float]]:
+def _counts(work: Workspace) -> list[dict[str, float]]:
     """Return signal and background, Z = s / sqrt(b) and V = (s + b) / s^2, beside the talk's, for each threshold."""
     rows = []
     rates: dict[float, tuple[float, float]] = {}

@@ -1,6 +1,7 @@
 """The Standard Model in CONUS+: Figs. 1-3 of arXiv:2501.12441, the weak mixing angle, and what moves it."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,14 +38,14 @@ RANGE, POINTS = (0.0, 0.6), 301
 def standard_model_steps() -> tuple[Step, ...]:
     """Return the steps: three figures, and one for each assumption."""
     assumptions = [
-        Step(f"angle_{number:02d}", f"weak mixing angle: {one.name}", lambda _, one=one: _under(one))
+        Step(f"angle_{number:02d}", f"weak mixing angle: {one.name}", partial(_under, one))
         for number, one in enumerate(angle_assumptions())
     ]
     return (
         Step("fig1", "Fig. 1: the spectrum", _spectrum),
         Step("fig2", "Fig. 2: profile of the weak mixing angle", _profiles),
         *assumptions,
-        Step("angle_cevns", f"weak mixing angle: {ALONE}", lambda _: _alone()),
+        Step("angle_cevns", f"weak mixing angle: {ALONE}", _alone),
         Step("fig3", "Fig. 3: the weak mixing angle against scale", _against_scale),
     )
 
@@ -57,7 +58,9 @@ def standard_model(results: Results) -> dict[str, Any]:
     obtained: dict[str, tuple[float, float | None, float | None]] = {
         ANGLE: (default["best"], default["low"], default["high"]),
         "significance": (math.sqrt(default["gain"]), None, None),
-        "signal_observed": tuple(default["events"] * default[end] for end in ("strength", "strength_low", "strength_high")),  # type: ignore[dict-item]
+        "signal_observed": tuple(
+            default["events"] * default[end] for end in ("strength", "strength_low", "strength_high")
+        ),
         "signal_predicted": (default["events"], None, None),
     }
     return {
@@ -90,11 +93,11 @@ def _profiles(work: Workspace) -> None:
     work.figure(f"fig2_{ANGLE}", figure, likelihood)
 
 
-def _under(assumption: Assumption) -> dict[str, Any]:
+def _under(assumption: Assumption, work: Workspace) -> dict[str, Any]:
     return _variant(assumption.name, Likelihood(assumption.experiment(), pull=assumption.pull))
 
 
-def _alone() -> dict[str, Any]:
+def _alone(work: Workspace) -> dict[str, Any]:
     return _variant(ALONE, Likelihood(EXPERIMENT, channel="cevns"))
 
 
@@ -165,5 +168,3 @@ def _momentum_transfer(experiment: Experiment, likelihood: Likelihood) -> float:
     seen = here.nuclear.probabilities(energy, slice(None)) * weight * rate
     events = (experiment.exposure * experiment.events_per_unit) @ seen
     return float(events @ np.sqrt(2 * mass * nodes.T[0]) / events.sum())
-
-

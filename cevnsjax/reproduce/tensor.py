@@ -23,7 +23,7 @@ from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.sources import FluxMoments
 
-__all__ = ["tensor", "tensor_steps", "with_tensor_component"]
+__all__ = ["BRACKET", "MODEL", "REACH", "tensor", "tensor_steps", "with_tensor_component"]
 
 UP = "eps_ee_ut"
 
@@ -64,6 +64,8 @@ def tensor(results: Results) -> dict[str, Any]:
         "conus_tensor": [{"assumption": label, "epsilon": eps, "scale_GeV": scale_of(eps)} for label, eps in found],
         "conus_tensor_published": float(talk()["tensor_nsi"]["value"]),
         "conus_tensor_events": results["tensor_bracket"]["events"],
+        # Counts go with eps^2, so s^2 / b with eps^4, and the scale with the root of eps.
+        "conus_tensor_weighted_GeV": scale_of(epsilon) * results["tensor_bracket"]["weighted"] ** (1 / 8),
         "conus_vector_alike": scale_of(farthest(results["limit_vector_nsi"]) * up / both),
     }
 
@@ -88,13 +90,22 @@ def _quarks() -> tuple[float, float]:
 
 
 def _bracket(work: Workspace) -> dict[str, float]:
-    """Return the limit with recoils up to T = 4 E^2 / M, and by how much the events of the tensor term grow."""
-    wide, exact = (
-        Likelihood(*(with_tensor_component(run, reach) for run in load_runs(BSM)), model=_MODEL)
+    """Return the limit with recoils up to T = 4 E^2 / M, and how the events of the tensor term grow.
+
+    `events` is the ratio of their numbers, `weighted` that of the sums of s^2 / b over all bins with the reactor on.
+    """
+    likelihoods = [
+        Likelihood(*(with_tensor_component(run, reach) for run in load_runs(BSM)), model=MODEL)
         for reach in (REACH, 1.0)
-    )
-    counts = [float(np.sum(one.expected({UP: 1.0}) - one.expected({}))) for one in (wide, exact)]
-    return {"epsilon": farthest(expected_intervals(wide, UP, cl=CL)), "events": counts[0] / counts[1]}
+    ]
+    wide, exact = (np.asarray(one.expected({UP: 1.0}) - one.expected({})) for one in likelihoods)
+    runs, backgrounds = likelihoods[0].experiments, likelihoods[0].background_in({})
+    b = np.concatenate([counts[: run.cells.size] for run, counts in zip(runs, backgrounds, strict=True)])
+    return {
+        "epsilon": farthest(expected_intervals(likelihoods[0], UP, cl=CL)),
+        "events": float(wide.sum() / exact.sum()),
+        "weighted": float((wide**2 / b).sum() / (exact**2 / b).sum()),
+    }
 
 
 def with_tensor_component(experiment: Experiment, reach: float) -> Experiment:
@@ -105,7 +116,7 @@ def with_tensor_component(experiment: Experiment, reach: float) -> Experiment:
     """
     signal = experiment.signal
     (component,), (moments,) = signal.components, signal.moments
-    second = dataclasses.replace(component, flavour=NU_MU_BAR)  # type: ignore[type-var]
+    second = dataclasses.replace(component, flavour=NU_MU_BAR)
     stretched = FluxMoments(
         moments.low / reach, moments.width / reach, moments.value_low, moments.value_high,
         moments.slope_low * reach, moments.slope_high * reach,
@@ -144,7 +155,7 @@ class _OfFlavour(Interaction):
         return (0.0, 0.0) if true is None else self.interaction.electron_couplings(params, recoil, true, final)
 
 
-_MODEL = Model(
+MODEL = Model(
     "nsi_tensor", "tensor interactions with quarks, on a flux of their own",
     (_OfFlavour(StandardModel(), "e"), _OfFlavour(TensorNSI(), "mu")), (UP, "eps_ee_dt"),
 )  # fmt: skip

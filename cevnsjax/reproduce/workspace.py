@@ -62,7 +62,9 @@ class Workspace:
         about = {"notes": "; ".join(likelihood.notes), "provenance": json.dumps(origin)}
         self.curve(name, dataset.assign_attrs(about))
 
-    def figure(self, name: str, figure: "Figure", likelihood: Likelihood, made_of: Mapping[str, Any] | None = None) -> None:
+    def figure(
+        self, name: str, figure: "Figure", likelihood: Likelihood, made_of: Mapping[str, Any] | None = None
+    ) -> None:
         """Save a figure as PDF and PNG, under the notes on the likelihood's data.
 
         Its provenance is `made_of`, or says which figure of which likelihood it is.

@@ -27,11 +27,11 @@ RECORDED_ORDER = 8
 """Nodes on each piece of the reconstructed signal over which an efficiency is integrated."""
 
 FINEST, LEAST = 8, 64
-"""Panels of a smearing that vanishes at zero are no narrower than this share of the narrowest bin; the first is smaller."""
+"""Where smearing vanishes at zero, panels are at least 1/FINEST of the narrowest bin; the first is 1/LEAST of that."""
 
 
 class Response(eqx.Module):
-    """How a detector answers to one kind of recoil: visible energies to integrate over, and the bin of each.
+    """Response to one kind of recoil: visible energies to integrate over, and the probability of each bin.
 
     `yields` has one entry for each element of the target, or one for all.
     """
@@ -109,7 +109,9 @@ class Chain(Response):
             return self.smearing.between(low, high, mean) * self.efficiency(mean)
         if isinstance(self.smearing, Exact):
             return self.smearing.between(low, high, mean) * self.efficiency(mean + self.shift)
-        rows = [self._recorded(mean, float(start), float(end)) for start, end in zip(low[:, 0], high[:, 0], strict=True)]
+        rows = [
+            self._recorded(mean, float(start), float(end)) for start, end in zip(low[:, 0], high[:, 0], strict=True)
+        ]
         return namespace(*rows).stack(rows)
 
     def _recorded(self, mean: Float[AnyArray, " nodes"], low: float, high: float) -> Float[AnyArray, " nodes"]:
@@ -182,7 +184,7 @@ def _fill(
         few = len(fill) <= MOST_PANELS
     if not few:
         raise InputError(
-            f"a smearing of {step(fill[-1]):g} over bins from {low:g} to {high:g} takes more than {MOST_PANELS} panels: "
+            f"a smearing of {step(fill[-1]):g} in bins from {low:g} to {high:g} needs more than {MOST_PANELS} panels: "
             "give a wider one, none at all, or fewer bins"
         )
     return np.array([*fill[:-1], end])

@@ -1,4 +1,4 @@
-"""A response that is given as it is: the probability of each bin at recoil energies of a table."""
+"""A response given as a matrix: the probability of each bin at tabulated recoil energies."""
 
 from pathlib import Path
 

@@ -142,8 +142,8 @@ def recoil_energy(yields: Yield, visible: Float[AnyArray, " n"]) -> Float[AnyArr
     """Return the recoil energies T [MeV] that leave visible energies E > 0 [MeV].
 
     The visible energy must rise with T up to the largest E, and the yield lie between 1e-4 and 1. First and second
-    derivatives, in E and in the parameters of the yield, are those of the exact solution. Raises `InputError` for a yield
-    that is not positive, or with which no recoil leaves the largest E.
+    derivatives, in E and in the parameters of the yield, are those of the exact solution. Raises `InputError` for a
+    yield that is not positive, or with which no recoil leaves the largest E.
     """
     if isinstance(yields, Full):
         return visible
@@ -154,12 +154,12 @@ def recoil_energy(yields: Yield, visible: Float[AnyArray, " n"]) -> Float[AnyArr
     reached = xp.maximum.accumulate(frozen.visible(T))
     if xp is np and not (reached[0] > 0 and reached[-1] >= target.max()):
         raise InputError(
-            f"the yield leaves at most {max(reached[-1], 0.0) / KEV:.4g} keV visible, and bins and smearing reach up to "
+            f"the yield leaves at most {max(reached[-1], 0.0) / KEV:.4g} keV visible, bins and smearing reach up to "
             f"{target.max() / KEV:.4g} keV: give a yield that is positive and rises further"
         )
     T = xp.exp(xp.interp(xp.log(target), xp.log(reached), xp.log(T)))
-    # The guess is good to 1e-4 or better, and each Newton step squares its error, that of the derivatives
-    # too: the guess has none, after the first step the first is right, after the second the second.
+    # The start is good to 1e-4 or better, and each Newton step squares the error. The start has no derivatives:
+    # the first step makes the first derivative exact, the second step the second derivative.
     for _ in range(3):
         T = T - (yields.visible(T) - visible) / yields.slope(T)
     return T

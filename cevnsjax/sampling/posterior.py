@@ -46,7 +46,7 @@ MOST_DRAWS = 50_000_000
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SampleResult:
-    """Draws as ArviZ's InferenceData, a summary of each parameter, and what is to be distrusted.
+    """Draws as ArviZ's InferenceData, a summary of each parameter, and warnings.
 
     `summary` has for each parameter `mean`, `sd`, `median`, the ends of the central 90 % interval, and for NUTS `rhat`
     and `ess`. `warnings` are sentences; none means that the diagnostics found nothing.
@@ -96,6 +96,8 @@ def sample(
     for name in priors:
         if name not in drawn:
             raise unknown_name("free parameter", name, drawn)
+        if not isinstance(priors[name], Prior):
+            raise InputError(f"{name} = {priors[name]!r} is no Prior; give cevnsjax.Prior('flat', (0, 1)) for instance")
         if any(n.name == name and n.searched for n in likelihood.nuisances):
             raise InputError(f"'{name}' has its constraint in the experiment's description, and no other prior")
         _check_prior(likelihood.parameters[name], priors[name])

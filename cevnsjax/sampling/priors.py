@@ -67,8 +67,8 @@ _FORMS = {
 def default_prior(parameter: Parameter, step: float) -> Prior:
     """Return a flat prior between the parameter's bounds, or wide around its default where it has none.
 
-    `step` is what the data call a step of the parameter: wide is thirty of them. Couplings and masses, too,
-    have flat priors: one that is flat in the logarithm has to be asked for, as its lower end decides the answer.
+    `step` is a typical step of the data; a wide prior extends thirty steps to both sides. Couplings and masses have
+    flat priors, too. A prior that is flat in the logarithm must be asked for, because its lower end decides the answer.
     """
     low, high = parameter.bounds
     low = low if math.isfinite(low) else parameter.default - WIDE * step

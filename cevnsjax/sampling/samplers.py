@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
 
 from cevnsjax.parameters import Parameter
 from cevnsjax.sampling.density import Density
@@ -52,8 +52,8 @@ def nuts(
 
 @partial(jax.jit, static_argnames=("warmup", "samples"))
 def _chains(
-    density: Density, begin: Float[Array, "chains drawn"], keys: PRNGKeyArray, warmup: int, samples: int
-) -> tuple[Float[Array, "chains samples drawn"], Float[Array, "chains samples"]]:
+    density: Density, begin: Float[Array, "chains drawn"], keys: Key[Array, " many"], warmup: int, samples: int
+) -> tuple[Float[Array, "chains samples drawn"], Bool[Array, "chains samples"]]:
     """Return draws of the parameters and which transitions diverged; the density is an argument, and no constant."""
     from numpyro.infer.hmc import hmc
 

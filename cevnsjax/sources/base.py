@@ -37,10 +37,11 @@ def fold(
 ) -> Float[AnyArray, ""]:
     """Return the integral of phi(E) d(sigma)/dT(E) over E > E_min [s^-1 MeV^-1], for any function of E.
 
-    `cross_section` takes energies [MeV] of shape (panels, order) and returns [cm^2/MeV]. Nothing is assumed
-    of its form: this is the check of the moments, and the way in for a cross section that is no polynomial
-    in 1/E. Panels below E_min shrink to no width, so the limit keeps its derivative. A cross section that rises
-    like 1/E^2 needs E_min above 1 keV, or a higher order: the lowest panel of the tables is 8 keV wide.
+    `cross_section` takes energies [MeV] of shape (panels, order) and returns [cm^2/MeV]. The cross
+    section may have any form: the function checks the moments, and serves cross sections that are no polynomial
+    in 1/E. Panels below E_min have zero width, which keeps derivatives with respect to the limit. A cross
+    section that rises like 1/E^2 needs E_min above 1 keV, or a higher order: the lowest panel of the tables is 8 keV
+    wide.
     """
     xp = namespace(minimum, component.edges)
     edges = xp.maximum(component.edges, minimum)

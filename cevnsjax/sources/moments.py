@@ -1,4 +1,4 @@
-"""Flux moments Phi_n(E_min): all that a cross section polynomial in 1/E needs to know of a flux."""
+"""Flux moments Phi_n(E_min), which determine the rate of any cross section that is a polynomial in 1/E."""
 
 import equinox as eqx
 import numpy as np

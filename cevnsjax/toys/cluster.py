@@ -15,7 +15,7 @@ PATIENCE = "10s"
 
 @contextmanager
 def dask_cluster(address: str) -> Iterator[Spread]:
-    """Give what spreads blocks of work over the cluster at an address, `tcp://HOST:PORT`.
+    """Give a function that spreads blocks of work over the Dask cluster at an address, `tcp://HOST:PORT`.
 
     Its workers need this package; each block is one task, and the grid it works on is sent to a worker once. Raises
     `InputError` where Dask is not installed, or nothing answers.

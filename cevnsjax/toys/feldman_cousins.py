@@ -7,13 +7,13 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from cevnsjax.compilation import over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.inference.fit import Fitted
 from cevnsjax.inference.intervals import Interval, threshold
-from cevnsjax.inference.scan import Axis, AxisLimits, axis_of
+from cevnsjax.inference.scan import Axis, AxisLimits, axis_of, check_axes
 from cevnsjax.inference.search import PolynomialSearch, checked
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.kernel import Data, Kernel, chi2, with_closed, with_shapes
@@ -29,7 +29,7 @@ BLOCK = 16
 """True points that make one piece of work."""
 
 COARSE = {1: 33, 2: 13}
-"""Values of each parameter, over all that data may allow, at which each toy is looked at before it is fitted."""
+"""Numbers of values, for one and for two parameters, at which chi^2 of each toy is calculated before its fit."""
 
 WIDE = 40.0
 """How far these reach where a parameter has no bounds, in typical steps of the data."""
@@ -110,6 +110,7 @@ def feldman_cousins(
     if likelihood.pull != "profiled":
         raise InputError("toys need nuisances that are minimised; make the likelihood with pull='profiled'")
     limits = [x] if y is None else [x, y]
+    check_axes(*limits)
     parameters, fixed = checked(likelihood, [name for name, *_ in limits], values or {})
     axes = tuple(axis_of(p, *limit[1:]) for p, limit in zip(parameters, limits, strict=True))
     for p in parameters:
@@ -193,7 +194,7 @@ def _deltas(
     held: Bool[Array, " n"],
     tested: Int[Array, " parameters"],
     coarse: Float[Array, "candidates parameters"],
-    keys: PRNGKeyArray,
+    keys: Key[Array, " many"],
 ) -> Float[Array, " toys"]:
     """Return Delta chi^2 at the truth for each toy."""
     at_truth = held.at[tested].set(True)
@@ -212,7 +213,7 @@ def _deltas(
         there, free = values[0], jnp.where(jnp.isfinite(values[1:]), values[1:], jnp.inf)
         return jnp.maximum(there - jnp.min(free), 0.0)
 
-    def each(given: tuple[Kernel, Array, Array, Array], keys: PRNGKeyArray) -> Float[Array, " share"]:
+    def each(given: tuple[Kernel, Array, Array, Array], keys: Key[Array, " many"]) -> Float[Array, " share"]:
         return jax.vmap(partial(one, given))(keys)
 
     return over_devices(each, (kernel, truth, held, masks), keys)

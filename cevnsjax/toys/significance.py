@@ -8,7 +8,7 @@ from statistics import NormalDist
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import SIGNAL
@@ -128,7 +128,7 @@ _q0 = jax.jit(_tested)
 @jax.jit
 def _above(
     kernel: Kernel, nothing: Float[Array, " n"], held: Bool[Array, " n"], strength: Int[Array, ""] | int,
-    none: Float[Array, ""] | float, q0: Float[Array, ""], keys: PRNGKeyArray,
+    none: Float[Array, ""] | float, q0: Float[Array, ""], keys: Key[Array, " many"],
 ) -> Bool[Array, " toys"]:  # fmt: skip
     """Return which toys without a signal have a q0 that is no smaller."""
 
