@@ -226,8 +226,10 @@ def listens(process: subprocess.Popen) -> bool:
 def test_an_interruption(command: str, number: int, delay: float, tmp_path: Path) -> None:
     """While it imports, compiles, or calculates, it ends at once, in one line, and leaves nothing half-written."""
     running = subprocess.Popen(
-        [*COMMAND, *LONG[command]], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [*COMMAND, *LONG[command]], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # Where the tests run in a shell's background, SIGINT is ignored, and so it is by what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     while running.poll() is None and not listens(running):
         time.sleep(0.01)
     time.sleep(delay)

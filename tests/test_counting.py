@@ -68,12 +68,12 @@ def test_minimum_over_all_nuisances_is_that_of_scipy(cevns):
     data = Data(tuple(rng.poisson(observed).astype(float) for observed in view.data.observed), view.data.centre)
     ours = jax.jit(minimise)(view.kernel, data, start, held)
     assert bool(ours.converged)
-    function = jax.jit(jax.value_and_grad(lambda y: chi2(view.kernel, data, y, held)))
+    function = jax.jit(jax.value_and_grad(chi2, argnums=2))
 
     def of_free(free):
         y = np.array(start)
         y[~held] = free
-        value, slope = function(y)
+        value, slope = function(view.kernel, data, y, held)
         return float(value), np.asarray(slope)[~held]
 
     low, high = np.asarray(view.kernel.low)[~held], np.asarray(view.kernel.high)[~held]
@@ -113,9 +113,10 @@ def test_limits_cover(tmp_path):
     starts = jnp.tile(start, (strengths.size, 1))
     starts = starts.at[:, view.layout.place("norm")].set(view.layout.variable("norm", strengths))
 
+    kernel, held, centre = jax.tree.map(jnp.asarray, (view.kernel, held, view.data.centre))
+
     def delta(observed):
-        data = Data((observed,), view.data.centre)
-        value = jax.vmap(lambda y: minimise(view.kernel, data, y, held).value)(starts)
+        value = jax.vmap(lambda y: minimise(kernel, Data((observed,), centre), y, held).value)(starts)
         return value[20] - value.min()
 
     deltas = np.asarray(jax.jit(lambda every: jax.lax.map(delta, every, batch_size=100))(drawn))

@@ -12,7 +12,7 @@ from cevnsjax.likelihood.kernel import Data, Kernel, Term, chi2
 from cevnsjax.likelihood.newton import MAX_STEPS, descend, minimise, minimum, place
 
 REACH = 2.0
-HELD = np.array([True, False, False])
+HELD = jnp.array([True, False, False])
 
 
 def valley(z, shift):
@@ -47,7 +47,7 @@ def kernel():
     return Kernel((term,), weight, np.zeros(3), -wall, wall, np.float64(0.0), couplings=1)
 
 
-KERNEL, DATA = kernel(), Data((np.zeros((1, 2)),), np.zeros(3))
+KERNEL, DATA = jax.tree.map(jnp.asarray, (kernel(), Data((np.zeros((1, 2)),), np.zeros(3))))
 
 
 def start(shift):

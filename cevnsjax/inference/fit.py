@@ -66,8 +66,7 @@ class ProfileResult:
 
 def search_of(likelihood: Likelihood, free: Sequence[Parameter], values: Mapping[str, float]) -> Search:
     """Return what searches a likelihood: the kernel's own way, or a general one where counts are no polynomial."""
-    couplings = {p.name for p in likelihood.model.parameters}
-    if any(p.power is None for p in free if p.name in couplings):
+    if not likelihood.model.quadratic_in([p.name for p in free]):
         return GeneralSearch(likelihood, free, values)
     return PolynomialSearch(likelihood, free, values)
 

@@ -59,7 +59,7 @@ def allowed_intervals(curve: Curve, grid: Float[np.ndarray, " points"], level: f
 
 def _with_turns(
     curve: Curve, x: Float[np.ndarray, " n"], excess: Float[np.ndarray, " n"], level: float
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+) -> tuple[Float[np.ndarray, " more"], Float[np.ndarray, " more"]]:
     """Return the points, and the bottoms of dips and the tops of rises that may hide a piece."""
     middle, left, right = excess[1:-1], excess[:-2], excess[2:]
     # On a plateau minima differ by what searches leave.

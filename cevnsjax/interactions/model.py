@@ -1,5 +1,7 @@
 """A model: a tuple of interactions, and the cross sections they make together."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -48,6 +50,16 @@ class Model(eqx.Module):
     def of_flux(self) -> tuple[Parameter, ...]:
         """Those of the parameters that change the flux."""
         return tuple({p.name: p for interaction in self.interactions for p in interaction.of_flux}.values())
+
+    def quadratic_in(self, names: Sequence[str]) -> bool:
+        """Return whether counts are of degree two in some of the parameters; other names do not count.
+
+        All need a `power`, and what acts on the flux stands alone: it multiplies what the others give.
+        """
+        own = [p for p in self.parameters if p.name in names]
+        flux = {p.name for p in self.of_flux}
+        mixed = any(p.name in flux for p in own) and len(own) > 1
+        return all(p.power is not None for p in own) and not mixed
 
     def survival(
         self, params: Parameters, energy: Float[AnyArray, "*n"], baseline: Float[AnyArray, ""] | float, flavour: Flavour

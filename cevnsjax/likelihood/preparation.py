@@ -91,8 +91,15 @@ class Preparation:
             p for p in self.model.parameters
             if p.power is not None and (p.name in free or p.name in traced or (p.name in values and not free))
         )  # fmt: skip
-        bare = {p.name for p in self.model.parameters if p.power is None} & traced
-        if bare:
+        bare = any(p.power is None and p.name in traced for p in self.model.parameters)
+        polynomial = self.model.quadratic_in([p.name for p in couplings])
+        if free and not polynomial:
+            raise InputError(
+                f"counts are no polynomial of degree two in {', '.join(p.name for p in couplings)} together: give all "
+                "but one of them a value"
+            )
+        if bare or not polynomial:
+            bare = bare or any(p.name in traced for p in couplings)
             couplings = ()  # all couplings go through the model itself, as the masses do
         numbers = {name: float(v) for name, v in values.items() if name not in traced}
         outside = {

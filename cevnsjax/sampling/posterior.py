@@ -142,9 +142,8 @@ def _density(
     priors: dict[str, Prior],
 ) -> tuple[Density, Float[np.ndarray, " drawn"], Float[np.ndarray, "starts drawn"]]:
     """Return the density, a step of each parameter, and values at minima of chi^2; default priors are filled in."""
-    couplings = {p.name: p for p in likelihood.model.parameters}
     own = {n.name for n in likelihood.nuisances if n.searched}
-    general = any(p.name in couplings and p.power is None for p in parameters)
+    general = not likelihood.model.quadratic_in([p.name for p in parameters])
     search = search_of(likelihood, parameters, fixed) if general else _search(likelihood, parameters, fixed)
     varied = [p for p in parameters if search.moves(p.name)]
     found = dict(zip((p.name for p in varied), typical_steps(search, varied), strict=True))
