@@ -212,6 +212,14 @@ def listens(process: subprocess.Popen) -> bool:
     return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
+@pytest.fixture
+def interruptible():
+    """Where tests run in a shell's background they ignore SIGINT, and what they start would do so, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux to see when a process is ready")
 @pytest.mark.parametrize(
     ("command", "number", "delay"),
@@ -223,12 +231,10 @@ def listens(process: subprocess.Popen) -> bool:
         ("toys", signal.SIGINT, 4.0),
     ],
 )
-def test_an_interruption(command: str, number: int, delay: float, tmp_path: Path) -> None:
+def test_an_interruption(command: str, number: int, delay: float, tmp_path: Path, interruptible) -> None:
     """While it imports, compiles, or calculates, it ends at once, in one line, and leaves nothing half-written."""
     running = subprocess.Popen(
         [*COMMAND, *LONG[command]], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        # Where the tests run in a shell's background, SIGINT is ignored, and so it is by what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     while running.poll() is None and not listens(running):
         time.sleep(0.01)

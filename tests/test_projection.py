@@ -55,9 +55,8 @@ def test_expected_data_of_a_joint_fit_are_those_of_the_joint_centre():
     alone = cevnsjax.Likelihood("conus:C1R1", systematics="detailed")
     (mean,) = alone.expected_in({"quenching_k": 0.162})
     np.testing.assert_allclose(joint.experiments[1].observed, mean, rtol=1e-12)
-    plus = cevnsjax.Likelihood("conus_plus", systematics="detailed")
-    at_centre = {"quenching_k": 0.162, "sin2_theta_w": 0.23857}
-    assert float(joint.chi2(at_centre)) == pytest.approx(float(plus.chi2(at_centre)), abs=1e-7)
+    # Of its own centre they would be others.
+    assert np.abs(np.asarray(joint.experiments[1].observed) - alone.experiments[0].observed).max() > 1e-3
 
 
 def test_notes_on_data_that_are_replaced(cevns, likelihood):

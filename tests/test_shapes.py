@@ -68,7 +68,6 @@ def test_counts_of_several_runs(conus_plus) -> None:
     assert np.abs(polynomial - exact).max() < EXACT * (exact - background).max() + 1e-11 * exact.max()
 
 
-@pytest.mark.skip(reason="not yet seen to pass since the rebuild: to be run and mended first")
 def test_a_value_beyond_five_deviations_is_calculated_anew(detailed, conus_plus) -> None:
     """An experiment with that k in its file, and the constraint that a fit pays for it."""
     likelihood, _ = detailed("sm")
@@ -79,7 +78,8 @@ def test_a_value_beyond_five_deviations_is_calculated_anew(detailed, conus_plus)
     # Each has a polynomial in the other two, exact to 1e-6 of the largest bin, of 71 counts, where chi^2 has a slope.
     slope = 2 * np.sum(np.abs(expected - conus_plus.observed) / conus_plus.sigma**2)
     found = float(likelihood.chi2({"quenching_k": 0.25}))
-    assert found == pytest.approx(float(there.chi2({})) + paid, abs=2 * EXACT * expected.max() * slope)
+    alone = float(there.chi2({"quenching_k": 0.25}))  # at the centre of its own constraint
+    assert found == pytest.approx(alone + paid, abs=2 * EXACT * expected.max() * slope)
 
 
 @pytest.mark.parametrize("systematics", ["default", "detailed"])

@@ -43,7 +43,7 @@ def test_with_moved_spectra(conus_plus, likelihood) -> None:
     """A spectrum that may move fits the data no worse, and noise, too: by toys that is no more significant."""
     plain = cevnsjax.significance(likelihood, toys=100)
     detailed = cevnsjax.Likelihood(conus_plus, systematics="detailed")
-    result = cevnsjax.significance(detailed, toys=5000)
+    result = cevnsjax.significance(detailed, toys=1000)
     assert plain.q0 <= result.q0 < plain.q0 + 0.5
     assert result.p_toys < 0.002
 

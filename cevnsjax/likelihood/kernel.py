@@ -116,7 +116,7 @@ class Term(eqx.Module):
 class Data(eqx.Module):
     """What was observed in each group of terms, and where the constraints are centred, in units of their widths."""
 
-    observed: tuple[Float[AnyArray, "terms _cells"], ...]
+    observed: tuple[Float[AnyArray, "_terms _cells"], ...]
     centre: Float[AnyArray, " n"]
 
 

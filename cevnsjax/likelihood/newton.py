@@ -29,6 +29,10 @@ CLOSE, SHARE = 1e-12, 1e-13
 DAMPING, UNDAMPED, STIFF = 1e-3, 1e-2, 1e12
 """First damping; largest damping at which a small step ends the search; damping at which the search gives up."""
 
+FLAT = 1e-3
+"""Damping takes no diagonal element for smaller than this share of the largest: a coupling that enters squared has none
+at zero, and would move without end."""
+
 RIDGE = 1e-12
 """Added to the curvature, relative to its largest diagonal element, so that a flat direction has a finite step."""
 
@@ -89,7 +93,8 @@ def descend(function: Quadratic, start: Vector, kept: Held, low: Vector, high: V
         downhill = -gradient
         stuck = kept | ((place >= high) & (downhill > 0)) | ((place <= low) & (downhill < 0))
         diagonal = jnp.diag(curvature)
-        ridge = damping * diagonal + RIDGE * jnp.max(jnp.where(stuck, 0.0, diagonal))
+        largest = jnp.max(jnp.where(stuck, 0.0, diagonal))
+        ridge = damping * jnp.maximum(diagonal, FLAT * largest) + RIDGE * largest
         step = _solve(*_within(stuck, curvature + jnp.diag(ridge), downhill))
         trial = jnp.where(stuck, place, jnp.clip(place + step, low, high))
         gain = jnp.where(stuck, 0.0, downhill) @ step

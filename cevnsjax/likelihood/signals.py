@@ -21,6 +21,9 @@ from cevnsjax.sources import energy_grid, flux_moments
 
 __all__ = ["Expanded", "Signals"]
 
+ROUNDING = 1e-13
+"""Of the largest coefficient in a cell: what is left of a difference of equal counts."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Expanded:
@@ -82,7 +85,7 @@ class Signals:
             grid, counts = self._fitted(index, experiment, moved, rates)
         each = np.split(counts, len(places), axis=1)
         assert all(part.shape[1] == size for part in each)
-        return [Expanded(grid.degrees, np.einsum("qp,mpc->mqc", lattice.inverse, part)) for part in each]
+        return [Expanded(grid.degrees, _without_noise(np.einsum("qp,mpc->mqc", lattice.inverse, p))) for p in each]
 
     def traced(self, index: int, experiment: Experiment, moved: tuple[Moved, ...], params: Parameters) -> Expanded:
         """Return an experiment's signal at parameters of which some are traced by JAX: its only monomial is one."""
@@ -180,6 +183,18 @@ class Signals:
                     left = np.asarray(_survival(*given))
             found.append(flux_moments(component, grid, left))
         return tuple(found)
+
+
+def _without_noise(
+    coefficients: Float[np.ndarray, "terms monomials all"],
+) -> Float[np.ndarray, "terms monomials all"]:
+    """Return the coefficients, zero for monomials that are no more than rounding in all cells.
+
+    A coupling that does nothing would do something at a value so large that rounding grows to counts.
+    """
+    size = np.abs(coefficients).max(axis=0)
+    noise = (size <= ROUNDING * size.max(axis=0)).all(axis=1)
+    return np.where(noise[:, None], 0.0, coefficients)
 
 
 @partial(jax.jit, static_argnames="flavour")

@@ -30,6 +30,10 @@ FINEST, LEAST = 8, 64
 """Where smearing vanishes at zero, panels are at least 1/FINEST of the narrowest bin; the first is 1/LEAST of that."""
 
 
+CLOSEST = 1 / 8
+"""Of bins narrower than this share of a standard deviation not every edge needs a panel, as they vary smoothly."""
+
+
 class Response(eqx.Module):
     """Response to one kind of recoil: visible energies to integrate over, and the probability of each bin.
 
@@ -86,7 +90,7 @@ class Chain(Response):
         edge has its derivative.
         """
         xp = namespace(self.shift, self.gain, self.low, self.high, self.breaks)
-        inner = [self.low - self.shift, (self.high[-1:] if self.contiguous else self.high) - self.shift]
+        inner = [self._bin_edges() - self.shift]
         if self.efficiency is not None:
             curve = self.efficiency
             inner.append(curve.knots - self.shift if curve.reconstructed else curve.knots)
@@ -98,6 +102,15 @@ class Chain(Response):
             edges = np.unique(edges)
         energy, weight = panel_nodes(edges[:-1], edges[1:], order)
         return energy.ravel(), weight.ravel()
+
+    def _bin_edges(self) -> Float[AnyArray, " edges"]:
+        """Return the bins' edges; of bins much narrower than the smearing some of them, each about CLOSEST apart."""
+        edges = namespace(self.low, self.high).concatenate([self.low, self.high[-1:] if self.contiguous else self.high])
+        apart = CLOSEST * self.smearing.deviation(self.low.min())
+        if isinstance(edges, jax.Array) or isinstance(apart, jax.Array) or not apart > 0:
+            return edges
+        _, first = np.unique(np.floor(edges / apart), return_index=True)
+        return edges[first]
 
     def probabilities(self, energy: Float[AnyArray, " nodes"], bins: slice) -> Float[AnyArray, "_bins nodes"]:
         """Return the probability of each bin, the efficiency included."""

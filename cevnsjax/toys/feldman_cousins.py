@@ -37,6 +37,9 @@ WIDE = 40.0
 CANDIDATES = 2
 """How many of the best of them a fit of a toy starts from, beside the truth."""
 
+TIE = 1e-6
+"""Added to critical values: toys with the very counts of the data differ from these by what searches leave."""
+
 MOST_POINTS = 100_000
 
 CLOSE = 1e-6
@@ -227,7 +230,7 @@ def _quantiles(
     width = np.sqrt(cl * (1 - cl) / toys)
     ends = np.clip([cl - width, cl + width], 0.0, 1.0)
     low, high = np.quantile(delta, ends, axis=1)
-    return np.quantile(delta, cl, axis=1), (high - low) / 2
+    return np.quantile(delta, cl, axis=1) + TIE, (high - low) / 2
 
 
 def _intervals(
