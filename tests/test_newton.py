@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from cevnsjax.likelihood.kernel import Data, Kernel, Term, chi2
-from cevnsjax.likelihood.newton import MAX_STEPS, descend, minimise, minimum, place
+from cevnsjax.likelihood.newton import MAX_STEPS, Local, descend, minimise, minimum, place
 
 REACH = 2.0
 HELD = jnp.array([True, False, False])
@@ -145,7 +145,12 @@ def test_which_variables_are_held_is_an_array() -> None:
 
 def test_a_search_that_does_not_end_says_so() -> None:
     assert bool(FOUND(-3.0).converged)
-    found = FOUND(-4.04)
+
+    def slope(y):
+        return Local(-y[0], -jnp.ones(1), jnp.eye(1), jnp.zeros((1, 1)))
+
+    wall = jnp.full(1, jnp.inf)
+    found = descend(slope, jnp.zeros(1), jnp.zeros(1, dtype=bool), -wall, wall)
     assert not bool(found.converged)
     assert int(found.steps) == MAX_STEPS
 
@@ -167,7 +172,7 @@ def of_wells(start, low, high):
 
     def function(point):
         curvature = jnp.abs(jnp.diag(jax.hessian(wells)(point)))
-        return wells(point), jax.grad(wells)(point), jnp.diag(curvature)
+        return Local(wells(point), jax.grad(wells)(point), jnp.diag(curvature), jnp.zeros((2, 2)))
 
     return jax.vmap(lambda one: descend(function, one, jnp.zeros(2, dtype=bool), low, high))(start)
 
@@ -192,7 +197,7 @@ def of_a_form(form, there):
 
     def function(y):
         away = y - there
-        return away @ form @ away, 2 * form @ away, 2 * form
+        return Local(away @ form @ away, 2 * form @ away, 2 * form, jnp.zeros_like(form))
 
     return descend(function, jnp.zeros(there.shape), jnp.zeros(there.shape, dtype=bool), -wall, wall)
 

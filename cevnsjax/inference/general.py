@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 
 from cevnsjax.inference.search import BATCH, Minima, Search
 from cevnsjax.likelihood import Likelihood
-from cevnsjax.likelihood.newton import descend
+from cevnsjax.likelihood.newton import Local, descend
 from cevnsjax.parameters import Parameter
 
 __all__ = ["GeneralSearch"]
@@ -83,7 +83,7 @@ class GeneralSearch(Search):
         params = {p.name: self._coordinates[p.name].value(y[i]) for i, p in enumerate(self.free)}
         return self.likelihood.chi2({**self.values, **params})
 
-    def _quadratic(self, y: Float[Array, " n"]) -> tuple[Array, Array, Array]:
+    def _quadratic(self, y: Float[Array, " n"]) -> Local:
         """Return chi^2, its gradient, and its Hessian with all eigenvalues positive: a saddle is left downhill."""
         value, slope = jax.value_and_grad(self._chi2)(y)
         hessian = jax.jacfwd(jax.grad(self._chi2))(y)
@@ -91,7 +91,8 @@ class GeneralSearch(Search):
         scale = jnp.sqrt(jnp.maximum(jnp.abs(jnp.diag(hessian)), 1e-300))
         values, vectors = jnp.linalg.eigh(hessian / scale[:, None] / scale)
         positive = (vectors * jnp.abs(values)) @ vectors.T * scale[:, None] * scale
-        return jnp.where(jnp.isnan(value), jnp.inf, value), jnp.nan_to_num(slope), positive
+        value = jnp.where(jnp.isnan(value), jnp.inf, value)
+        return Local(value, jnp.nan_to_num(slope), positive, jnp.zeros_like(positive))
 
     def _search(self, start: Float[Array, " n"], held: Bool[Array, " n"]) -> Minima:
         low, high = jnp.asarray(self.low), jnp.asarray(self.high)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from cevnsjax.errors import InputError
 from cevnsjax.likelihood import Likelihood, View
@@ -25,7 +25,10 @@ from cevnsjax.parameters import Parameter, check_names, check_value
 __all__ = ["BATCH", "Minima", "PolynomialSearch", "Search", "checked", "free_or_default"]
 
 BATCH = 64
-"""Searches that are done side by side."""
+"""Searches that one call of a program takes."""
+
+SIDE_BY_SIDE = 8
+"""Of these, how many are done at once: all wait for the slowest of them, and a batch is often not full."""
 
 
 class Minima(NamedTuple):
@@ -133,7 +136,7 @@ class PolynomialSearch(Search):
         held[list(hold)] = True
         parts = []
         for chunk in _batches(len(start)):
-            parts.append(_minimise(self.view.kernel, self.view.data, start[chunk], held))
+            parts.append(_minimise(self.view.kernel, self.view.data, start[chunk], held, len(np.unique(chunk))))
         columns = [
             np.concatenate([np.asarray(getattr(p, name)) for p in parts])[: len(start)] for name in Minima._fields
         ]
@@ -176,10 +179,24 @@ def _batches(number: int) -> list[np.ndarray]:
 
 
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
-def _minimise(kernel: Kernel, data: Data, start: Float[Array, "lanes n"], held: Bool[Array, " n"]) -> Minima:
-    """Search from all starts; the compiler's last effort would cost more than it saves in a single fit."""
-    found = jax.vmap(minimise, in_axes=(None, None, 0, None))(kernel, data, start, held)
-    return Minima(found.place, found.value, found.converged)  # type: ignore[arg-type]
+def _minimise(
+    kernel: Kernel, data: Data, start: Float[Array, "lanes n"], held: Bool[Array, " n"], number: Int[Array, ""]
+) -> Minima:
+    """Search from the first starts; the compiler's last effort would cost more than it saves in a single fit."""
+
+    def some(part: Int[Array, ""], minima: Minima) -> Minima:
+        lanes = part * SIDE_BY_SIDE
+        here = jax.lax.dynamic_slice_in_dim(start, lanes, SIDE_BY_SIDE)
+        reached = jax.vmap(minimise, in_axes=(None, None, 0, None))(kernel, data, here, held)
+        return jax.tree.map(
+            lambda whole, new: jax.lax.dynamic_update_slice_in_dim(whole, new, lanes, axis=0),
+            minima,
+            Minima(reached.place, reached.value, reached.converged),  # type: ignore[arg-type]
+        )
+
+    lanes = len(start)
+    nothing = Minima(jnp.zeros_like(start), jnp.zeros(lanes), jnp.zeros(lanes, dtype=bool))  # type: ignore[arg-type]
+    return jax.lax.fori_loop(0, -(-number // SIDE_BY_SIDE), some, nothing)
 
 
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})

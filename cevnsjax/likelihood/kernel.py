@@ -161,20 +161,25 @@ def _shape_monomials(x: Float[Array, " shapes"], degrees: Degrees) -> Float[Arra
     return functools.reduce(operator.mul, factors)
 
 
+def _shapes_and_factor(term: Term, ended: Vector) -> tuple[Float[Array, " terms"], Float[Array, ""]]:
+    """Return the products of polynomials that move the signal's shape, and the factor on it."""
+    shapes = _shape_monomials(term.shape_offset + term.shape_slope * ended[term.shape_index], term.degrees)
+    strength = term.strength + term.strength_step @ ended[term.strength_index]
+    return shapes, strength * (1 + term.factor_sigma @ ended[term.factor_index])
+
+
 def means_of(kernel: Kernel, term: Term, y: Vector, held: Bool[Array, " n"], centre: Vector) -> Means:
     """Return what one term expects at given variables; `term` has no leading axis here."""
     ended = jnp.append(y, 0.0)
     t = y[: kernel.couplings]
-    shapes = _shape_monomials(term.shape_offset + term.shape_slope * ended[term.shape_index], term.degrees)
+    shapes, factor = _shapes_and_factor(term, ended)
     both = (shapes[:, None] * coupling_monomials(t)).ravel()
     signal = both @ term.coefficients.reshape(both.size, -1)
-    strength = term.strength + term.strength_step @ ended[term.strength_index]
-    factor = 1 + term.factor_sigma @ ended[term.factor_index]
     rest = sum((template.counts(ended) for template in term.templates), jnp.zeros(signal.size))
     fixed = jnp.append(held, True)[term.closed_index]
     pulled = jnp.where(fixed, ended[term.closed_index], jnp.append(centre, 0.0)[term.closed_index])
     return Means(
-        signal=strength * factor * signal,
+        signal=factor * signal,
         rest=rest,
         centre=1 + term.closed_sigma @ pulled,
         variance=jnp.sum(jnp.where(fixed, 0.0, term.closed_sigma**2)),
@@ -201,33 +206,53 @@ def chi2(kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]) -> Floa
 
 def quadratic(
     kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]
-) -> tuple[Float[Array, ""], Vector, Float[Array, "n n"]]:
-    """Return chi-squared, its gradient, and its curvature as Gauss and Newton, or Fisher, have it."""
+) -> tuple[Float[Array, ""], Vector, Float[Array, "n n"], Float[Array, "n n"]]:
+    """Return chi-squared, its gradient, its curvature as Gauss and Newton, or Fisher, have it, and what this lacks.
+
+    It lacks second derivatives of counts, of which those in a coupling and any variable are calculated. With them the
+    curvature may be indefinite; without them steps creep along a valley that bends.
+    """
     weight = _constraints(kernel, held)
     value = jnp.sum(weight * (y - data.centre) ** 2)
     gradient = 2 * weight * (y - data.centre)
     curvature = jnp.diag(2 * weight)
+    bent = jnp.zeros_like(curvature)
     for group, observed in zip(kernel.groups, data.observed, strict=True):
 
-        def one(term: Term, observed: Array) -> tuple[Array, Array, Array]:
+        def one(term: Term, observed: Array) -> tuple[Array, Array, Array, Array]:
             kind = TERMS[term.kind]
 
+            def placed(own: Array) -> Array:
+                return y.at[term.own].set(own, mode="drop")
+
             def both(own: Array) -> tuple[tuple[Array, Array], Means]:
-                means = means_of(kernel, term, y.at[term.own].set(own, mode="drop"), held, data.centre)
+                means = means_of(kernel, term, placed(own), held, data.centre)
                 return (means.signal, means.rest), means
 
-            slopes, means = jax.jacfwd(both, has_aux=True)(jnp.append(y, 0.0)[term.own])
+            here = jnp.append(y, 0.0)[term.own]
+            slopes, means = jax.jacfwd(both, has_aux=True)(here)
             along = means._replace(signal=slopes[0].T, rest=slopes[1].T)
-            return (
-                kind.chi2(means, observed, term.sigma, kernel.integrated),
-                *kind.quadratic(means, along, observed, term.sigma, kernel.integrated),
-            )
+            value, pull = jax.value_and_grad(
+                lambda signal: kind.chi2(means._replace(signal=signal), observed, term.sigma, kernel.integrated)
+            )(means.signal)
+            bends = jax.jacfwd(lambda own: _pulled(term, placed(own), kernel.couplings, pull))(here)
+            return value, *kind.quadratic(means, along, observed, term.sigma, kernel.integrated), bends
 
-        values, slopes, curvatures = jax.vmap(one)(group, observed)
+        values, slopes, curvatures, bends = jax.vmap(one)(group, observed)
         value += jnp.sum(values)
         gradient = gradient.at[group.own].add(slopes, mode="drop")
-        curvature = curvature.at[group.own[:, :, None], group.own[:, None, :]].add(curvatures, mode="drop")
-    return value, gradient, curvature
+        block = group.own[:, :, None], group.own[:, None, :]
+        curvature = curvature.at[block].add(curvatures, mode="drop")
+        bent = bent.at[: kernel.couplings, group.own].add(jnp.moveaxis(bends, 0, 1), mode="drop")
+    across = bent.at[: kernel.couplings, : kernel.couplings].set(0.0)
+    return value, gradient, curvature, bent + across.T
+
+
+def _pulled(term: Term, y: Vector, couplings: int, pull: Float[Array, " cells"]) -> Float[Array, " couplings"]:
+    """Return slopes in couplings of the signal, times the slope of chi-squared in each cell, and added."""
+    shapes, factor = _shapes_and_factor(term, jnp.append(y, 0.0))
+    weights = factor * (shapes @ (term.coefficients @ pull))
+    return jax.grad(lambda t: weights @ coupling_monomials(t))(y[:couplings])
 
 
 def with_closed(kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]) -> Vector:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from cevnsjax.likelihood.kernel import Data, Kernel, chi2, quadratic
 
-__all__ = ["MAX_STEPS", "Minimum", "descend", "minimise", "minimum", "place"]
+__all__ = ["MAX_STEPS", "Local", "Minimum", "descend", "minimise", "minimum", "place"]
 
 Vector = Float[Array, " n"]
 Matrix = Float[Array, "n n"]
@@ -29,6 +29,9 @@ CLOSE, SHARE = 1e-12, 1e-13
 DAMPING, UNDAMPED, STIFF = 1e-3, 1e-2, 1e12
 """First damping; largest damping at which a small step ends the search; damping at which the search gives up."""
 
+EASED, GROWTH = 0.1, 2.0
+"""Least factor on the damping after a step that was taken; factor after one that was not, squared after two."""
+
 FLAT = 1e-3
 """Damping takes no diagonal element for smaller than this share of the largest: a coupling that enters squared has none
 at zero, and would move without end."""
@@ -36,7 +39,7 @@ at zero, and would move without end."""
 RIDGE = 1e-12
 """Added to the curvature, relative to its largest diagonal element, so that a flat direction has a finite step."""
 
-FEW = 8
+FEW = 4
 """Up to how many variables a system is solved by elimination, which vectorises."""
 
 
@@ -49,18 +52,27 @@ class Minimum(NamedTuple):
     steps: Int[Array, ""]
 
 
-class _State(NamedTuple):
-    place: Vector
-    value: Array
+class Local(NamedTuple):
+    """A function at a point: its value and gradient, a curvature that is positive semi-definite, and what this lacks.
+
+    Curvature and `bent` together are the better approximation of the Hessian, but perhaps indefinite.
+    """
+
+    value: Float[Array, ""]
     gradient: Vector
     curvature: Matrix
+    bent: Matrix
+
+
+class _State(NamedTuple):
+    place: Vector
+    here: Local
     trial: Vector
     gain: Array
+    predicted: Array
     damping: Array
+    growth: Array
     steps: Array
-
-
-Quadratic = Callable[[Vector], tuple[Array, Vector, Matrix]]
 
 
 def minimise(kernel: Kernel, data: Data, start: Vector, held: Held, close: float = CLOSE) -> Minimum:
@@ -71,48 +83,54 @@ def minimise(kernel: Kernel, data: Data, start: Vector, held: Held, close: float
     """
     start = jnp.where(held, start, jnp.clip(start, kernel.low, kernel.high))
     kept = held | (kernel.closed > 0)
-    return descend(lambda y: quadratic(kernel, data, y, held), start, kept, kernel.low, kernel.high, close)
+    return descend(lambda y: Local(*quadratic(kernel, data, y, held)), start, kept, kernel.low, kernel.high, close)
 
 
-def descend(function: Quadratic, start: Vector, kept: Held, low: Vector, high: Vector, close: float = CLOSE) -> Minimum:
+def descend(
+    function: Callable[[Vector], Local], start: Vector, kept: Held, low: Vector, high: Vector, close: float = CLOSE
+) -> Minimum:
     """Return the minimum that Levenberg and Marquardt's steps reach within bounds, some variables kept.
 
-    `function` returns value, gradient, and a positive semi-definite approximation of the Hessian. A start where its
-    value is not finite ends at once. Traceable, and vmaps.
+    The damping follows how well the last step was predicted (H. B. Nielsen, IMM-REP-1999-05, Technical University of
+    Denmark). A start where the function is not finite ends at once. Traceable, and vmaps.
     """
 
     # The program contains the function once: each iteration evaluates the trial point of the one before.
     def improve(state: _State) -> _State:
-        value, gradient, curvature = function(state.trial)
-        better = value < state.value
-        damping = jnp.where(state.steps == 0, DAMPING, state.damping * jnp.where(better, 0.1, 10.0))
+        there = function(state.trial)
+        better = there.value < state.here.value
+        ratio = (state.here.value - there.value) / state.predicted
+        eased = jnp.maximum(EASED, 1 - (2 * ratio - 1) ** 3)
+        damping = jnp.where(state.steps == 0, DAMPING, state.damping * jnp.where(better, eased, state.growth))
         place = jnp.where(better, state.trial, state.place)
-        value = jnp.where(better, value, state.value)
-        gradient = jnp.where(better, gradient, state.gradient)
-        curvature = jnp.where(better, curvature, state.curvature)
-        downhill = -gradient
+        here = jax.tree.map(lambda new, old: jnp.where(better, new, old), there, state.here)
+        downhill = -here.gradient
         stuck = kept | ((place >= high) & (downhill > 0)) | ((place <= low) & (downhill < 0))
-        diagonal = jnp.diag(curvature)
+        diagonal = jnp.diag(here.curvature)
         largest = jnp.max(jnp.where(stuck, 0.0, diagonal))
         ridge = damping * jnp.maximum(diagonal, FLAT * largest) + RIDGE * largest
-        step = _solve(*_within(stuck, curvature + jnp.diag(ridge), downhill))
+        damped = here.curvature + jnp.diag(ridge)
+        # One system after the other: two calls of LAPACK side by side may wait for each other for ever.
+        definite = _definite(_within(stuck, damped + here.bent, downhill)[0])
+        step = _solve(*_within(stuck, damped + jnp.where(definite, here.bent, 0.0), downhill))
         trial = jnp.where(stuck, place, jnp.clip(place + step, low, high))
         gain = jnp.where(stuck, 0.0, downhill) @ step
-        return _State(place, value, gradient, curvature, trial, gain, damping, state.steps + 1)
+        predicted = (gain + step @ (ridge * step)) / 2
+        growth = jnp.where(better, GROWTH, GROWTH * state.growth)
+        return _State(place, here, trial, gain, predicted, damping, growth, state.steps + 1)
 
     def unfinished(state: _State) -> Array:
-        near = (state.gain <= close + SHARE * jnp.abs(state.value)) & (state.damping <= UNDAMPED)
-        going = ~near & (state.damping < STIFF) & jnp.isfinite(state.value) & ~kept.all()
+        small = close + SHARE * jnp.abs(state.here.value)
+        near = (state.gain == 0) | ((state.gain <= small) & (state.damping <= UNDAMPED))
+        going = ~near & (state.damping < STIFF) & jnp.isfinite(state.here.value) & ~kept.all()
         return (state.steps == 0) | (going & (state.steps < MAX_STEPS))
 
-    n = start.size
-    first = _State(
-        start, jnp.asarray(jnp.inf), jnp.zeros(n), jnp.eye(n), start, jnp.asarray(jnp.inf), jnp.asarray(DAMPING),
-        jnp.asarray(0),
-    )  # fmt: skip
+    n, infinite = start.size, jnp.asarray(jnp.inf)
+    nowhere = Local(infinite, jnp.zeros(n), jnp.eye(n), jnp.zeros((n, n)))
+    first = _State(start, nowhere, start, infinite, infinite, jnp.asarray(DAMPING), jnp.asarray(GROWTH), jnp.asarray(0))
     last = jax.lax.while_loop(unfinished, improve, first)
-    converged = jnp.isfinite(last.value) & (last.steps < MAX_STEPS)
-    return Minimum(last.place, last.value, converged, last.steps)
+    converged = jnp.isfinite(last.here.value) & (last.steps < MAX_STEPS)
+    return Minimum(last.place, last.here.value, converged, last.steps)
 
 
 Arguments = tuple[Kernel, Data, Vector, Held]
@@ -173,24 +191,42 @@ def _within(kept: Held, matrix: Matrix, vector: Vector) -> tuple[Matrix, Vector]
 
 
 def _solve(matrix: Matrix, vector: Vector) -> Vector:
-    """Solve a symmetric positive definite system; a small one by elimination, which vectorises.
-
-    Rows and columns are brought to one scale first: variables may differ by orders of magnitude.
-    """
+    """Solve a symmetric system of equations; a small one by elimination, which vectorises."""
+    matrix, scale = _scaled(matrix)
     n = vector.size
-    scale = jnp.sqrt(jnp.maximum(jnp.abs(jnp.diag(matrix)), 1e-300))
-    matrix, vector = matrix / scale[:, None] / scale, vector / scale
     if n > FEW:
-        return jnp.linalg.solve(matrix, vector) / scale
-    rows = [[matrix[i, j] for j in range(n)] + [vector[i]] for i in range(n)]
+        return jnp.linalg.solve(matrix, vector / scale) / scale
+    rows = _eliminated([[*matrix[i], vector[i] / scale[i]] for i in range(n)])
+    solution: list[Array] = []
+    for i in reversed(range(n)):
+        known = sum((rows[i][n - 1 - k] * x for k, x in enumerate(solution)), start=jnp.zeros(()))
+        solution.append((rows[i][n] - known) / rows[i][i])
+    return jnp.stack(solution[::-1]) / scale
+
+
+def _definite(matrix: Matrix) -> Bool[Array, ""]:
+    """Return whether a symmetric matrix is positive definite."""
+    matrix, _ = _scaled(matrix)
+    n = len(matrix)
+    if n > FEW:
+        return jnp.isfinite(jnp.linalg.cholesky(matrix)).all()
+    rows = _eliminated([list(row) for row in matrix])
+    return jnp.stack([rows[i][i] for i in range(n)]).min() > 0
+
+
+def _scaled(matrix: Matrix) -> tuple[Matrix, Vector]:
+    """Return a matrix with rows and columns brought to one scale, as variables may differ by orders of magnitude."""
+    scale = jnp.sqrt(jnp.maximum(jnp.abs(jnp.diag(matrix)), 1e-300))
+    return matrix / scale[:, None] / scale, scale
+
+
+def _eliminated(rows: list[list[Array]]) -> list[list[Array]]:
+    """Return the rows of a symmetric system with zeros, not written, below its diagonal."""
+    n = len(rows)
     for i in range(n):
         for j in range(i + 1, n):
             ratio = rows[j][i] / rows[i][i]
             rows[j] = rows[j][: i + 1] + [
                 a - ratio * b for a, b in zip(rows[j][i + 1 :], rows[i][i + 1 :], strict=True)
             ]
-    solution: list[Array] = []
-    for i in reversed(range(n)):
-        known = sum((rows[i][n - 1 - k] * x for k, x in enumerate(solution)), start=jnp.zeros(()))
-        solution.append((rows[i][n] - known) / rows[i][i])
-    return jnp.stack(solution[::-1]) / scale
+    return rows
