@@ -88,6 +88,10 @@ _WHERE = {name: room for room, names in _ROOMS.items() for name in names.split()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version(__name__)
     if name not in _WHERE:
         raise AttributeError(f"module 'cevnsjax' has no attribute '{name}'")
     value = getattr(importlib.import_module(f"cevnsjax.{_WHERE[name]}"), name)

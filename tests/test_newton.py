@@ -124,7 +124,7 @@ def test_many_at_once() -> None:
 
 def test_which_variables_are_held_is_an_array() -> None:
     """One program whatever is held; a start that is held may lie beyond the walls."""
-    program = jax.jit(minimise)
+    program = jax.jit(lambda *arguments: minimise(*arguments))  # of its own: jit keeps the programs of one function
     for held in ([True, True, False], [True, False, True], [True, True, True], [False, False, False]):
         begin = np.array([3.0, 0.5, -0.4])
         found = program(KERNEL, DATA, begin, np.array(held))

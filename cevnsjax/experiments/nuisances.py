@@ -91,7 +91,8 @@ def _implicit(here: Signal, templates: Sequence[Sample], term: str) -> dict[str,
         found.append(Nuisance(factor, key=f"{YIELDS}.factor"))
     if _can_shift(here, templates):
         axis = here.axes[0]
-        step = float((axis.high - axis.low).min()) / 10
+        # A hundredth of all bins together: a finer binning leaves the range of the shift as it is.
+        step = max(float((axis.high - axis.low).min()), float(axis.high[-1] - axis.low[0]) / 100) / 10
         shift = dataclasses.replace(
             ENERGY_SHIFT, default=here.description.response.shift, scale=step, bounds=(-100 * step, 100 * step),
             unit=axis.unit,

@@ -209,11 +209,12 @@ def fitted(
         grid = SignalGrid(experiment, (), (), channel)
         return grid, grid.coefficients(rates)
     limits = known or tuple(_degree(experiment, m, channel, rates) for m in moved)
+    probes = Probes(experiment, moved, channel, rates)
     worst = np.inf
     for stretch in STRETCH:
         grid = SignalGrid(experiment, moved, [round(limit * stretch) for limit in limits], channel)
         coefficients = grid.coefficients(rates)
-        worst = _error(experiment, moved, channel, rates, grid.degrees, coefficients)
+        worst = probes.error(grid.degrees, coefficients)
         if worst <= EXACT:
             return grid, coefficients
     raise _too_wide(experiment, moved, worst)
@@ -221,10 +222,11 @@ def fitted(
 
 def _degree(experiment: Experiment, moved: Moved, channel: Channel, rates: Rates) -> int:
     """Return the degree that one number needs by itself."""
+    probes = Probes(experiment, (moved,), channel, rates)
     worst = np.inf
     for degree in LADDER:
         grid = SignalGrid(experiment, (moved,), (degree,), channel)
-        worst = _error(experiment, (moved,), channel, rates, grid.degrees, grid.coefficients(rates))
+        worst = probes.error(grid.degrees, grid.coefficients(rates))
         if worst <= EXACT:
             return degree
     raise _too_wide(experiment, (moved,), worst)
@@ -238,26 +240,26 @@ def _too_wide(experiment: Experiment, moved: Sequence[Moved], worst: float) -> I
     )
 
 
-def _error(
-    experiment: Experiment,
-    moved: Sequence[Moved],
-    channel: Channel,
-    rates: Rates,
-    degrees: Degrees,
-    coefficients: Float[np.ndarray, "terms points all"],
-) -> float:
-    """Return the largest difference from counts that are calculated anew, between points and at corners."""
-    rng = np.random.default_rng(0)
-    n = len(moved)
-    places = np.concatenate([rng.uniform(-1, 1, (4, n)), [np.ones(n)], [-np.ones(n)]])
-    worst = 0.0
-    for x in places:
-        exact = counts_at(experiment, {m.key: m.at(v) for m, v in zip(moved, x, strict=True)}, channel, rates)
-        polynomial = np.tensordot(chebyshev(x[None], degrees)[0], coefficients, 1)
-        scale = np.abs(exact).max()
-        if scale > 0:
-            worst = max(worst, float(np.abs(polynomial - exact).max() / scale))
-    return worst
+class Probes:
+    """Counts calculated anew, between the points of grids and at corners, with which polynomials are compared."""
+
+    def __init__(self, experiment: Experiment, moved: Sequence[Moved], channel: Channel, rates: Rates):
+        """Calculate the counts, by far the longest part of a comparison, once for all degrees."""
+        n = len(moved)
+        rng = np.random.default_rng(0)
+        self.places = np.concatenate([rng.uniform(-1, 1, (4, n)), [np.ones(n)], [-np.ones(n)]])
+        given = [{m.key: m.at(v) for m, v in zip(moved, x, strict=True)} for x in self.places]
+        self.exact = [counts_at(experiment, values, channel, rates) for values in given]
+
+    def error(self, degrees: Degrees, coefficients: Float[np.ndarray, "terms points all"]) -> float:
+        """Return the largest difference of a polynomial, in units of the largest count at the place."""
+        worst = 0.0
+        for x, exact in zip(self.places, self.exact, strict=True):
+            polynomial = np.tensordot(chebyshev(x[None], degrees)[0], coefficients, 1)
+            scale = np.abs(exact).max()
+            if scale > 0:
+                worst = max(worst, float(np.abs(polynomial - exact).max() / scale))
+        return worst
 
 
 def counts_at(
