@@ -17,6 +17,8 @@ y may equal its length, where a zero is appended: a term without a nuisance then
 import dataclasses
 import functools
 import operator
+from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -161,25 +163,54 @@ def _shape_monomials(x: Float[Array, " shapes"], degrees: Degrees) -> Float[Arra
     return functools.reduce(operator.mul, factors)
 
 
-def _shapes_and_factor(term: Term, ended: Vector) -> tuple[Float[Array, " terms"], Float[Array, ""]]:
-    """Return the products of polynomials that move the signal's shape, and the factor on it."""
-    shapes = _shape_monomials(term.shape_offset + term.shape_slope * ended[term.shape_index], term.degrees)
+Table = Callable[[Vector], Float[Array, "monomials cells"]]
+"""Counts for each monomial in couplings, as a function of the variables with a zero behind their end."""
+
+
+def _table(term: Term) -> Table:
+    """Return the counts at a term's own numbers that move the spectrum."""
+
+    def at(ended: Vector) -> Float[Array, "monomials cells"]:
+        x = term.shape_offset + term.shape_slope * ended[term.shape_index]
+        return jnp.tensordot(_shape_monomials(x, term.degrees), term.coefficients, 1)
+
+    return at
+
+
+def _tangent_table(term: Term, there: Vector) -> Table:
+    """Return the same with the right value and slopes at one place.
+
+    Of all variables few move the spectrum. Coefficients are many, and so the sums over them are done for these only.
+    """
+    x = term.shape_offset + term.shape_slope * there[term.shape_index]
+    monomials = partial(_shape_monomials, degrees=term.degrees)
+    rows = jnp.concatenate([monomials(x)[None], jax.jacfwd(monomials)(x).T])
+    tables = jnp.tensordot(rows, term.coefficients, 1)
+
+    def at(ended: Vector) -> Float[Array, "monomials cells"]:
+        away = term.shape_offset + term.shape_slope * ended[term.shape_index] - x
+        return tables[0] + jnp.tensordot(away, tables[1:], 1)
+
+    return at
+
+
+def _strength(term: Term, ended: Vector) -> Float[Array, ""]:
+    """Return the factor on the signal, closed factors left out."""
     strength = term.strength + term.strength_step @ ended[term.strength_index]
-    return shapes, strength * (1 + term.factor_sigma @ ended[term.factor_index])
+    return strength * (1 + term.factor_sigma @ ended[term.factor_index])
 
 
-def means_of(kernel: Kernel, term: Term, y: Vector, held: Bool[Array, " n"], centre: Vector) -> Means:
+def means_of(
+    kernel: Kernel, term: Term, y: Vector, held: Bool[Array, " n"], centre: Vector, table: Table | None = None
+) -> Means:
     """Return what one term expects at given variables; `term` has no leading axis here."""
     ended = jnp.append(y, 0.0)
-    t = y[: kernel.couplings]
-    shapes, factor = _shapes_and_factor(term, ended)
-    both = (shapes[:, None] * coupling_monomials(t)).ravel()
-    signal = both @ term.coefficients.reshape(both.size, -1)
+    signal = coupling_monomials(y[: kernel.couplings]) @ (table or _table(term))(ended)
     rest = sum((template.counts(ended) for template in term.templates), jnp.zeros(signal.size))
     fixed = jnp.append(held, True)[term.closed_index]
     pulled = jnp.where(fixed, ended[term.closed_index], jnp.append(centre, 0.0)[term.closed_index])
     return Means(
-        signal=factor * signal,
+        signal=_strength(term, ended) * signal,
         rest=rest,
         centre=1 + term.closed_sigma @ pulled,
         variance=jnp.sum(jnp.where(fixed, 0.0, term.closed_sigma**2)),
@@ -225,8 +256,10 @@ def quadratic(
             def placed(own: Array) -> Array:
                 return y.at[term.own].set(own, mode="drop")
 
+            table = _tangent_table(term, jnp.append(y, 0.0))
+
             def both(own: Array) -> tuple[tuple[Array, Array], Means]:
-                means = means_of(kernel, term, placed(own), held, data.centre)
+                means = means_of(kernel, term, placed(own), held, data.centre, table)
                 return (means.signal, means.rest), means
 
             here = jnp.append(y, 0.0)[term.own]
@@ -235,7 +268,7 @@ def quadratic(
             value, pull = jax.value_and_grad(
                 lambda signal: kind.chi2(means._replace(signal=signal), observed, term.sigma, kernel.integrated)
             )(means.signal)
-            bends = jax.jacfwd(lambda own: _pulled(term, placed(own), kernel.couplings, pull))(here)
+            bends = jax.jacfwd(lambda own: _pulled(term, table, placed(own), kernel.couplings, pull))(here)
             return value, *kind.quadratic(means, along, observed, term.sigma, kernel.integrated), bends
 
         values, slopes, curvatures, bends = jax.vmap(one)(group, observed)
@@ -248,10 +281,12 @@ def quadratic(
     return value, gradient, curvature, bent + across.T
 
 
-def _pulled(term: Term, y: Vector, couplings: int, pull: Float[Array, " cells"]) -> Float[Array, " couplings"]:
+def _pulled(
+    term: Term, table: Table, y: Vector, couplings: int, pull: Float[Array, " cells"]
+) -> Float[Array, " couplings"]:
     """Return slopes in couplings of the signal, times the slope of chi-squared in each cell, and added."""
-    shapes, factor = _shapes_and_factor(term, jnp.append(y, 0.0))
-    weights = factor * (shapes @ (term.coefficients @ pull))
+    ended = jnp.append(y, 0.0)
+    weights = _strength(term, ended) * (table(ended) @ pull)
     return jax.grad(lambda t: weights @ coupling_monomials(t))(y[:couplings])
 
 

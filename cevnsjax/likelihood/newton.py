@@ -39,9 +39,6 @@ at zero, and would move without end."""
 RIDGE = 1e-12
 """Added to the curvature, relative to its largest diagonal element, so that a flat direction has a finite step."""
 
-FEW = 4
-"""Up to how many variables a system is solved by elimination, which vectorises."""
-
 
 class Minimum(NamedTuple):
     """Where chi-squared is least, its value, whether the search ended by itself, and the number of steps."""
@@ -110,9 +107,9 @@ def descend(
         largest = jnp.max(jnp.where(stuck, 0.0, diagonal))
         ridge = damping * jnp.maximum(diagonal, FLAT * largest) + RIDGE * largest
         damped = here.curvature + jnp.diag(ridge)
-        # One system after the other: two calls of LAPACK side by side may wait for each other for ever.
-        definite = _definite(_within(stuck, damped + here.bent, downhill)[0])
-        step = _solve(*_within(stuck, damped + jnp.where(definite, here.bent, 0.0), downhill))
+        systems = jnp.stack([damped + here.bent, damped])
+        (exact, plain), (definite, _) = jax.vmap(lambda one: _solved(*_within(stuck, one, downhill)))(systems)
+        step = jnp.where(definite, exact, plain)
         trial = jnp.where(stuck, place, jnp.clip(place + step, low, high))
         gain = jnp.where(stuck, 0.0, downhill) @ step
         predicted = (gain + step @ (ridge * step)) / 2
@@ -180,7 +177,7 @@ def _move_of_place(primals: Any, tangents: Any) -> tuple[Vector, Vector]:
     )
     # Nor does a variable move on which nothing depends: the decay of a component whose height is zero.
     kept |= jnp.diag(second) == 0
-    step = _solve(*_within(kept, second, mixed))
+    step, _ = _solved(*_within(kept, second, mixed))
     return best, jnp.where(held, moved[2], step)
 
 
@@ -190,43 +187,20 @@ def _within(kept: Held, matrix: Matrix, vector: Vector) -> tuple[Matrix, Vector]
     return jnp.where(free, matrix, jnp.eye(kept.size)), jnp.where(kept, 0.0, vector)
 
 
-def _solve(matrix: Matrix, vector: Vector) -> Vector:
-    """Solve a symmetric system of equations; a small one by elimination, which vectorises."""
-    matrix, scale = _scaled(matrix)
-    n = vector.size
-    if n > FEW:
-        return jnp.linalg.solve(matrix, vector / scale) / scale
-    rows = _eliminated([[*matrix[i], vector[i] / scale[i]] for i in range(n)])
-    solution: list[Array] = []
-    for i in reversed(range(n)):
-        known = sum((rows[i][n - 1 - k] * x for k, x in enumerate(solution)), start=jnp.zeros(()))
-        solution.append((rows[i][n] - known) / rows[i][i])
-    return jnp.stack(solution[::-1]) / scale
+def _solved(matrix: Matrix, vector: Vector) -> tuple[Vector, Bool[Array, ""]]:
+    """Return the solution of a symmetric system of equations, and whether its matrix is positive definite.
 
-
-def _definite(matrix: Matrix) -> Bool[Array, ""]:
-    """Return whether a symmetric matrix is positive definite."""
-    matrix, _ = _scaled(matrix)
-    n = len(matrix)
-    if n > FEW:
-        return jnp.isfinite(jnp.linalg.cholesky(matrix)).all()
-    rows = _eliminated([list(row) for row in matrix])
-    return jnp.stack([rows[i][i] for i in range(n)]).min() > 0
-
-
-def _scaled(matrix: Matrix) -> tuple[Matrix, Vector]:
-    """Return a matrix with rows and columns brought to one scale, as variables may differ by orders of magnitude."""
+    Gauss' and Jordan's elimination, which vectorises, as LAPACK does not: systems are small and many. (Where two of its
+    calls ran side by side, a program once waited for ever.) Rows and columns are brought to one scale, as variables
+    may differ by orders of magnitude.
+    """
     scale = jnp.sqrt(jnp.maximum(jnp.abs(jnp.diag(matrix)), 1e-300))
-    return matrix / scale[:, None] / scale, scale
+    rows = jnp.concatenate([matrix / scale[:, None] / scale, (vector / scale)[:, None]], axis=1)
 
+    def eliminate(rows: Array, i: Array) -> tuple[Array, Array]:
+        pivot = rows[i, i]
+        row = rows[i] / pivot
+        return (rows - jnp.outer(rows[:, i], row)).at[i].set(row), pivot
 
-def _eliminated(rows: list[list[Array]]) -> list[list[Array]]:
-    """Return the rows of a symmetric system with zeros, not written, below its diagonal."""
-    n = len(rows)
-    for i in range(n):
-        for j in range(i + 1, n):
-            ratio = rows[j][i] / rows[i][i]
-            rows[j] = rows[j][: i + 1] + [
-                a - ratio * b for a, b in zip(rows[j][i + 1 :], rows[i][i + 1 :], strict=True)
-            ]
-    return rows
+    rows, pivots = jax.lax.scan(eliminate, rows, jnp.arange(vector.size))
+    return rows[:, -1] / scale, pivots.min() > 0

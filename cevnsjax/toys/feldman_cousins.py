@@ -1,7 +1,9 @@
 """Frequentist intervals from toy data: G. J. Feldman and R. D. Cousins, Phys. Rev. D 57, 3873 (1998)."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import jax
@@ -23,7 +25,10 @@ from cevnsjax.toys.draw import check_seed, check_toys, chunks, drawn
 __all__ = ["FeldmanCousins", "Spread", "Work", "feldman_cousins"]
 
 CHUNK = 256
-"""Toys that are fitted side by side."""
+"""Toys that one call of a program takes."""
+
+SIDE_BY_SIDE = 8
+"""Of these, how many are fitted at once on a processor: all wait for the slowest of them. A GPU fits all at once."""
 
 BLOCK = 16
 """True points that make one piece of work."""
@@ -34,7 +39,7 @@ COARSE = {1: 33, 2: 13}
 WIDE = 40.0
 """How far these reach where a parameter has no bounds, in typical steps of the data."""
 
-CANDIDATES = 2
+CANDIDATES = 1
 """How many of the best of them a fit of a toy starts from, beside the truth."""
 
 TIE = 1e-6
@@ -178,16 +183,21 @@ def _all_closed(
 
 def _toys_at(grid: _Grid, seed: int, toys: int, points: Int[np.ndarray, " block"]) -> Float[np.ndarray, "block toys"]:
     """Return Delta chi^2 at the truth for toys of each of a block of points."""
-    rows = []
-    for point in points:
-        key = jax.random.fold_in(jax.random.key(seed), int(point))
+
+    def at(point: int) -> Float[np.ndarray, " toys"]:
+        key = jax.random.fold_in(jax.random.key(seed), point)
         parts = []
         for number, wanted in chunks(toys, CHUNK):
             keys = jax.random.split(jax.random.fold_in(key, number), CHUNK)
             delta = _deltas(grid.kernel, grid.truths[point], grid.held, grid.tested, grid.coarse, keys)
             parts.append(np.asarray(delta)[:wanted])
-        rows.append(np.concatenate(parts))
-    return np.stack(rows)
+        return np.concatenate(parts)
+
+    # A program of toys runs on one core: threads share the points. Programs over several devices would wait for each
+    # other if two of them were started at once.
+    alone = jax.device_count() == 1 and jax.default_backend() == "cpu"
+    with ThreadPoolExecutor(os.cpu_count() if alone else 1) as pool:
+        return np.stack(list(pool.map(at, points.tolist())))
 
 
 @jax.jit
@@ -217,7 +227,9 @@ def _deltas(
         return jnp.maximum(there - jnp.min(free), 0.0)
 
     def each(given: tuple[Kernel, Array, Array, Array], keys: Key[Array, " many"]) -> Float[Array, " share"]:
-        return jax.vmap(partial(one, given))(keys)
+        if jax.default_backend() != "cpu":
+            return jax.vmap(partial(one, given))(keys)
+        return jax.lax.map(partial(one, given), keys, batch_size=SIDE_BY_SIDE)
 
     return over_devices(each, (kernel, truth, held, masks), keys)
 
