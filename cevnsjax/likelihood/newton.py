@@ -177,7 +177,10 @@ def _move_of_place(primals: Any, tangents: Any) -> tuple[Vector, Vector]:
     )
     # Nor does a variable move on which nothing depends: the decay of a component whose height is zero.
     kept |= jnp.diag(second) == 0
-    step, _ = _solved(*_within(kept, second, mixed))
+    matrix, vector = _within(kept, second, mixed)
+    scale = _scale(matrix)
+    # LAPACK's solution is linear in the vector also for JAX, which transposes it for a gradient.
+    step = jnp.linalg.solve(matrix / scale[:, None] / scale, vector / scale) / scale
     return best, jnp.where(held, moved[2], step)
 
 
@@ -194,7 +197,7 @@ def _solved(matrix: Matrix, vector: Vector) -> tuple[Vector, Bool[Array, ""]]:
     calls ran side by side, a program once waited for ever.) Rows and columns are brought to one scale, as variables
     may differ by orders of magnitude.
     """
-    scale = jnp.sqrt(jnp.maximum(jnp.abs(jnp.diag(matrix)), 1e-300))
+    scale = _scale(matrix)
     rows = jnp.concatenate([matrix / scale[:, None] / scale, (vector / scale)[:, None]], axis=1)
 
     def eliminate(rows: Array, i: Array) -> tuple[Array, Array]:
@@ -204,3 +207,8 @@ def _solved(matrix: Matrix, vector: Vector) -> tuple[Vector, Bool[Array, ""]]:
 
     rows, pivots = jax.lax.scan(eliminate, rows, jnp.arange(vector.size))
     return rows[:, -1] / scale, pivots.min() > 0
+
+
+def _scale(matrix: Matrix) -> Vector:
+    """Return factors that bring rows and columns to one scale: divided by them the diagonal is one."""
+    return jnp.sqrt(jnp.maximum(jnp.abs(jnp.diag(matrix)), 1e-300))
