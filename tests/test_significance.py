@@ -22,7 +22,7 @@ def test_without_moved_spectra(conus_plus, power: float) -> None:
     unit = np.asarray(likelihood.expected({})) / conus_plus.sigma
     data = conus_plus.observed / conus_plus.sigma
     assert result.q0 == pytest.approx((unit @ data) ** 2 / (unit @ unit), rel=1e-9)
-    assert result.strength == pytest.approx((unit @ data) / (unit @ unit), rel=1e-6)
+    assert result.strength == pytest.approx((unit @ data) / (unit @ unit), rel=1e-6)  # chi^2 to 1e-12
     assert result.p_asymptotic == pytest.approx(stats.norm.sf(result.q0**0.5), rel=1e-9)
     # Linear and Gaussian: the formula is exact, and toys scatter around it by their error.
     assert result.p_toys == pytest.approx(result.p_asymptotic, abs=5 * (result.p_asymptotic / result.toys) ** 0.5)

@@ -30,6 +30,10 @@ BATCH = 64
 SIDE_BY_SIDE = 8
 """Of these, how many are done at once: all wait for the slowest of them, and a batch is often not full."""
 
+assert BATCH % SIDE_BY_SIDE == 0
+
+Reached = tuple[Float[Array, "lanes n"], Float[Array, " lanes"], Bool[Array, " lanes"]]
+
 
 class Minima(NamedTuple):
     """Minima from several starts: the variables, chi-squared, and whether each search ended by itself."""
@@ -137,10 +141,8 @@ class PolynomialSearch(Search):
         parts = []
         for chunk in _batches(len(start)):
             parts.append(_minimise(self.view.kernel, self.view.data, start[chunk], held, len(np.unique(chunk))))
-        columns = [
-            np.concatenate([np.asarray(getattr(p, name)) for p in parts])[: len(start)] for name in Minima._fields
-        ]
-        return Minima(*columns)
+        columns = (np.concatenate([np.asarray(part) for part in column]) for column in zip(*parts, strict=True))
+        return Minima(*(column[: len(start)] for column in columns))
 
     def nuisances(self, y: Float[np.ndarray, " n"]) -> dict[str, float]:
         """Return the values of all nuisances that are not given."""
@@ -181,21 +183,24 @@ def _batches(number: int) -> list[np.ndarray]:
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
 def _minimise(
     kernel: Kernel, data: Data, start: Float[Array, "lanes n"], held: Bool[Array, " n"], number: Int[Array, ""]
-) -> Minima:
-    """Search from the first starts; the compiler's last effort would cost more than it saves in a single fit."""
+) -> Reached:
+    """Search from the first `number` starts, and return place, value and whether each search ended by itself.
 
-    def some(part: Int[Array, ""], minima: Minima) -> Minima:
+    The compiler's last effort would cost more than it saves in a single fit.
+    """
+
+    def some(part: Int[Array, ""], before: Reached) -> Reached:
         lanes = part * SIDE_BY_SIDE
         here = jax.lax.dynamic_slice_in_dim(start, lanes, SIDE_BY_SIDE)
         reached = jax.vmap(minimise, in_axes=(None, None, 0, None))(kernel, data, here, held)
         return jax.tree.map(
             lambda whole, new: jax.lax.dynamic_update_slice_in_dim(whole, new, lanes, axis=0),
-            minima,
-            Minima(reached.place, reached.value, reached.converged),  # type: ignore[arg-type]
+            before,
+            (reached.place, reached.value, reached.converged),
         )
 
     lanes = len(start)
-    nothing = Minima(jnp.zeros_like(start), jnp.zeros(lanes), jnp.zeros(lanes, dtype=bool))  # type: ignore[arg-type]
+    nothing = jnp.zeros_like(start), jnp.zeros(lanes), jnp.zeros(lanes, dtype=bool)
     return jax.lax.fori_loop(0, -(-number // SIDE_BY_SIDE), some, nothing)
 
 

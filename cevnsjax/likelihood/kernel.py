@@ -168,7 +168,7 @@ Table = Callable[[Vector], Float[Array, "monomials cells"]]
 
 
 def _table(term: Term) -> Table:
-    """Return the counts at a term's own numbers that move the spectrum."""
+    """Return a term's table by its polynomial in the numbers that move the spectrum."""
 
     def at(ended: Vector) -> Float[Array, "monomials cells"]:
         x = term.shape_offset + term.shape_slope * ended[term.shape_index]
@@ -178,7 +178,7 @@ def _table(term: Term) -> Table:
 
 
 def _tangent_table(term: Term, there: Vector) -> Table:
-    """Return the same with the right value and slopes at one place.
+    """Return a term's table as a linear function that has the right value and slopes at one place.
 
     Of all variables few move the spectrum. Coefficients are many, and so the sums over them are done for these only.
     """

@@ -30,7 +30,7 @@ DAMPING, UNDAMPED, STIFF = 1e-3, 1e-2, 1e12
 """First damping; largest damping at which a small step ends the search; damping at which the search gives up."""
 
 EASED, GROWTH = 0.1, 2.0
-"""Least factor on the damping after a step that was taken; factor after one that was not, squared after two."""
+"""Least factor on the damping after a step that was taken; after one that was not, doubled for each further one."""
 
 FLAT = 1e-3
 """Damping takes no diagonal element for smaller than this share of the largest: a coupling that enters squared has none
