@@ -212,7 +212,7 @@ def _least_of_mass(
     seen = np.unique(np.clip([*np.linspace(0, last, SECTIONS).astype(int), number - 1, number, number + 1], 0, last))
     nearest = int(np.argmin(along.at(axis.values[seen])))
     low, high = axis.values[seen[max(nearest - 1, 0)]], axis.values[seen[min(nearest + 1, seen.size - 1)]]
-    lowest(along, float(low), float(high), rounds=5)
+    along.at(np.array([lowest(along, float(low), float(high), rounds=5)]))
     best = min(found, key=lambda value: found[value][0])
     value, place = found[best]
     messages = lines.messages(best)

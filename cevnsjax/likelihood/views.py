@@ -62,10 +62,19 @@ class Along:
     def views(self) -> list[View]:
         """Return the view at each place."""
         couplings, variables = self.first.layout.couplings, self.first.layout.nuisances
+        kernel, groups = assemble(
+            self.experiments, [one[0] for one in self.expanded], self.first.layout, self.integrated
+        )
         found = []
-        for row, (place, expanded) in enumerate(zip(self.places, zip(*self.expanded, strict=True), strict=True)):
+        for row, place in enumerate(self.places):
             layout = Layout(couplings, self.steps[row], variables)
-            kernel, groups = assemble(self.experiments, expanded, layout, self.integrated)
+            low, high = layout.bounds()
+            # Places differ in the steps of the couplings and in the coefficients, and in nothing else.
+            terms = tuple(
+                dataclasses.replace(term, coefficients=np.stack([self.expanded[i][row].coefficients for i in members]))
+                for term, members in zip(kernel.groups, groups, strict=True)
+            )
             acting = dict(zip((p.name for p in couplings), self.acts[row].tolist(), strict=True))
-            found.append(View(kernel, self.first.data, layout, groups, acting, place))
+            there = dataclasses.replace(kernel, groups=terms, low=low, high=high)
+            found.append(View(there, self.first.data, layout, groups, acting, place))
         return found
