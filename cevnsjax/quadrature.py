@@ -1,11 +1,15 @@
 """Gauss-Legendre quadrature on panels whose edges carry the integration limits."""
 
+import functools
+
 import numpy as np
 from jaxtyping import Float
 
 from cevnsjax.numeric import AnyArray, namespace
 
 __all__ = ["panel_nodes"]
+
+_on_unit_panel = functools.cache(np.polynomial.legendre.leggauss)
 
 
 def panel_nodes(
@@ -17,6 +21,6 @@ def panel_nodes(
     its derivative; a panel of no width has zero weights.
     """
     xp = namespace(low, high)
-    x, w = np.polynomial.legendre.leggauss(order)
+    x, w = _on_unit_panel(order)
     centre, half = xp.asarray(high + low)[..., None] / 2, xp.asarray(high - low)[..., None] / 2
     return centre + half * x, half * w

@@ -22,8 +22,6 @@ ROUNDS = 12
 ACCURACY = 1e-10
 """Accuracy of an end, relative to its first bracket and to the value of the parameter."""
 
-FLAT = 1e-8
-"""Where chi^2 changes by less, a lower place is not looked for."""
 
 ROUGH = 1e-6
 """By how much chi^2 must turn, to be followed."""
@@ -77,37 +75,18 @@ def _with_turns(
     return every, curve.at(every) - level
 
 
-def lowest(
-    curve: Curve, low: float, high: float, sign: float = 1.0, level: float | None = None, rounds: int = ROUNDS
-) -> float:
-    """Return where a curve is lowest (or highest, of sign -1) between two values, or the first value past `level`.
-
-    The bracket is cut until chi^2 changes by no more than FLAT in it, `rounds` times at most; there a parabola tells.
-    """
-    for _ in range(rounds):
+def lowest(curve: Curve, low: float, high: float, sign: float = 1.0, level: float | None = None) -> float:
+    """Return where a curve is lowest (or highest, of sign -1) between two values, or the first value past `level`."""
+    for _ in range(ROUNDS):
         cuts = np.linspace(low, high, SECTIONS + 1)
         values = sign * curve.at(cuts)
         best = int(np.argmin(values))
         if level is not None and values[best] <= sign * level:
             break
-        around = slice(max(best - 1, 0), best + 2)
-        low, high = cuts[around][0], cuts[around][-1]
+        low, high = cuts[max(best - 1, 0)], cuts[min(best + 1, SECTIONS)]
         if high - low <= 1e-8 * max(abs(low), abs(high)):
             break
-        if np.ptp(values[around]) <= FLAT:
-            return _vertex(cuts[around], values[around])
     return float(cuts[best])
-
-
-def _vertex(x: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]) -> float:
-    """Return where the parabola through three evenly spaced points is lowest, the lowest point where there is none."""
-    lowest_point = float(x[np.argmin(values)])
-    if x.size < 3:
-        return lowest_point
-    bend = values[0] - 2 * values[1] + values[2]
-    if not bend > 0:
-        return lowest_point
-    return float(np.clip(x[1] + (x[2] - x[1]) / 2 * (values[0] - values[2]) / bend, x[0], x[2]))
 
 
 def _crossings(

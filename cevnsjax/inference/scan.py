@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import minimize_scalar
 
 from cevnsjax.errors import InputError
 from cevnsjax.inference.contours import contour_curves, plane_threshold
 from cevnsjax.inference.fit import search_of
-from cevnsjax.inference.intervals import lowest
 from cevnsjax.inference.lines import Lines, started
-from cevnsjax.inference.profile import SECTIONS, Curve
+from cevnsjax.inference.profile import SECTIONS
 from cevnsjax.inference.search import checked, free_or_default
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import Parameter, check_value
@@ -23,6 +23,9 @@ AxisLimits = tuple[str, float, float, int]
 
 MOST_VALUES, MOST_CELLS = 100_000, 20_000_000
 """More values along an axis, or points in a plane, would not fit into the memory of a workstation."""
+
+CLOSE = 1e-5
+"""How closely the mass of the least chi-squared is looked for, in its logarithm: chi-squared goes with the square."""
 
 Plane = Float[np.ndarray, "lines n"]
 
@@ -195,24 +198,21 @@ def _least_of_mass(
     begins = axes[1 - which].values[np.argmin(plane if which == 0 else plane.T, axis=0)]
     found: dict[float, tuple[float, dict[str, float]]] = {}
 
-    class _Along(Curve):
-        def __init__(self) -> None:
-            pass
-
-        def at(self, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-            """Return chi^2 minimised over the coupling within the plane, at each mass."""
-            new = np.array([value for value in np.unique(x) if float(value) not in found])
-            if new.size:
-                near = [begins[np.argmin(np.abs(np.log(axis.values / value)))] for value in new]
-                found.update(zip(new.tolist(), lines.least(new, bounds, near), strict=True))
-            return np.array([found[float(value)][0] for value in x])
+    def look(at: Float[np.ndarray, " n"]) -> list[float]:
+        """Return chi^2 minimised over the coupling within the plane, at each mass."""
+        near = [begins[np.argmin(np.abs(np.log(axis.values / value)))] for value in at]
+        found.update(zip(at.tolist(), lines.least(at, bounds, near), strict=True))
+        return [found[float(value)][0] for value in at]
 
     # The grid's least point may lie beside the valley: its lines are seen at several masses first.
-    along, last = _Along(), axis.values.size - 1
+    last = axis.values.size - 1
     seen = np.unique(np.clip([*np.linspace(0, last, SECTIONS).astype(int), number - 1, number, number + 1], 0, last))
-    nearest = int(np.argmin(along.at(axis.values[seen])))
+    nearest = int(np.argmin(look(axis.values[seen])))
     low, high = axis.values[seen[max(nearest - 1, 0)]], axis.values[seen[min(nearest + 1, seen.size - 1)]]
-    along.at(np.array([lowest(along, float(low), float(high), rounds=5)]))
+    minimize_scalar(
+        lambda place: look(np.exp([place]))[0], bounds=np.log([low, high]), method="bounded",
+        options={"xatol": CLOSE},
+    )  # fmt: skip
     best = min(found, key=lambda value: found[value][0])
     value, place = found[best]
     messages = lines.messages(best)

@@ -161,7 +161,9 @@ class Preparation:
         self, values: Mapping[str, float], free: Sequence[str], over: str, at: Float[np.ndarray, " places"]
     ) -> "Along":
         """Return what `view` is made of at several values of one more parameter of the model, prepared together."""
-        first = self.view({**values, over: float(at[0])}, free)
+        (parameter,) = (p for p in self.model.parameters if p.name == over)
+        # Views differ in numbers only, and the one at the default is kept for all.
+        first = self.view({**values, over: parameter.default}, free)
         own = {p.name for p in self.model.parameters}
         built = {name: value for name, value in first.fixed.items() if name not in own}
         places = [{**first.fixed, over: float(value)} for value in at]

@@ -1,24 +1,26 @@
 """Electron shells: how many electrons of an atom a recoil can set free."""
 
-import equinox as eqx
+import functools
+
 import numpy as np
 from jaxtyping import Float
 
 from cevnsjax.constants import EV
 from cevnsjax.errors import unknown_name
-from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.numeric import AnyArray, Part, namespace
 from cevnsjax.resources import data_folder, read_rows, read_table
 
 __all__ = ["Shells", "effective_electrons", "shells"]
 
 
-class Shells(eqx.Module):
+class Shells(Part):
     """The shells of a neutral atom: electrons in each, and their binding energy [MeV]."""
 
     occupancy: Float[AnyArray, " shells"]
     binding_energy: Float[AnyArray, " shells"]
 
 
+@functools.cache
 def shells(symbol: str) -> Shells:
     """Return the shells from `data/atoms/binding_energies.csv`; raises `InputError` for an unknown symbol."""
     path = data_folder() / "atoms" / "binding_energies.csv"

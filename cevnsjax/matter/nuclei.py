@@ -1,5 +1,6 @@
 """Isotopes and elements: masses, abundances and radii from `data/nuclei/isotopes.csv`."""
 
+import functools
 from typing import NamedTuple
 
 import equinox as eqx
@@ -8,7 +9,7 @@ from jaxtyping import Float
 
 from cevnsjax.constants import ATOMIC_MASS_UNIT, ELECTRON_MASS, HBAR_C_MEV_FM
 from cevnsjax.errors import unknown_name
-from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.numeric import AnyArray, Part, namespace
 from cevnsjax.resources import data_folder, read_rows, read_table
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 
-class Nucleus(eqx.Module):
+class Nucleus(Part):
     """One nucleus, or several stacked along a leading axis.
 
     `mass` [MeV] is the nuclear mass: the atomic one less Z electron masses (the electrons' binding, below
@@ -41,7 +42,7 @@ class Nucleus(eqx.Module):
         return self.Z + self.N
 
 
-class Element(eqx.Module):
+class Element(Part):
     """An element as found in nature: its isotopes, their abundances (atom fractions, summing to one)."""
 
     symbol: str = eqx.field(static=True)
@@ -57,6 +58,7 @@ class Element(eqx.Module):
         return self.abundance @ self.isotopes.mass
 
 
+@functools.cache
 def element(symbol: str) -> Element:
     """Return an element of `data/nuclei/isotopes.csv`; raises `InputError` for a symbol not in it."""
     path = data_folder() / "nuclei" / "isotopes.csv"

@@ -11,7 +11,7 @@ from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.matter.atoms import Shells, effective_electrons, shells
 from cevnsjax.matter.form_factors import FORM_FACTORS
 from cevnsjax.matter.nuclei import Element, element
-from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.numeric import AnyArray, Part, namespace
 
 __all__ = ["ELECTRONS", "Target", "target"]
 
@@ -19,7 +19,7 @@ ELECTRONS = ("bound", "free")
 """How electrons may be counted."""
 
 
-class Target(eqx.Module):
+class Target(Part):
     """Elements, the atoms of each in a formula unit, their shells, and the form factor by name.
 
     `radius_factor` multiplies the charge radii that the form factors use.

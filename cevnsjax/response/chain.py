@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cevnsjax.errors import InputError
-from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.numeric import AnyArray, Part, namespace
 from cevnsjax.quadrature import panel_nodes
 from cevnsjax.response.efficiency import Efficiency
 from cevnsjax.response.smearing import REACH, Exact, Smearing
@@ -34,7 +34,7 @@ CLOSEST = 1 / 8
 """Of bins narrower than this share of a standard deviation not every edge needs a panel, as they vary smoothly."""
 
 
-class Response(eqx.Module):
+class Response(Part):
     """Response to one kind of recoil: visible energies to integrate over, and the probability of each bin.
 
     `yields` has one entry for each element of the target, or one for all.

@@ -4,12 +4,12 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.numeric import AnyArray, Part, namespace
 
 __all__ = ["Efficiency"]
 
 
-class Efficiency(eqx.Module):
+class Efficiency(Part):
     """A table of efficiencies against a signal in the axis' unit, linear between its points, constant beyond.
 
     The signal is the mean one, or the `reconstructed` one after smearing.

@@ -7,7 +7,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from cevnsjax.numeric import AnyArray, namespace, special
+from cevnsjax.numeric import AnyArray, Part, namespace, special
 
 __all__ = ["Exact", "Gamma", "Gaussian", "Poisson", "Smearing"]
 
@@ -18,7 +18,7 @@ FINEST = 64
 """Steps of a smearing that vanishes at zero are no narrower than this share of a range."""
 
 
-class Smearing(eqx.Module):
+class Smearing(Part):
     """The distribution of the reconstructed signal about its mean. Both are in the unit of the axis.
 
     `deviation` tells the quadrature how wide its panels are and, with REACH, how far beyond the bins it goes.

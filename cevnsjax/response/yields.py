@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from cevnsjax.constants import KEV
 from cevnsjax.errors import InputError
-from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.numeric import AnyArray, Part, namespace
 from cevnsjax.resources import read_table
 
 __all__ = ["Full", "Lindhard", "Polynomial", "Tabulated", "Yield", "recoil_energy", "tabulated_yield"]
@@ -20,7 +20,7 @@ TABLE_SIZE = 512
 """Points of the table that starts the inversion."""
 
 
-class Yield(eqx.Module):
+class Yield(Part):
     """The share of a recoil's energy that becomes visible: ionisation, or light."""
 
     @abc.abstractmethod

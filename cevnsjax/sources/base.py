@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Float
 
 from cevnsjax.flavours import Flavour
-from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.numeric import AnyArray, Part, namespace
 from cevnsjax.quadrature import panel_nodes
 
 __all__ = ["Component", "fold"]
 
 
-class Component(eqx.Module):
+class Component(Part):
     """One flavour component of a source, as it arrives at the detector.
 
     `edges` are ascending energies [MeV], from the component's first to its last, between which it is smooth;

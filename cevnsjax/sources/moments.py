@@ -1,10 +1,9 @@
 """Flux moments Phi_n(E_min), which determine the rate of any cross section that is a polynomial in 1/E."""
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.numeric import AnyArray, Part, namespace
 from cevnsjax.quadrature import panel_nodes
 from cevnsjax.sources.base import Component
 
@@ -25,7 +24,7 @@ _RATIO_FILL = np.geomspace(LEAST_ENERGY, 5.0, 1152)
 _LINEAR_FILL = np.linspace(0.0, 1.0, 401)
 
 
-class EnergyGrid(eqx.Module):
+class EnergyGrid(Part):
     """Panels in the neutrino energy [MeV], and the energies at which a flux must be known: nodes, and both ends."""
 
     low: Float[AnyArray, " panels"]
@@ -34,7 +33,7 @@ class EnergyGrid(eqx.Module):
     weight: Float[AnyArray, "panels order"]
 
 
-class FluxMoments(eqx.Module):
+class FluxMoments(Part):
     """Phi_n = integral of phi(E) E^-n from E_min to the end, n = 0, 1, 2; [cm^-2 s^-1 MeV^-n].
 
     Tabulated at panel edges, and in between a cubic through values and slopes: the slope is known, it is

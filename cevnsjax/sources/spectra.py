@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cevnsjax.errors import InputError, unknown_name
-from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.numeric import AnyArray, Part, namespace
 from cevnsjax.resources import data_folder, read_table
 
 __all__ = [
@@ -39,7 +39,7 @@ _SMOOTH = np.arange(0.0, MAXIMAL_ENERGY + 0.25, 0.5)
 """Panel edges of spectra that are smooth [MeV]."""
 
 
-class Spectrum(eqx.Module):
+class Spectrum(Part):
     """Spectra of several emitters."""
 
     @abc.abstractmethod
