@@ -32,7 +32,8 @@ from cevnsjax.constants import SIN2_THETA_W
 from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, STYLE, VERMILION, save
 from cevnsjax.inference import threshold
 from cevnsjax.inference.search import PolynomialSearch
-from cevnsjax.likelihood.kernel import Data, chi2
+from cevnsjax.likelihood.kernel import Data
+from cevnsjax.likelihood.objective import chi2
 from cevnsjax.sampling import Prior
 from cevnsjax.sampling.density import PolynomialDensity
 

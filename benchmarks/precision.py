@@ -1,21 +1,13 @@
-"""What single precision would give: key results of CONUS+ in float32 beside those in float64.
+"""What single precision would give: key results of CONUS+ with a kernel in float32 beside those in float64.
 
-The package sets `jax_enable_x64` when it is imported; a process of its own unsets it afterwards. Two ways to go:
-
-- `all`: everything that JAX does is in float32, the cross sections included. NumPy sets up experiments in float64.
-- `kernel`: the kernel, polynomials in the couplings, is made in float64, then cast: what fits and scans evaluate.
-
-Of each: chi^2 at some points, the weak mixing angle that suits the data best, and the upper limit on the coupling of
-B - L at 1 keV, both read from chi^2 on fine grids, by the same code for both precisions. And how fast a million points
-of the kernel are in each precision.
+The package works in double precision and refuses anything else: cross sections [cm^2/MeV] lie below the smallest
+float32. What fits and scans evaluate is the kernel, polynomials in the couplings; here it is made in float64, then
+cast. Compared are chi^2 at some points, the weak mixing angle that suits the data best, and the upper limit on the
+coupling of B - L at 1 keV, both read from chi^2 on fine grids, by the same code for both precisions. And how fast a
+million points of the kernel are in each precision.
 """
 
-import json
 import math
-import subprocess
-import sys
-import warnings
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -27,7 +19,8 @@ import cevnsjax
 from benchmarks.common import first_and_warm, row
 from cevnsjax.inference import threshold
 from cevnsjax.inference.search import PolynomialSearch
-from cevnsjax.likelihood.kernel import Data, Kernel, chi2
+from cevnsjax.likelihood.kernel import Data, Kernel
+from cevnsjax.likelihood.objective import chi2
 
 __all__ = ["run"]
 
@@ -35,7 +28,6 @@ KEV_IN_MEV = 1e-3
 POINTS = {"sm": ("sin2_theta_w", (0.15, 0.23, 0.35)), "vector_bl": ("g_bl", (1e-7, 4e-7, 1e-6))}
 GRIDS = {"sm": np.linspace(0.05, 0.5, 2001), "vector_bl": np.geomspace(1e-8, 1e-5, 2001)}
 FIXED: dict[str, dict[str, float]] = {"sm": {}, "vector_bl": {"m_z": KEV_IN_MEV}}
-WAYS = ("all", "kernel")
 SAME = 1e-5
 """How much the best angle and the limit, read from grids in float64, may differ from those of `cevnsjax.fit`."""
 
@@ -55,7 +47,7 @@ class Numbers(NamedTuple):
         variables[:, self.place] = self.search.variable(self.name, np.asarray(values))
         held = self.search.held.copy()
         held[self.place] = True
-        return _chi2(self.kernel, self.data, jnp.asarray(variables), held)
+        return _chi2(self.kernel, self.data, jnp.asarray(variables, dtype=self.kernel.weight.dtype), held)
 
 
 @jax.jit
@@ -125,66 +117,34 @@ def timings(one: Numbers, size: int) -> float:
     return first_and_warm(lambda: one.curve(values), 7)[1]
 
 
-def both_precisions(size: int) -> dict[str, Any]:
-    """Return the key results in both; single precision stays in force, so this is for a process of its own."""
-    double = numbers()
-    cast = {model: single(one) for model, one in double.items()}
-    likelihoods = [cevnsjax.Likelihood("conus_plus", model=model) for model in POINTS]
-    fits = [
-        cevnsjax.fit(likelihood, [name], FIXED[model])
-        for likelihood, (model, (name, _)) in zip(likelihoods, POINTS.items(), strict=True)
-    ]
-    results: dict[str, Any] = {
-        "float64": key_results(double),
-        "fit": {"best sin2_theta_w": fits[0].best_fit["sin2_theta_w"], "limit g_bl": fits[1].intervals["g_bl"][-1][1]},
-        "times_s": {"float64": timings(double["vector_bl"], size)},
-    }
-    jax.config.update("jax_enable_x64", False)
-    # Programs made in double precision would be found again, and mixed with what is made in single.
-    jax.clear_caches()
-    # The package asks for doubles, and JAX says each time that there are none.
-    warnings.simplefilter("ignore", UserWarning)
-    everything = numbers()
-    for chosen in (cast, everything):
-        assert chosen["sm"].curve(np.array([0.23])).dtype == jnp.float32, "still in double precision"
-    results["float32"] = {"all": key_results(everything), "kernel": key_results(cast)}
-    results["times_s"]["float32"] = timings(cast["vector_bl"], size)
-    return results
-
-
 def run(quick: bool) -> dict[str, Any]:
     """Return the key results, their differences, and times for the kernel."""
     size = 10_000 if quick else 1_000_000
-    process = subprocess.run(
-        [sys.executable, "-m", "benchmarks.precision", str(size)],
-        cwd=Path(__file__).parents[1], check=True, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    results = json.loads(process.stdout)
-    expected = results["float64"]
-    for key, reference in results["fit"].items():
+    double = numbers()
+    less = {model: single(one) for model, one in double.items()}
+    for one in less.values():
+        assert one.curve(np.array([0.23])).dtype == jnp.float32, "still in double precision"
+    expected, obtained = key_results(double), key_results(less)
+    for (model, (name, _)), key in zip(POINTS.items(), ("best sin2_theta_w", "limit g_bl"), strict=True):
+        fit = cevnsjax.fit(cevnsjax.Likelihood("conus_plus", model=model), [name], FIXED[model])
+        reference = fit.best_fit[name] if key.startswith("best") else fit.intervals[name][-1][1]
         assert abs(expected[key] / reference - 1) < SAME, f"{key} is {expected[key]}, and {reference} by a fit"
-    differences = {
-        way: {key: None if value is None else abs(value / expected[key] - 1) for key, value in one.items()}
-        for way, one in results["float32"].items()
-    }
-    rows = []
-    for way in WAYS:
-        lost = [key for key, value in differences[way].items() if value is None]
-        known = [value for value in differences[way].values() if value is not None]
-        text = f"largest relative difference {max(known):.1e}" if known else "nothing is finite"
-        bound = "cross sections [cm^2/MeV] lie below the smallest float32" if way == "all" else "seven digits of chi^2"
-        rows.append(
-            row(
-                f"float32, {way}, against float64", text + (f"; not found: {', '.join(lost)}" if lost else ""),
-                bound=bound,
-            )
-        )  # fmt: skip
-    double, less = results["times_s"]["float64"], results["times_s"]["float32"]
-    rows.append(
-        row(f"kernel at {size} points in float32", f"{less:.2g} s", "", None, f"float64: {double:.2g} s", double / less)
-    )
-    return {**results, "relative_differences": differences, "points": size, "rows": rows}
-
-
-if __name__ == "__main__":
-    print(json.dumps(both_precisions(int(sys.argv[1])), allow_nan=False))
+    differences = {key: None if value is None else abs(value / expected[key] - 1) for key, value in obtained.items()}
+    lost = [key for key, value in differences.items() if value is None]
+    known = [value for value in differences.values() if value is not None]
+    text = f"largest relative difference {max(known):.1e}" if known else "nothing is finite"
+    times = {"float64": timings(double["vector_bl"], size), "float32": timings(less["vector_bl"], size)}
+    rows = [
+        row(
+            "kernel in float32 against float64", text + (f"; not found: {', '.join(lost)}" if lost else ""),
+            bound="seven digits of chi^2",
+        ),
+        row(
+            f"kernel at {size} points in float32", f"{times['float32']:.2g} s", "", None,
+            f"float64: {times['float64']:.2g} s", times["float64"] / times["float32"],
+        ),
+    ]  # fmt: skip
+    return {
+        "float64": expected, "float32": obtained, "relative_differences": differences, "times_s": times,
+        "points": size, "rows": rows,
+    }  # fmt: skip

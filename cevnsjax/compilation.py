@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-__all__ = ["CACHE_VARIABLE", "cache_compilations", "over_devices"]
+__all__ = ["CACHE_VARIABLE", "at_once", "cache_compilations", "over_devices"]
 
 Result = TypeVar("Result")
 
@@ -21,6 +21,9 @@ CACHE_VARIABLE = "CEVNSJAX_CACHE"
 """The environment variable that names the cache's folder, or switches the cache off."""
 
 OFF = ("off", "0", "no", "false")
+
+SIDE_BY_SIDE = 8
+"""Searches that a processor does at once, of fits and of toys."""
 
 LARGEST_CACHE = 256 << 20
 """Bytes that the cache may have; the oldest entries beyond are removed when it is switched on."""
@@ -74,6 +77,14 @@ def _shorten(path: Path) -> None:
         with contextlib.suppress(OSError):
             entry.unlink()
         total -= size
+
+
+def at_once(number: int) -> int:
+    """Return how many searches of a number of them one program does at once: on a processor few, elsewhere all.
+
+    All that are done at once wait for the slowest of them, and a processor's vectors are short.
+    """
+    return min(number, SIDE_BY_SIDE) if jax.default_backend() == "cpu" else number
 
 
 def over_devices(function: Callable[[Any, Any], Result], given: Any, values: Any) -> Result:

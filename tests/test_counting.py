@@ -10,8 +10,9 @@ from scipy.stats import norm, poisson
 
 import cevnsjax
 from cevnsjax.experiments import load_runs
-from cevnsjax.likelihood.kernel import Data, chi2
+from cevnsjax.likelihood.kernel import Data
 from cevnsjax.likelihood.newton import minimise
+from cevnsjax.likelihood.objective import chi2
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from cevnsjax.likelihood.kernel import Data, Kernel, Term, chi2
+from cevnsjax.likelihood.kernel import Data, Kernel, Term
 from cevnsjax.likelihood.newton import MAX_STEPS, Local, descend, minimise, minimum, place
+from cevnsjax.likelihood.objective import chi2
 
 REACH = 2.0
 HELD = jnp.array([True, False, False])

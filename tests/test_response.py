@@ -15,6 +15,7 @@ from scipy.integrate import quad
 from scipy.stats import gamma, norm, poisson
 
 from cevnsjax.errors import InputError
+from cevnsjax.experiments import load_experiment
 from cevnsjax.response import (
     Chain,
     Efficiency,
@@ -213,6 +214,23 @@ def test_counts_of_a_spectrum_against_adaptive_quadrature(smearing, edges):
         expected = sum(quad(density, a, b, epsrel=1e-11, limit=200)[0] for a, b in pairwise(pieces))
         # A Gaussian that reaches below zero is cut there by both.
         assert value == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("shift", [-300.0, 0.0, 150.0])
+def test_a_shift_far_beyond_the_smearing_loses_nothing(shift):
+    """A shift that the file has: the bins of CONUS+ see recoils hundreds of eV, or 15 deviations, away from them."""
+    response = load_experiment("conus_plus").signal.at({"response.shift": shift}).electron
+    energy, weight = response.nodes()
+    counts = all_bins(response, energy) @ (weight * np.exp(-energy / (200 * EV)))
+    for value, low, high in zip(counts, response.low, response.high, strict=True):
+
+        def density(E, low=low, high=high):
+            seen = norm(E + shift, np.sqrt(NOISE**2 + FANO * PAIR * E))
+            return (seen.cdf(high) - seen.cdf(low)) * np.exp(-E / 200)
+
+        pieces = np.unique(np.clip([0.0, low - shift - 200, low - shift, high - shift, high - shift + 300], 0, None))
+        expected = sum(quad(density, a, b, epsrel=1e-11, limit=200)[0] for a, b in pairwise(pieces))
+        assert value / EV == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 def test_a_bin_that_begins_at_zero_has_no_node_there():

@@ -92,7 +92,9 @@ def _chain(
     steps = [target.binding_energies, kinks]
     if efficiency is not None and not efficiency.reconstructed:
         steps.append(efficiency.knots / gain)
-    breaks = panel_edges(axis.low, axis.high, smearing, gain, np.concatenate(steps))
+    # A mean signal is seen where `shift` moves it to: panels reach over the bins as they are, and as signals see them.
+    ends = np.append(axis.low, axis.low - table.shift), np.append(axis.high, axis.high - table.shift)
+    breaks = panel_edges(*ends, smearing, gain, np.concatenate(steps))
     for one in yields:
         _check_rising(one, float(breaks[-1]))
     return Chain(

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from cevnsjax.compilation import at_once
 from cevnsjax.errors import InputError
 from cevnsjax.likelihood import Likelihood, View
 from cevnsjax.likelihood.kernel import Data, Kernel, means_of
@@ -26,11 +27,6 @@ __all__ = ["BATCH", "Minima", "PolynomialSearch", "Search", "checked", "free_or_
 
 BATCH = 64
 """Searches that one call of a program takes."""
-
-SIDE_BY_SIDE = 8
-"""Of these, how many are done at once: all wait for the slowest of them, and a batch is often not full."""
-
-assert BATCH % SIDE_BY_SIDE == 0
 
 Reached = tuple[Float[Array, "lanes n"], Float[Array, " lanes"], Bool[Array, " lanes"]]
 
@@ -189,19 +185,22 @@ def _minimise(
     The compiler's last effort would cost more than it saves in a single fit.
     """
 
+    lanes = len(start)
+    together = at_once(lanes)
+    assert lanes % together == 0
+
     def some(part: Int[Array, ""], before: Reached) -> Reached:
-        lanes = part * SIDE_BY_SIDE
-        here = jax.lax.dynamic_slice_in_dim(start, lanes, SIDE_BY_SIDE)
+        first = part * together
+        here = jax.lax.dynamic_slice_in_dim(start, first, together)
         reached = jax.vmap(minimise, in_axes=(None, None, 0, None))(kernel, data, here, held)
         return jax.tree.map(
-            lambda whole, new: jax.lax.dynamic_update_slice_in_dim(whole, new, lanes, axis=0),
+            lambda whole, new: jax.lax.dynamic_update_slice_in_dim(whole, new, first, axis=0),
             before,
             (reached.place, reached.value, reached.converged),
         )
 
-    lanes = len(start)
     nothing = jnp.zeros_like(start), jnp.zeros(lanes), jnp.zeros(lanes, dtype=bool)
-    return jax.lax.fori_loop(0, -(-number // SIDE_BY_SIDE), some, nothing)
+    return jax.lax.fori_loop(0, -(-number // together), some, nothing)
 
 
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})

@@ -15,8 +15,9 @@ from cevnsjax.experiments import Experiment, load_runs
 from cevnsjax.interactions import MODELS, Model
 from cevnsjax.interactions import model as model_by_name
 from cevnsjax.likelihood import newton
-from cevnsjax.likelihood.kernel import Data, Kernel, Term, chi2, means_of, with_closed
+from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
 from cevnsjax.likelihood.nuisances import JointNuisance, joint_nuisances
+from cevnsjax.likelihood.objective import chi2, with_closed
 from cevnsjax.likelihood.prediction import expected_counts
 from cevnsjax.likelihood.preparation import Moved, Preparation
 from cevnsjax.likelihood.signals import Signals

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from cevnsjax.likelihood.kernel import Data, Kernel, chi2, quadratic
+from cevnsjax.likelihood.kernel import Data, Kernel
+from cevnsjax.likelihood.objective import chi2, quadratic
 
 __all__ = ["MAX_STEPS", "Local", "Minimum", "descend", "minimise", "minimum", "place"]
 

@@ -236,7 +236,7 @@ def _too_wide(experiment: Experiment, moved: Sequence[Moved], worst: float) -> I
     ranges = ", ".join(f"{m.name} from {m.low:.4g} to {m.high:.4g}" for m in moved)
     return InputError(
         f"{experiment.label}: the spectrum changes too much with {ranges}: a polynomial is wrong by {worst:.1e} of the "
-        "largest bin; give a smaller sigma, or narrower bounds"
+        "largest bin; give a smaller sigma, or narrower bounds, or a smearing: without it bins have sharp edges"
     )
 
 

@@ -16,7 +16,8 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy.special import ndtr, ndtri
 
 from cevnsjax.inference.search import PolynomialSearch
-from cevnsjax.likelihood.kernel import Data, Kernel, Term, chi2, means_of
+from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
+from cevnsjax.likelihood.objective import chi2
 from cevnsjax.likelihood.terms import best_norm, norm_width
 from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import Parameter

@@ -11,24 +11,22 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
-from cevnsjax.compilation import over_devices
+from cevnsjax.compilation import at_once, over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.inference.fit import Fitted
 from cevnsjax.inference.intervals import Interval, threshold
 from cevnsjax.inference.scan import Axis, AxisLimits, axis_of, check_axes
 from cevnsjax.inference.search import PolynomialSearch, checked
 from cevnsjax.likelihood import Likelihood
-from cevnsjax.likelihood.kernel import Data, Kernel, chi2, with_closed, with_shapes
+from cevnsjax.likelihood.kernel import Data, Kernel, with_shapes
 from cevnsjax.likelihood.newton import minimise
+from cevnsjax.likelihood.objective import chi2, with_closed
 from cevnsjax.toys.draw import check_seed, check_toys, chunks, drawn
 
 __all__ = ["FeldmanCousins", "Spread", "Work", "feldman_cousins"]
 
 CHUNK = 256
 """Toys that one call of a program takes."""
-
-SIDE_BY_SIDE = 8
-"""Of these, how many are fitted at once on a processor: all wait for the slowest of them. A GPU fits all at once."""
 
 BLOCK = 16
 """True points that make one piece of work."""
@@ -227,9 +225,7 @@ def _deltas(
         return jnp.maximum(there - jnp.min(free), 0.0)
 
     def each(given: tuple[Kernel, Array, Array, Array], keys: Key[Array, " many"]) -> Float[Array, " share"]:
-        if jax.default_backend() != "cpu":
-            return jax.vmap(partial(one, given))(keys)
-        return jax.lax.map(partial(one, given), keys, batch_size=SIDE_BY_SIDE)
+        return jax.lax.map(partial(one, given), keys, batch_size=at_once(len(keys)))
 
     return over_devices(each, (kernel, truth, held, masks), keys)
 

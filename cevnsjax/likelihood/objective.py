@@ -1,0 +1,128 @@
+"""Chi-squared of a kernel, with its slopes and curvature, and closed factors at their best."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from cevnsjax.likelihood.kernel import (
+    Data,
+    Kernel,
+    Table,
+    Term,
+    Vector,
+    coupling_monomials,
+    means_of,
+    shape_monomials,
+    strength_of,
+)
+from cevnsjax.likelihood.terms import TERMS, Means, best_norm
+
+__all__ = ["chi2", "quadratic", "with_closed"]
+
+
+def _constraints(kernel: Kernel, held: Bool[Array, " n"]) -> Vector:
+    """Return the weight of each variable's constraint; closed factors count theirs themselves while not held."""
+    return kernel.weight * jnp.where((kernel.closed > 0) & ~held, 0.0, 1.0)
+
+
+def chi2(kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]) -> Float[Array, ""]:
+    """Return chi-squared of all terms, and of the constraints; closed factors that are not held are minimised."""
+    total = jnp.sum(_constraints(kernel, held) * (y - data.centre) ** 2)
+    for group, observed in zip(kernel.groups, data.observed, strict=True):
+
+        def one(term: Term, observed: Array) -> Array:
+            means = means_of(kernel, term, y, held, data.centre)
+            return TERMS[term.kind].chi2(means, observed, term.sigma, kernel.integrated)
+
+        total += jnp.sum(jax.vmap(one)(group, observed))
+    return total
+
+
+def quadratic(
+    kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]
+) -> tuple[Float[Array, ""], Vector, Float[Array, "n n"], Float[Array, "n n"]]:
+    """Return chi-squared, its gradient, its curvature as Gauss and Newton, or Fisher, have it, and what this lacks.
+
+    It lacks second derivatives of counts, of which those in a coupling and any variable are calculated. With them the
+    curvature may be indefinite; without them steps creep along a valley that bends.
+    """
+    weight = _constraints(kernel, held)
+    value = jnp.sum(weight * (y - data.centre) ** 2)
+    gradient = 2 * weight * (y - data.centre)
+    curvature = jnp.diag(2 * weight)
+    bent = jnp.zeros_like(curvature)
+    for group, observed in zip(kernel.groups, data.observed, strict=True):
+
+        def one(term: Term, observed: Array) -> tuple[Array, Array, Array, Array]:
+            kind = TERMS[term.kind]
+
+            def placed(own: Array) -> Array:
+                return y.at[term.own].set(own, mode="drop")
+
+            table = _tangent_table(term, jnp.append(y, 0.0))
+
+            def both(own: Array) -> tuple[tuple[Array, Array], Means]:
+                means = means_of(kernel, term, placed(own), held, data.centre, table)
+                return (means.signal, means.rest), means
+
+            here = jnp.append(y, 0.0)[term.own]
+            slopes, means = jax.jacfwd(both, has_aux=True)(here)
+            along = means._replace(signal=slopes[0].T, rest=slopes[1].T)
+            value, pull = jax.value_and_grad(
+                lambda signal: kind.chi2(means._replace(signal=signal), observed, term.sigma, kernel.integrated)
+            )(means.signal)
+            bends = jax.jacfwd(lambda own: _pulled(term, table, placed(own), kernel.couplings, pull))(here)
+            return value, *kind.quadratic(means, along, observed, term.sigma, kernel.integrated), bends
+
+        values, slopes, curvatures, bends = jax.vmap(one)(group, observed)
+        value += jnp.sum(values)
+        gradient = gradient.at[group.own].add(slopes, mode="drop")
+        block = group.own[:, :, None], group.own[:, None, :]
+        curvature = curvature.at[block].add(curvatures, mode="drop")
+        bent = bent.at[: kernel.couplings, group.own].add(jnp.moveaxis(bends, 0, 1), mode="drop")
+    across = bent.at[: kernel.couplings, : kernel.couplings].set(0.0)
+    return value, gradient, curvature, bent + across.T
+
+
+def _tangent_table(term: Term, there: Vector) -> Table:
+    """Return a term's table as a linear function that has the right value and slopes at one place.
+
+    Of all variables few move the spectrum. Coefficients are many, and so the sums over them are done for these only.
+    """
+    x = term.shape_offset + term.shape_slope * there[term.shape_index]
+    monomials = partial(shape_monomials, degrees=term.degrees)
+    rows = jnp.concatenate([monomials(x)[None], jax.jacfwd(monomials)(x).T])
+    tables = jnp.tensordot(rows, term.coefficients, 1)
+
+    def at(ended: Vector) -> Float[Array, "monomials cells"]:
+        away = term.shape_offset + term.shape_slope * ended[term.shape_index] - x
+        return tables[0] + jnp.tensordot(away, tables[1:], 1)
+
+    return at
+
+
+def _pulled(
+    term: Term, table: Table, y: Vector, couplings: int, pull: Float[Array, " cells"]
+) -> Float[Array, " couplings"]:
+    """Return slopes in couplings of the signal, times the slope of chi-squared in each cell, and added."""
+    ended = jnp.append(y, 0.0)
+    weights = strength_of(term, ended) * (table(ended) @ pull)
+    return jax.grad(lambda t: weights @ coupling_monomials(t))(y[:couplings])
+
+
+def with_closed(kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]) -> Vector:
+    """Return the variables with closed factors at their best: each takes the share of its variance."""
+    given = y
+    for group, observed in zip(kernel.groups, data.observed, strict=True):
+
+        def one(term: Term, observed: Array) -> Array:
+            means = means_of(kernel, term, given, held, data.centre)
+            variance = jnp.where(means.variance > 0, means.variance, 1.0)
+            away = (best_norm(means, observed, term.sigma) - means.centre) / variance
+            best = jnp.append(data.centre, 0.0)[term.closed_index] + away * term.closed_sigma
+            return jnp.where(jnp.append(held, True)[term.closed_index], jnp.append(given, 0.0)[term.closed_index], best)
+
+        y = y.at[group.closed_index].set(jax.vmap(one)(group, observed), mode="drop")
+    return y
