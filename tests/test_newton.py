@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from cevnsjax.likelihood.kernel import Data, Kernel, Term
-from cevnsjax.likelihood.newton import MAX_STEPS, Local, descend, minimise, minimum, place
+from cevnsjax.likelihood.newton import MAX_STEPS, Local, descend, minimise, minimise_all, minimum, place
 from cevnsjax.likelihood.objective import chi2
 
 REACH = 2.0
@@ -121,6 +121,23 @@ def test_the_minimum_moves_with_data_and_constraints() -> None:
 def test_many_at_once() -> None:
     shifts = jnp.linspace(-2.5, 2.5, 7)
     np.testing.assert_allclose(jax.jit(jax.vmap(best))(shifts), [BEST(float(s)) for s in shifts], atol=1e-9)
+
+
+@pytest.mark.parametrize(("number", "together"), [(12, 1), (12, 4), (12, 12), (7, 3), (2, 4)])
+def test_a_queue_of_searches_is_each_search_by_itself(number: int, together: int) -> None:
+    """Twelve searches, three for each of four sets of data; those beyond `number` are not begun."""
+    rng = np.random.default_rng(0)
+    sets = [Data((rng.normal(0.0, 0.5, (1, 2)),), rng.normal(0.0, 0.3, 3) * np.array([0.0, 1.0, 1.0])) for _ in "abcd"]
+    data = jax.tree.map(lambda *leaves: jnp.stack(leaves), *sets)
+    starts = np.stack([start(shift) for shift in np.linspace(-2.9, 5.5, 12)])
+    held = np.tile([[True, False, False], [True, True, False], [True, False, True]], (4, 1))
+    queue = jax.jit(minimise_all, static_argnames="together")(KERNEL, data, starts, held, number, together=together)
+    for i in range(number):
+        alone = minimise(KERNEL, jax.tree.map(lambda leaf, i=i: leaf[i // 3], data), starts[i], held[i])
+        np.testing.assert_allclose(queue.place[i], alone.place, rtol=1e-9, atol=1e-12)
+        assert queue.steps[i] == alone.steps
+        assert bool(queue.converged[i])
+    assert not np.asarray(queue.steps[number:]).any()
 
 
 def test_which_variables_are_held_is_an_array() -> None:

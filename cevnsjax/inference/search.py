@@ -19,7 +19,7 @@ from cevnsjax.compilation import at_once
 from cevnsjax.errors import InputError
 from cevnsjax.likelihood import Likelihood, View
 from cevnsjax.likelihood.kernel import Data, Kernel, means_of
-from cevnsjax.likelihood.newton import minimise
+from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.terms import Means
 from cevnsjax.parameters import Parameter, check_names, check_value
 
@@ -186,21 +186,9 @@ def _minimise(
     """
 
     lanes = len(start)
-    together = at_once(lanes)
-    assert lanes % together == 0
-
-    def some(part: Int[Array, ""], before: Reached) -> Reached:
-        first = part * together
-        here = jax.lax.dynamic_slice_in_dim(start, first, together)
-        reached = jax.vmap(minimise, in_axes=(None, None, 0, None))(kernel, data, here, held)
-        return jax.tree.map(
-            lambda whole, new: jax.lax.dynamic_update_slice_in_dim(whole, new, first, axis=0),
-            before,
-            (reached.place, reached.value, reached.converged),
-        )
-
-    nothing = jnp.zeros_like(start), jnp.zeros(lanes), jnp.zeros(lanes, dtype=bool)
-    return jax.lax.fori_loop(0, -(-number // together), some, nothing)
+    alike = jax.tree.map(lambda leaf: leaf[None], data)
+    reached = minimise_all(kernel, alike, start, jnp.tile(held, (lanes, 1)), number, at_once(lanes))
+    return reached.place, reached.value, reached.converged
 
 
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})

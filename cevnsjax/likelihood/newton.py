@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 from cevnsjax.likelihood.kernel import Data, Kernel
 from cevnsjax.likelihood.objective import chi2, quadratic
 
-__all__ = ["MAX_STEPS", "Local", "Minimum", "descend", "minimise", "minimum", "place"]
+__all__ = ["MAX_STEPS", "Local", "Minimum", "descend", "minimise", "minimise_all", "minimum", "place"]
 
 Vector = Float[Array, " n"]
 Matrix = Float[Array, "n n"]
@@ -84,49 +84,116 @@ def minimise(kernel: Kernel, data: Data, start: Vector, held: Held, close: float
     return descend(lambda y: Local(*quadratic(kernel, data, y, held)), start, kept, kernel.low, kernel.high, close)
 
 
+def minimise_all(
+    kernel: Kernel,
+    data: Data,
+    start: Float[Array, "jobs n"],
+    held: Bool[Array, "jobs n"],
+    number: Int[Array, ""] | int,
+    together: int,
+    close: float = CLOSE,
+) -> Minimum:
+    """Return the minima of the first `number` of many searches, `together` of which are under way at any time.
+
+    `data` have a leading axis: search i is of data i // (jobs / data). Where a search ends the next one takes its
+    place, so that none waits for the slowest: searches side by side take as many steps as all need together. Minima of
+    other jobs are zeros.
+    """
+    jobs = len(start)
+    start = jnp.where(held, start, jnp.clip(start, kernel.low, kernel.high))
+    kept = held | (kernel.closed > 0)
+    share = jobs // len(data.centre)
+
+    def one_step(job: Array, state: _State) -> tuple[_State, Array]:
+        given = jax.tree.map(lambda leaf: leaf[job // share], data)
+        state = _improve(
+            lambda y: Local(*quadratic(kernel, given, y, held[job])), kept[job], kernel.low, kernel.high, state
+        )
+        return state, _unfinished(kept[job], close, state)
+
+    def turn(carry: tuple[Array, _State, Minimum]) -> tuple[Array, _State, Minimum]:
+        job, state, found = carry
+        state, going = jax.vmap(one_step)(jnp.minimum(job, jobs - 1), state)
+        # Lanes without a job write nowhere.
+        found = jax.tree.map(
+            lambda all_jobs, lanes: all_jobs.at[jnp.where(going, jobs, job)].set(lanes, mode="drop"),
+            found,
+            jax.vmap(_reached)(state),
+        )
+        job = jnp.where(going, job, jnp.max(job) + jnp.cumsum(~going))
+        begun = jax.vmap(_begun)(start[jnp.minimum(job, jobs - 1)])
+        state = jax.tree.map(
+            lambda new, old: jnp.where(going.reshape(-1, *[1] * (old.ndim - 1)), old, new), begun, state
+        )
+        return jnp.where(job < number, job, jobs), state, found
+
+    lanes = jnp.arange(together)
+    nothing = Minimum(
+        jnp.zeros_like(start), jnp.zeros(jobs), jnp.zeros(jobs, dtype=bool), jnp.zeros(jobs, dtype=lanes.dtype)
+    )
+    first = jnp.where(lanes < number, lanes, jobs), jax.vmap(_begun)(start[jnp.minimum(lanes, jobs - 1)]), nothing
+    return jax.lax.while_loop(lambda carry: jnp.any(carry[0] < number), turn, first)[2]
+
+
 def descend(
     function: Callable[[Vector], Local], start: Vector, kept: Held, low: Vector, high: Vector, close: float = CLOSE
 ) -> Minimum:
     """Return the minimum that Levenberg and Marquardt's steps reach within bounds, some variables kept.
 
-    The damping follows how well the last step was predicted (H. B. Nielsen, IMM-REP-1999-05, Technical University of
-    Denmark). A start where the function is not finite ends at once. Traceable, and vmaps.
+    A start where the function is not finite ends at once. Traceable, and vmaps.
     """
+    last = jax.lax.while_loop(
+        lambda state: _unfinished(kept, close, state),
+        lambda state: _improve(function, kept, low, high, state),
+        _begun(start),
+    )
+    return _reached(last)
 
-    # The program contains the function once: each iteration evaluates the trial point of the one before.
-    def improve(state: _State) -> _State:
-        there = function(state.trial)
-        better = there.value < state.here.value
-        ratio = (state.here.value - there.value) / state.predicted
-        eased = jnp.maximum(EASED, 1 - (2 * ratio - 1) ** 3)
-        damping = jnp.where(state.steps == 0, DAMPING, state.damping * jnp.where(better, eased, state.growth))
-        place = jnp.where(better, state.trial, state.place)
-        here = jax.tree.map(lambda new, old: jnp.where(better, new, old), there, state.here)
-        downhill = -here.gradient
-        stuck = kept | ((place >= high) & (downhill > 0)) | ((place <= low) & (downhill < 0))
-        diagonal = jnp.diag(here.curvature)
-        largest = jnp.max(jnp.where(stuck, 0.0, diagonal))
-        ridge = damping * jnp.maximum(diagonal, FLAT * largest) + RIDGE * largest
-        damped = here.curvature + jnp.diag(ridge)
-        systems = jnp.stack([damped + here.bent, damped])
-        (exact, plain), (definite, _) = jax.vmap(lambda one: _solved(*_within(stuck, one, downhill)))(systems)
-        step = jnp.where(definite, exact, plain)
-        trial = jnp.where(stuck, place, jnp.clip(place + step, low, high))
-        gain = jnp.where(stuck, 0.0, downhill) @ step
-        predicted = (gain + step @ (ridge * step)) / 2
-        growth = jnp.where(better, GROWTH, GROWTH * state.growth)
-        return _State(place, here, trial, gain, predicted, damping, growth, state.steps + 1)
 
-    def unfinished(state: _State) -> Array:
-        small = close + SHARE * jnp.abs(state.here.value)
-        near = (state.gain == 0) | ((state.gain <= small) & (state.damping <= UNDAMPED))
-        going = ~near & (state.damping < STIFF) & jnp.isfinite(state.here.value) & ~kept.all()
-        return (state.steps == 0) | (going & (state.steps < MAX_STEPS))
-
+def _begun(start: Vector) -> _State:
+    """Return the state before the first step, which is none: it evaluates the start."""
     n, infinite = start.size, jnp.asarray(jnp.inf)
     nowhere = Local(infinite, jnp.zeros(n), jnp.eye(n), jnp.zeros((n, n)))
-    first = _State(start, nowhere, start, infinite, infinite, jnp.asarray(DAMPING), jnp.asarray(GROWTH), jnp.asarray(0))
-    last = jax.lax.while_loop(unfinished, improve, first)
+    return _State(start, nowhere, start, infinite, infinite, jnp.asarray(DAMPING), jnp.asarray(GROWTH), jnp.asarray(0))
+
+
+def _improve(function: Callable[[Vector], Local], kept: Held, low: Vector, high: Vector, state: _State) -> _State:
+    """Return the state after a step: the trial point of the one before is evaluated, and the next one chosen.
+
+    So a program contains the function once. The damping follows how well the last step was predicted (H. B. Nielsen,
+    IMM-REP-1999-05, Technical University of Denmark).
+    """
+    there = function(state.trial)
+    better = there.value < state.here.value
+    ratio = (state.here.value - there.value) / state.predicted
+    eased = jnp.maximum(EASED, 1 - (2 * ratio - 1) ** 3)
+    damping = jnp.where(state.steps == 0, DAMPING, state.damping * jnp.where(better, eased, state.growth))
+    place = jnp.where(better, state.trial, state.place)
+    here = jax.tree.map(lambda new, old: jnp.where(better, new, old), there, state.here)
+    downhill = -here.gradient
+    stuck = kept | ((place >= high) & (downhill > 0)) | ((place <= low) & (downhill < 0))
+    diagonal = jnp.diag(here.curvature)
+    largest = jnp.max(jnp.where(stuck, 0.0, diagonal))
+    ridge = damping * jnp.maximum(diagonal, FLAT * largest) + RIDGE * largest
+    damped = here.curvature + jnp.diag(ridge)
+    systems = jnp.stack([damped + here.bent, damped])
+    (exact, plain), (definite, _) = jax.vmap(lambda one: _solved(*_within(stuck, one, downhill)))(systems)
+    step = jnp.where(definite, exact, plain)
+    trial = jnp.where(stuck, place, jnp.clip(place + step, low, high))
+    gain = jnp.where(stuck, 0.0, downhill) @ step
+    predicted = (gain + step @ (ridge * step)) / 2
+    growth = jnp.where(better, GROWTH, GROWTH * state.growth)
+    return _State(place, here, trial, gain, predicted, damping, growth, state.steps + 1)
+
+
+def _unfinished(kept: Held, close: float, state: _State) -> Bool[Array, ""]:
+    small = close + SHARE * jnp.abs(state.here.value)
+    near = (state.gain == 0) | ((state.gain <= small) & (state.damping <= UNDAMPED))
+    going = ~near & (state.damping < STIFF) & jnp.isfinite(state.here.value) & ~kept.all()
+    return (state.steps == 0) | (going & (state.steps < MAX_STEPS))
+
+
+def _reached(last: _State) -> Minimum:
     converged = jnp.isfinite(last.here.value) & (last.steps < MAX_STEPS)
     return Minimum(last.place, last.here.value, converged, last.steps)
 

@@ -19,7 +19,7 @@ from cevnsjax.inference.scan import Axis, AxisLimits, axis_of, check_axes
 from cevnsjax.inference.search import PolynomialSearch, checked
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.kernel import Data, Kernel, with_shapes
-from cevnsjax.likelihood.newton import minimise
+from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.objective import chi2, with_closed
 from cevnsjax.toys.draw import check_seed, check_toys, chunks, drawn
 
@@ -31,8 +31,11 @@ CHUNK = 256
 BLOCK = 16
 """True points that make one piece of work."""
 
-COARSE = {1: 33, 2: 13}
-"""Numbers of values, for one and for two parameters, at which chi^2 of each toy is calculated before its fit."""
+COARSE = {1: 32, 2: 12}
+"""Numbers of values, for one and for two parameters, at which chi^2 of each toy is calculated before its fit.
+
+They lie in the middle of even parts of the range, of which no end and, as numbers are even, no centre is one: where a
+coupling is zero, chi^2 may have a saddle, from which no search finds its way."""
 
 WIDE = 40.0
 """How far these reach where a parameter has no bounds, in typical steps of the data."""
@@ -45,7 +48,7 @@ TIE = 1e-6
 
 MOST_POINTS = 100_000
 
-CLOSE = 1e-6
+CLOSE = 1e-4
 """A step that would lower a toy's chi-squared by no more ends its search: quantiles are known to 1e-2."""
 
 Work = Callable[[np.ndarray], np.ndarray]
@@ -163,7 +166,8 @@ def _tabulated(search: PolynomialSearch, axes: tuple[Axis, ...]) -> tuple[_Grid,
         middle = fitted.best_fit()[p.name]
         low, high = (end if np.isfinite(end) else middle + s * reach for end, s in zip(p.bounds, (-1, 1), strict=True))
         low, high = min(low, axis.values[0]), max(high, axis.values[-1])
-        ranges.append(np.linspace(low, high, COARSE[len(axes)]))
+        parts = COARSE[len(axes)]
+        ranges.append(low + (high - low) * (np.arange(parts) + 0.5) / parts)
     coarse = [
         np.asarray(search.variable(axis.parameter.name, column.ravel()))
         for axis, column in zip(axes, np.meshgrid(*ranges), strict=True)
@@ -211,23 +215,29 @@ def _deltas(
     at_truth = held.at[tested].set(True)
     masks = jnp.stack([at_truth, *[held] * (1 + CANDIDATES)])
 
-    def one(given: tuple[Kernel, Array, Array, Array], key: PRNGKeyArray) -> Float[Array, ""]:
-        kernel, truth, held, masks = given
-        data = drawn(kernel, truth, key)
-        # Where a fit should start: chi^2 over all that data may allow, nuisances as they suit the truth.
+    def each(given: tuple[Kernel, Array, Array], keys: Key[Array, " many"]) -> Float[Array, " share"]:
+        kernel, truth, masks = given
+        at_shapes = with_shapes(kernel, truth)
         near = jax.vmap(lambda point: truth.at[tested].set(point))(coarse)
-        around = jax.vmap(partial(chi2, with_shapes(kernel, truth), data, held=held))(near)
-        _, nearest = jax.lax.top_k(-jnp.where(jnp.isfinite(around), around, jnp.inf), CANDIDATES)
-        starts = jnp.concatenate([truth[None], truth[None], near[nearest]])
-        # The fit at the truth and those from all starts are one search, so that the compiler sees it once.
-        values = jax.vmap(lambda start, mask: minimise(kernel, data, start, mask, CLOSE).value)(starts, masks)
-        there, free = values[0], jnp.where(jnp.isfinite(values[1:]), values[1:], jnp.inf)
-        return jnp.maximum(there - jnp.min(free), 0.0)
 
-    def each(given: tuple[Kernel, Array, Array, Array], keys: Key[Array, " many"]) -> Float[Array, " share"]:
-        return jax.lax.map(partial(one, given), keys, batch_size=at_once(len(keys)))
+        def begun(key: PRNGKeyArray) -> tuple[Data, Float[Array, "starts n"]]:
+            data = drawn(kernel, truth, key)
+            # Where a fit should start: chi^2 over all that data may allow, nuisances as they suit the truth.
+            around = jax.vmap(partial(chi2, at_shapes, data, held=held))(near)
+            _, nearest = jax.lax.top_k(-jnp.where(jnp.isfinite(around), around, jnp.inf), CANDIDATES)
+            return data, jnp.concatenate([truth[None], truth[None], near[nearest]])
 
-    return over_devices(each, (kernel, truth, held, masks), keys)
+        data, starts = jax.lax.map(begun, keys, batch_size=at_once(len(keys)))
+        # The fits at the truth and those from all starts are one queue of searches, so that the compiler sees one.
+        many, fits, n = starts.shape
+        jobs = starts.reshape(many * fits, n)
+        held_of = jnp.tile(masks, (many, 1))
+        found = minimise_all(kernel, data, jobs, held_of, many * fits, at_once(many * fits), CLOSE)
+        values = found.value.reshape(many, fits)
+        free = jnp.where(jnp.isfinite(values[:, 1:]), values[:, 1:], jnp.inf)
+        return jnp.maximum(values[:, 0] - jnp.min(free, axis=1), 0.0)
+
+    return over_devices(each, (kernel, truth, masks), keys)
 
 
 def _quantiles(
