@@ -129,11 +129,12 @@ def test_a_queue_of_searches_is_each_search_by_itself(number: int, together: int
     rng = np.random.default_rng(0)
     sets = [Data((rng.normal(0.0, 0.5, (1, 2)),), rng.normal(0.0, 0.3, 3) * np.array([0.0, 1.0, 1.0])) for _ in "abcd"]
     data = jax.tree.map(lambda *leaves: jnp.stack(leaves), *sets)
-    starts = np.stack([start(shift) for shift in np.linspace(-2.9, 5.5, 12)])
-    held = np.tile([[True, False, False], [True, True, False], [True, False, True]], (4, 1))
+    starts = jnp.stack([start(shift) for shift in np.linspace(-2.9, 5.5, 12)])
+    held = jnp.tile(jnp.array([[True, False, False], [True, True, False], [True, False, True]]), (4, 1))
+    one = jax.jit(minimise)
     queue = jax.jit(minimise_all, static_argnames="together")(KERNEL, data, starts, held, number, together=together)
     for i in range(number):
-        alone = minimise(KERNEL, jax.tree.map(lambda leaf, i=i: leaf[i // 3], data), starts[i], held[i])
+        alone = one(KERNEL, jax.tree.map(lambda leaf, i=i: leaf[i // 3], data), starts[i], held[i])
         np.testing.assert_allclose(queue.place[i], alone.place, rtol=1e-9, atol=1e-12)
         assert queue.steps[i] == alone.steps
         assert bool(queue.converged[i])

@@ -42,7 +42,7 @@ def test_at_a_bound_half_of_the_toys_have_their_minimum_there(strength) -> None:
 
 @pytest.mark.parametrize(("model", "name"), [("magnetic_moment", "mu_nu_e"), ("charge_radius", "r2_emu")])
 def test_zero_is_no_trap_for_a_coupling_that_enters_squared(conus_plus, model, name) -> None:
-    """Slopes vanish there. With data that suit zero best searches begin near it, and half of the minima lie elsewhere."""
+    """Slopes vanish there. With data that suit zero best, searches begin near it; half of the minima lie elsewhere."""
     likelihood = cevnsjax.Likelihood(conus_plus, model=model)
     likelihood = likelihood.with_data(likelihood.expected_in({name: 0.0}))
     result = cevnsjax.feldman_cousins(likelihood, (name, 0.0, likelihood.parameters[name].scale, 2), toys=8000)
