@@ -26,7 +26,6 @@ NAMES = (
     "sampling",
     "feldman_cousins",
     "scaling",
-    "precision",
     "calibration",
 )
 RESULTS = Path(__file__).parent / "results"

@@ -20,6 +20,18 @@ SIN2_THETA_W_Z = 0.23121
 ELECTRON_MASS = 0.51099895069
 """Electron mass [MeV]."""
 
+MUON_MASS = 105.6583755
+"""Muon mass [MeV]; CODATA 2022."""
+
+PION_MASS = 139.57039
+"""Mass of the charged pion [MeV]; PDG 2024, 139.57039(18)."""
+
+PION_LIFE = 0.026033
+"""Mean life of the charged pion [us]; PDG 2024, 26.033(5) ns."""
+
+MUON_LIFE = 2.1969811
+"""Mean life of the muon [us]; PDG 2024, 2.1969811(22)."""
+
 PROTON_MASS = 938.27208943
 """Proton mass [MeV]."""
 

@@ -21,7 +21,7 @@ from cevnsjax.matter import Nucleus, Target, minimal_energy
 from cevnsjax.numeric import AnyArray, namespace
 from cevnsjax.parameters import Parameters
 from cevnsjax.response import Response, recoil_energy
-from cevnsjax.sources import Component, FluxMoments, fold
+from cevnsjax.sources import Component, Moments
 
 __all__ = [
     "CHANNELS",
@@ -41,7 +41,6 @@ Channel = Literal["all", "cevns", "eves"]
 CHANNELS: tuple[str, ...] = get_args(Channel)
 """Both kinds of scattering, off nuclei only, off electrons only."""
 
-Moments = tuple[FluxMoments, ...]
 Points = Mapping[str, Float[AnyArray, " points"]]
 
 FEW, MANY, SETS = 4, 64, 8
@@ -78,7 +77,7 @@ Nodes = TypeVar("Nodes", bound=NuclearNodes | ElectronNodes)
 
 
 def nuclear_nodes(
-    target: Target, moments: Moments, response: Response, energy: Float[AnyArray, " nodes"]
+    target: Target, moments: tuple[Moments, ...], response: Response, energy: Float[AnyArray, " nodes"]
 ) -> NuclearNodes:
     """Return the nuclei of a target at visible energies [MeV] of a response."""
     parts = []
@@ -98,18 +97,18 @@ def nuclear_nodes(
     return NuclearNodes(T, nucleus, form_factor, minimum, per_kg, _weight(moments, minimum, per_kg))
 
 
-def electron_nodes(target: Target, moments: Moments, energy: Float[AnyArray, " nodes"]) -> ElectronNodes:
+def electron_nodes(target: Target, moments: tuple[Moments, ...], energy: Float[AnyArray, " nodes"]) -> ElectronNodes:
     """Return the electrons of a target at recoil energies [MeV]."""
     minimum, per_kg = minimal_energy(energy, ELECTRON_MASS), target.electrons_per_kg(energy)
     return ElectronNodes(energy, minimum, per_kg, _weight(moments, minimum, per_kg))
 
 
-def _weight(moments: Moments, minimum: AnyArray, per_kg: AnyArray) -> AnyArray:
+def _weight(moments: tuple[Moments, ...], minimum: AnyArray, per_kg: AnyArray) -> AnyArray:
     found = [one(minimum) * per_kg for one in moments]
     return namespace(*found).stack(found)
 
 
-def with_moments(nodes: Nodes, moments: Moments) -> Nodes:
+def with_moments(nodes: Nodes, moments: tuple[Moments, ...]) -> Nodes:
     """Return the nodes with other flux moments, those of what oscillation leaves for instance."""
     return eqx.tree_at(lambda n: n.weight, nodes, _weight(moments, nodes.minimum, nodes.per_kg))
 
@@ -228,7 +227,7 @@ def recoil_rate(
     """
 
     def at(T: AnyArray) -> AnyArray:
-        return fold(lambda energy: cross_section(energy, T), component, minimal_energy(T, mass), order)
+        return component.fold(lambda energy: cross_section(energy, T), minimal_energy(T, mass), order)
 
     return jnp.vectorize(at)(jnp.asarray(recoil))
 
@@ -247,7 +246,7 @@ def rates_by_quadrature(
     """
 
     def at(recoil: Any, component: Component, minimum: Array) -> Array:
-        return fold(lambda E: cross_section(E, recoil, component.flavour), component, minimum, order)
+        return component.fold(lambda E: cross_section(E, recoil, component.flavour), minimum, order)
 
     rates = []
     for component in components:

@@ -14,8 +14,8 @@ from cevnsjax.experiments.ranges import Range
 from cevnsjax.experiments.schema import Description
 
 MANUAL = Path(__file__).parents[1] / "docs" / "experiments.md"
-SAME_AS = ("response.electron.", "response.nuclear.yields.")
-"""What has the keys of `response.nuclear`, and of `response.nuclear.yield`."""
+SAME_AS = ("response.electron.", "response.nuclear.yields.", "response.efficiencies.")
+"""What has the keys of `response.nuclear`, and of its `yield` and `efficiency`."""
 
 
 def tables(annotation: Any) -> list[type[BaseModel]]:

@@ -20,7 +20,6 @@ from cevnsjax.sources import (
     energy_per_fission,
     fission_spectrum,
     flux_moments,
-    fold,
     reactor_flux,
     tabulated_flux,
     total_flux,
@@ -50,7 +49,7 @@ def reference_moments(minimum):
 
 
 def test_total_and_its_three_parts():
-    below, above = (float(fold(np.ones_like, conus_flux(captures_per_fission=0.0), np.float64(E))) for E in (0.0, 2.0))
+    below, above = (float(conus_flux(captures_per_fission=0.0).fold(np.ones_like, np.float64(E))) for E in (0.0, 2.0))
     fission_below, capture = below - above, float(total_flux(FLUX)) - below
     # The numbers are rounded to three digits.
     assert float(total_flux(FLUX)) == pytest.approx(1.386e13, rel=5e-3)
@@ -230,7 +229,7 @@ def test_moments_in_the_tail(minimum):
 
 @given(minimum=st.floats(1e-3, 8.0))
 def test_moments_against_direct_folding(minimum):
-    folded = [fold(lambda E, n=n: E**-n, FLUX, np.float64(minimum), order=16) for n in range(3)]
+    folded = [FLUX.fold(lambda E, n=n: E**-n, np.float64(minimum), order=16) for n in range(3)]
     np.testing.assert_allclose(MOMENTS(np.float64(minimum)), folded, rtol=1e-6)
 
 
@@ -243,7 +242,7 @@ def test_moments_of_what_is_left_of_a_flux():
     grid = energy_grid(FLUX)
     left = flux_moments(FLUX, grid, grid.energy / 20)(np.array([0.2, 3.0]))
     expected = [
-        [fold(lambda E, n=n: E ** (1 - n) / 20, FLUX, np.float64(E_min), 16) for E_min in (0.2, 3.0)] for n in range(3)
+        [FLUX.fold(lambda E, n=n: E ** (1 - n) / 20, np.float64(E_min), 16) for E_min in (0.2, 3.0)] for n in range(3)
     ]
     np.testing.assert_allclose(left, expected, rtol=1e-6)
 

@@ -18,7 +18,6 @@ from cevnsjax.errors import InputError
 from cevnsjax.experiments import load_experiment
 from cevnsjax.response import (
     Chain,
-    Efficiency,
     Exact,
     Full,
     Gamma,
@@ -26,6 +25,7 @@ from cevnsjax.response import (
     Lindhard,
     Poisson,
     Polynomial,
+    TabulatedEfficiency,
     matrix,
     panel_edges,
     recoil_energy,
@@ -96,7 +96,7 @@ def test_each_element_has_its_yield():
 
 # Efficiencies
 
-CURVE = Efficiency(np.array([100.0, 180.0, 250.0]), np.array([0.0, 0.5, 0.8]))
+CURVE = TabulatedEfficiency(np.array([100.0, 180.0, 250.0]), np.array([0.0, 0.5, 0.8]))
 RECORDED = dataclasses.replace(CURVE, reconstructed=True)
 
 
@@ -138,7 +138,7 @@ def test_efficiency_against_the_reconstructed_signal(kind, shift):
 
 def test_efficiency_of_whole_numbers():
     """With Poisson smearing the reconstructed signal is a whole number: a sum over the numbers of each bin."""
-    curve = Efficiency(np.array([2.0, 6.5, 9.0]), np.array([0.1, 0.9, 0.4]), reconstructed=True)
+    curve = TabulatedEfficiency(np.array([2.0, 6.5, 9.0]), np.array([0.1, 0.9, 0.4]), reconstructed=True)
     found = all_bins(chain([1.0, 4.5, 7.0, 12.0], Poisson(), curve, gain=1.0, steps=()), np.array([0.8, 5.0, 20.0]))
     for bins, numbers in zip(found, (range(1, 5), range(5, 7), range(7, 12)), strict=True):
         n = np.array(numbers)
@@ -156,7 +156,7 @@ def test_efficiency_without_smearing():
 @pytest.mark.parametrize("reconstructed", [False, True])
 def test_points_of_an_efficiency_are_panel_edges(reconstructed):
     """A trigger that turns on within one electronvolt, in the middle of a panel."""
-    step = Efficiency(np.array([203.3, 204.3]), np.array([0.0, 1.0]), reconstructed)
+    step = TabulatedEfficiency(np.array([203.3, 204.3]), np.array([0.0, 1.0]), reconstructed=reconstructed)
     sharp = chain([160, 260], Exact(), step, steps=())
     energy, weight = sharp.nodes()
     assert all_bins(sharp, energy)[0] @ weight / EV == pytest.approx(260 - 203.8, rel=1e-12)

@@ -44,9 +44,8 @@ def experiment_of_data(description: Description, identity: Identity, path: Path)
             f"'{path}': data with term = 'poisson' are counts in each cell; leave out per_kg and per_energy"
         )
     cells = Cells(_axes(description, folder / data.file, path))
-    mass, days, threshold = (
-        np.array([getattr(d, name) for d in description.detectors]) for name in ("mass_kg", "live_days", "threshold")
-    )
+    mass, threshold = (np.array([getattr(d, name) for d in description.detectors]) for name in ("mass_kg", "threshold"))
+    days = _days(description, path)
     low, width = cells.low(), cells.high() - cells.low()
     # Thresholds and edges are typed in decimals; a part in 1e9 keeps their conversion from deciding.
     active = threshold[:, None] <= low * (1 + 1e-9) if (low > 0).any() else threshold[:, None] <= low
@@ -79,6 +78,18 @@ def experiment_of_data(description: Description, identity: Identity, path: Path)
         description, identity, path, signal(description, path, cells.axes), cells, 1, exposure.sum(axis=0), names,
         exposure, sample_exposure, data.term, observed, sigma, unit, events, "", True,
     )  # fmt: skip
+
+
+def _days(description: Description, path: Path) -> np.ndarray:
+    """Return the live time of each detector [d]; that of a source that counts protons is one day."""
+    given = [d.live_days for d in description.detectors]
+    if description.source.kind == "pion_at_rest":
+        if any(days is not None for days in given):
+            raise InputError(f"'{path}': protons_on_target are those of the whole run; leave out live_days")
+        return np.ones(len(given))
+    if missing := [d.name for d in description.detectors if d.live_days is None]:
+        raise InputError(f"'{path}': detector '{missing[0]}' has no live_days; give the days of data")
+    return np.array(given, dtype=float)
 
 
 def _check_thresholds(description: Description, active: np.ndarray, low: np.ndarray, path: Path) -> None:
@@ -240,10 +251,6 @@ def _experiment(
     term: Term, observed: np.ndarray | None, sigma: np.ndarray, unit: str, events: np.ndarray, hypothesis: str,
     public: bool,
 ) -> Experiment:  # fmt: skip
-    profile = np.ones((len(here.components), cells.size))
-    for number, axis in enumerate(cells.axes[1:], start=1):
-        for component, row in zip(here.components, profile, strict=True):
-            row *= component.profiles[axis.name][cells.index(number)]
     templates = samples(description, identity.run, cells, sample_exposure, path)
     return Experiment(
         identity=identity,
@@ -251,7 +258,6 @@ def _experiment(
         cells=cells,
         phases=phases,
         first=cells.index(0),
-        profile=profile,
         exposure=exposure,
         detectors=detectors,
         detector_exposure=detector_exposure,

@@ -22,7 +22,9 @@ class Nuisance:
     """A nuisance of one experiment: its parameter, its width, and one kind of effect.
 
     - `scale`: a factor on samples, of centre one. Factors on the same sample add: 1 + sum_j (nu_j - 1).
-    - `key`: a number of the file, by its path; `sample.NAME.NUMBER` moves a template, others are calculated.
+    - `key`: a number of the file, by its path; `sample.NAME.NUMBER` moves a template, others are calculated. As a
+      `parabola` the signal is calculated at plus and minus one standard deviation only, and a parabola leads through
+      the three in each cell.
     - `morph`: names of samples that have tables at plus and minus one standard deviation.
 
     `sigma` is the standard deviation of the constraint; None: there is none, and the nuisance is `free`, so that each
@@ -37,6 +39,7 @@ class Nuisance:
     key: str | None = None
     morph: tuple[str, ...] = ()
     own: Own | None = None
+    parabola: bool = False
 
     @property
     def name(self) -> str:

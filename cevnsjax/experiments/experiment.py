@@ -5,6 +5,7 @@ import hashlib
 import json
 from typing import Any, Literal
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -58,8 +59,7 @@ class Experiment:
     `phases` is two for counts with the source on and off, else one. Arrays over "all" hold the cells with the source
     on, then those with the source off. `exposure` turns a rate of the signal [kg^-1 s^-1] into the data's unit,
     `detector_exposure` is each detector's part of it, and `sample_exposure` [kg d] multiplies templates given per kg
-    and day. `first` is the bin of each cell along the first axis, and `profile` the probability of its other bins, for
-    each component of the source.
+    and day. `first` is the bin of each cell along the first axis.
 
     `observed` is None where data are expected of a `hypothesis` (a key of HYPOTHESES): a likelihood makes them, of the
     experiment as it is then. `sample_shift` moves formulas along the first axis, as the energy scale does. `sigma` are
@@ -71,7 +71,6 @@ class Experiment:
     cells: Cells
     phases: int
     first: Int[np.ndarray, " cells"]
-    profile: Float[np.ndarray, "components cells"]
     exposure: Float[np.ndarray, " all"]
     detectors: tuple[str, ...]
     detector_exposure: Float[np.ndarray, "detectors all"]
@@ -129,9 +128,23 @@ class Experiment:
         lead = f"{self.name}: {lead} for its data" if self.public else f"{self.name}: no data are public; {lead}"
         return "; ".join(filter(None, (lead, warning)))
 
-    def in_cells(self, rates: Float[Array | np.ndarray, "components *n bins"]) -> Float[AnyArray, "*n all"]:
-        """Return counts in the data's unit from each component's rates [kg^-1 s^-1] in the bins of the first axis."""
-        spread = sum(one[..., self.first] * profile for one, profile in zip(rates, self.profile, strict=True))
+    def profile(self, signal: Signal) -> Float[np.ndarray, "components cells"]:
+        """Return the probability of each cell's bins beside the first axis, for each component of a signal's source."""
+        found = np.ones((len(signal.components), self.cells.size))
+        for number, axis in enumerate(self.cells.axes[1:], start=1):
+            for component, row in zip(signal.components, found, strict=True):
+                row *= component.profiles[axis.name][self.cells.index(number)]
+        return found
+
+    def in_cells(
+        self, rates: Float[Array | np.ndarray, "components *n bins"], signal: Signal | None = None
+    ) -> Float[AnyArray, "*n all"]:
+        """Return counts in the data's unit from each component's rates [kg^-1 s^-1] in the bins of the first axis.
+
+        The profiles are those of `signal`, by default the experiment's own.
+        """
+        profile = self.profile(self.signal if signal is None else signal)
+        spread = sum(one[..., self.first] * shares for one, shares in zip(rates, profile, strict=True))
         return self.exposure * namespace(spread).concatenate([spread] * self.phases, axis=-1)
 
     def sample_counts(self, sample: Sample) -> Float[np.ndarray, " all"]:
@@ -151,6 +164,10 @@ class Experiment:
         """Return the experiment with other data; `hypothesis` says of what they are expected."""
         return dataclasses.replace(self, observed=np.asarray(observed, dtype=float), hypothesis=hypothesis)
 
+    def with_signal(self, signal: Signal) -> "Experiment":
+        """Return the experiment with another signal."""
+        return dataclasses.replace(self, signal=signal)
+
     def digest(self) -> str:
         """Return a text that differs wherever a prediction or chi-squared may."""
         found = hashlib.sha256(json.dumps([self.identity.label, self.term, self.hypothesis, self.phases]).encode())
@@ -160,13 +177,18 @@ class Experiment:
         ]
         for text in parts:
             found.update(text.encode())
-        arrays = [self.exposure, self.sample_exposure, self.profile, self.sigma, *(a.low for a in self.cells.axes)]
+        arrays = [
+            self.exposure,
+            self.sample_exposure,
+            self.profile(self.signal),
+            self.sigma,
+            *(a.low for a in self.cells.axes),
+        ]
         arrays += [a.high for a in self.cells.axes] + ([] if self.observed is None else [self.observed])
         for sample in self.samples:
             arrays += [np.array(list(sample.numbers.values()))] + ([] if sample.table is None else [sample.table])
             arrays += [table for pair in sample.morphs.values() for table in pair]
-        for moments in self.signal.moments:
-            arrays += [np.asarray(moments.value_low)]
+        arrays += [np.asarray(leaf) for leaf in jax.tree.leaves(self.signal.moments)]
         for array in arrays:
             found.update(np.ascontiguousarray(array).tobytes())
         return found.hexdigest()

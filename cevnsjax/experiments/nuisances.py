@@ -142,7 +142,8 @@ def _nuisance(
             return None
         unit = "keV" if here.axes[0].unit in ENERGY_UNITS else here.axes[0].unit
         return Nuisance(_of_sample(table, given[name], ".".join(rest), unit), key=table.key, **own)
-    return Nuisance(_of_signal(table, here, templates, implicit), key=table.key, **own)
+    parabola = table.interpolation == "parabola"
+    return Nuisance(_of_signal(table, here, templates, implicit), key=table.key, parabola=parabola, **own)
 
 
 def _check_name(table: NuisanceTable) -> None:
@@ -190,6 +191,9 @@ def _of_signal(
         raise InputError(
             f"sigma = {table.sigma:g} exceeds the range from {low:g} to {high:g}; give a smaller one, or free = true"
         )
+    if table.interpolation == "parabola":
+        assert table.sigma is not None
+        low, high = centre - table.sigma, centre + table.sigma
     for end in (low, high):
         try:
             here.described({table.key: end})

@@ -12,6 +12,7 @@ from cevnsjax.experiments.signal_schema import (
     AnySmearing,
     AnyYield,
     EfficiencyTable,
+    PolynomialYield,
     RecoilTable,
     ResponseTable,
     TabulatedYield,
@@ -26,17 +27,19 @@ from cevnsjax.response import (
     Gamma,
     Gaussian,
     Lindhard,
+    LogisticEfficiency,
     Poisson,
     Polynomial,
     Response,
     Smearing,
+    TabulatedEfficiency,
     Yield,
     matrix,
     panel_edges,
     tabulated_yield,
 )
 
-__all__ = ["responses"]
+__all__ = ["efficiency_of", "responses"]
 
 MEASURED_OF = {"germanium_collar_2021.csv": "Ge"}
 """The element of each table in `data/quenching/`."""
@@ -88,7 +91,7 @@ def _chain(
 ) -> Chain:
     gain = _gain(table.signal_per_keV, axis)
     smearing = _smearing(recoil.smearing, gain)
-    efficiency = None if recoil.efficiency is None else _efficiency(recoil.efficiency, folder, axis)
+    efficiency = None if recoil.efficiency is None else efficiency_of(recoil.efficiency, folder, axis)
     steps = [target.binding_energies, kinks]
     if efficiency is not None and not efficiency.reconstructed:
         steps.append(efficiency.knots / gain)
@@ -149,7 +152,12 @@ def _yield(table: AnyYield, folder: Path, symbol: str, atomic_number: float) -> 
         return Polynomial(np.array([table.value]))
     if table.kind == "linear":
         return Polynomial(np.array([table.intercept, table.slope_per_keV / KEV]))
-    return Polynomial(np.array(table.coefficients))
+    return Polynomial(_shifted(table.coefficients, table))
+
+
+def _shifted(numbers: list[float], table: PolynomialYield | EfficiencyTable) -> Float[np.ndarray, " numbers"]:
+    """Return numbers with what their components add."""
+    return np.array(numbers) + np.array(table.shifts) @ np.array(table.components).reshape(-1, len(numbers))
 
 
 def _table_of_yields(table: TabulatedYield, folder: Path, symbol: str) -> Path:
@@ -203,7 +211,12 @@ def _smearing(table: AnySmearing | None, gain: float) -> Smearing:
     return Poisson()
 
 
-def _efficiency(table: EfficiencyTable, folder: Path, axis: Axis) -> Efficiency:
+def efficiency_of(table: EfficiencyTable, folder: Path, axis: Axis) -> Efficiency:
+    """Return the efficiency along an axis; raises `InputError` for a table that makes no sense."""
+    reconstructed = table.against == "reconstructed"
+    if table.kind == "logistic":
+        return LogisticEfficiency(numbers=_shifted(table.numbers, table), reconstructed=reconstructed)
+    assert table.file is not None
     path = folder / table.file
     columns = read_table(path, (axis.name, "efficiency"))
     signals, efficiency = columns[axis.name], columns["efficiency"]
@@ -211,4 +224,4 @@ def _efficiency(table: EfficiencyTable, folder: Path, axis: Axis) -> Efficiency:
         raise InputError(f"'{path}': {axis.name} must be finite and rise from row to row")
     if not ((efficiency >= 0) & (efficiency <= 1)).all():
         raise InputError(f"'{path}': an efficiency lies between 0 and 1")
-    return Efficiency(signals, efficiency, table.against == "reconstructed")
+    return TabulatedEfficiency(signal=signals, efficiency=efficiency, reconstructed=reconstructed)

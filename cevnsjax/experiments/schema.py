@@ -20,7 +20,7 @@ from cevnsjax.experiments.ranges import (
     Text,
     Width,
 )
-from cevnsjax.experiments.signal_schema import ReactorTable, ResponseTable, Table, TableSource, TargetTable
+from cevnsjax.experiments.signal_schema import AnySource, ResponseTable, Table, TargetTable
 
 __all__ = [
     "FORMAT",
@@ -59,11 +59,11 @@ class AxisTable(Table):
 
 
 class DetectorTable(Table):
-    """[[detectors]]."""
+    """[[detectors]]; of a source that counts protons, which measure the time, `live_days` are left out."""
 
     name: Text
     mass_kg: Mass
-    live_days: Days
+    live_days: Days | None = None
     threshold: Signal = 0.0
 
 
@@ -166,6 +166,7 @@ class NuisanceTable(Table):
     bounds: Annotated[list[Finite], Field(min_length=2, max_length=2)] | None = None
     scale: list[Text] = Field(default_factory=list)
     key: Text | None = None
+    interpolation: Literal["exact", "parabola"] = "exact"
     morph: dict[Text, MorphTable] = Field(default_factory=dict)
     own: Literal["experiment", "detector", "run"] | None = None
     systematics: Annotated[list[Text], Field(min_length=1)] | None = None
@@ -177,6 +178,8 @@ class NuisanceTable(Table):
     def _one_effect(self) -> "NuisanceTable":
         if sum((bool(self.scale), self.key is not None, bool(self.morph))) != 1:
             raise ValueError("it needs exactly one of scale, key, morph")
+        if self.interpolation == "parabola" and (self.key is None or self.sigma is None):
+            raise ValueError("a parabola leads through the signal at plus and minus one sigma: give a key and a sigma")
         if self.free == (self.sigma is not None):
             raise ValueError("it needs either sigma, or free = true")
         if self.scale and self.sigma is not None and not LEAST_FACTOR <= self.sigma <= LARGEST_FACTOR:
@@ -209,7 +212,7 @@ class Description(Table):
     title: Text
     reference: Text = ""
     target: TargetTable
-    source: Annotated[ReactorTable | TableSource, Field(discriminator="kind")]
+    source: AnySource
     axes: Annotated[list[AxisTable], Field(min_length=1)]
     response: ResponseTable
     detectors: list[DetectorTable] = Field(default_factory=list)

@@ -10,27 +10,29 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel
 
-from cevnsjax.constants import METRE
+from cevnsjax.constants import DAY, METRE
 from cevnsjax.errors import InputError
 from cevnsjax.experiments.cells import Axis
 from cevnsjax.experiments.parsing import parse_table
-from cevnsjax.experiments.responses import responses
+from cevnsjax.experiments.responses import efficiency_of, responses
 from cevnsjax.experiments.schema import Description
-from cevnsjax.experiments.signal_schema import ReactorTable, ResponseTable, TableSource, TargetTable
+from cevnsjax.experiments.signal_schema import PionAtRestTable, ReactorTable, ResponseTable, TargetTable
 from cevnsjax.flavours import FLAVOURS
 from cevnsjax.matter import Target, target
 from cevnsjax.resources import read_table
-from cevnsjax.response import Response
-from cevnsjax.sources import Component, FluxMoments, fission_spectrum, flux_moments, reactor_flux, tabulated_flux
+from cevnsjax.response import Efficiency, Response
+from cevnsjax.sources import Component, Moments, Pulse, fission_spectrum, pion_at_rest, reactor_flux, tabulated_flux
 
 __all__ = ["Signal", "number_of", "signal"]
 
 ROOMS: dict[str, type[BaseModel]] = {"target": TargetTable, "source": ReactorTable, "response": ResponseTable}
 """The tables of a description that make the signal; a source may be of another kind."""
 
+TIME = "time"
+"""The axis along which a pulsed source has a profile."""
 
-SHARP, MOST_CORNERS = 0.05, 64
-"""A corner is sharp if the slope changes by this much of the largest change; more than so many are not sharp ones."""
+TIME_UNITS = {"us": 1.0, "ns": 1e-3}
+"""Units of that axis, in microseconds."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ class Signal:
     axes: tuple[Axis, ...]
     target: Target
     components: tuple[Component, ...]
-    moments: tuple[FluxMoments, ...]
+    moments: tuple[Moments, ...]
     nuclear: Response | None
     electron: Response | None
 
@@ -122,9 +124,9 @@ def signal(description: Description, path: Path, axes: tuple[Axis, ...], like: S
         if like is not None and same("source"):
             components, moments = like.components, like.moments
         else:
-            components = _components(description.source, path.parent, axes)
-            moments = tuple(flux_moments(component) for component in components)
-        corners = _corners(components) if description.source.kind == "table" else np.zeros(0)
+            components = _components(description, path.parent, axes)
+            moments = tuple(component.moments() for component in components)
+        corners = np.unique(np.concatenate([component.corners for component in components]))
         if like is not None and same("response", "target"):
             nuclear, electron = like.nuclear, like.electron
         else:
@@ -141,22 +143,20 @@ def _naming(path: Path) -> Iterator[None]:
         raise InputError(f"'{path}': {error}") from error
 
 
-def _components(source: ReactorTable | TableSource, folder: Path, axes: tuple[Axis, ...]) -> tuple[Component, ...]:
+def _components(description: Description, folder: Path, axes: tuple[Axis, ...]) -> tuple[Component, ...]:
+    source = description.source
     beside = {axis.name: axis for axis in axes[1:]}
+    along = description.response.efficiencies
+    if unknown := [name for name in along if name not in beside]:
+        raise InputError(f"response.efficiencies has '{unknown[0]}', which is no second axis")
+    if isinstance(source, PionAtRestTable):
+        return _of_pions(source, {name: efficiency_of(e, folder, beside[name]) for name, e in along.items()}, beside)
+    if along:
+        raise InputError("response.efficiencies are of a source that has a pulse; profiles of tables contain them")
     if isinstance(source, ReactorTable):
         if beside:
             raise InputError(f"a reactor has no profile along '{next(iter(beside))}': give a source of kind 'table'")
-        spectrum = fission_spectrum(source.below_2_MeV, source.above_2_MeV, source.above_8_MeV)
-        flux = reactor_flux(
-            power_GW=source.power_GW,
-            baseline_m=source.baseline_m,
-            fission_fractions=source.fission_fractions,
-            energy_per_fission_MeV=source.energy_per_fission_MeV,
-            spectrum=spectrum,
-            captures_per_fission=source.captures_per_fission,
-        )
-        total = source.total_flux_per_cm2_s
-        return (flux if total is None else flux.normalised_to(total),)
+        return (_of_reactor(source),)
     found = []
     for table in source.components:
         if unknown := [name for name in table.profiles if name not in beside]:
@@ -173,21 +173,41 @@ def _components(source: ReactorTable | TableSource, folder: Path, axes: tuple[Ax
     return tuple(found)
 
 
-def _corners(components: tuple[Component, ...]) -> Float[np.ndarray, " corners"]:
-    """Return the energies [MeV] of the sharp corners of all fluxes: a line, an end point.
+def _of_reactor(source: ReactorTable) -> Component:
+    spectrum = fission_spectrum(source.below_2_MeV, source.above_2_MeV, source.above_8_MeV)
+    flux = reactor_flux(
+        power_GW=source.power_GW,
+        baseline_m=source.baseline_m,
+        fission_fractions=source.fission_fractions,
+        energy_per_fission_MeV=source.energy_per_fission_MeV,
+        spectrum=spectrum,
+        captures_per_fission=source.captures_per_fission,
+    )
+    total = source.total_flux_per_cm2_s
+    return flux if total is None else flux.normalised_to(total)
 
-    A flux with very many has corners everywhere, as a spectrum in fine bins does, and none that matters by itself.
-    """
-    found = [np.zeros(0)]
-    for component in components:
-        energy = np.asarray(component.edges)
-        flux = np.asarray(component.density(energy))
-        slopes = np.diff(flux) / np.diff(energy)
-        bend = np.abs(np.diff(np.concatenate([[0.0], slopes, [0.0]])))
-        sharp = np.flatnonzero(bend >= SHARP * bend.max())
-        if sharp.size <= MOST_CORNERS:
-            found.append(energy[sharp])
-    return np.unique(np.concatenate(found))
+
+def _of_pions(
+    source: PionAtRestTable, efficiencies: Mapping[str, Efficiency], beside: Mapping[str, Axis]
+) -> tuple[Component, ...]:
+    """Return the components of stopped pions; all protons arrive within one day, which is the exposure."""
+    if other := [name for name in beside if name != TIME]:
+        raise InputError(f"stopped pions have no profile along '{other[0]}', only along '{TIME}'")
+    profiles: dict[str, dict[str, Float[np.ndarray, " bins"]]] = {"prompt": {}, "delayed": {}}
+    if TIME in beside:
+        axis = beside[TIME]
+        if axis.unit not in TIME_UNITS:
+            raise InputError(f"the axis {TIME} is in '{axis.unit}': give a unit of {', '.join(TIME_UNITS)}")
+        if source.pulse is None:
+            raise InputError(f"an axis '{TIME}' needs source.pulse = {{ mean_us, sigma_us }}")
+        unit, pulse = TIME_UNITS[axis.unit], Pulse(source.pulse.mean_us, source.pulse.sigma_us)
+        curve = efficiencies.get(TIME)
+        recorded = None if curve is None else lambda time: curve(time / unit)
+        for kind, arrived in (("prompt", pulse.prompt), ("delayed", pulse.delayed)):
+            profiles[kind][TIME] = pulse.profile(arrived, axis.low * unit, axis.high * unit, recorded)
+    distance = source.baseline_m * METRE
+    flux = source.protons_on_target * source.neutrinos_per_proton / (4 * np.pi * distance**2) / DAY
+    return pion_at_rest(flux, distance, profiles)
 
 
 def _profile(path: Path, column: str, axis: Axis) -> Float[np.ndarray, " bins"]:

@@ -24,8 +24,11 @@ from cevnsjax.sources.spectra import ABOVE_2_MEV, ABOVE_8_MEV, BELOW_2_MEV, ISOT
 
 __all__ = [
     "AnySmearing",
+    "AnySource",
     "AnyYield",
     "EfficiencyTable",
+    "PionAtRestTable",
+    "PolynomialYield",
     "ReactorTable",
     "RecoilTable",
     "ResponseTable",
@@ -91,6 +94,38 @@ class TableSource(Table):
     components: Annotated[list[ComponentTable], Field(min_length=1)]
 
 
+class PulseTable(Table):
+    """pulse = { mean_us, sigma_us }: when protons arrive, on the clock of the axis `time`."""
+
+    mean_us: Annotated[float, Range(-1e6, 1e6)]
+    sigma_us: Annotated[float, Range(1e-4, 1e6)]
+
+
+class PionAtRestTable(Table):
+    """[source] of kind "pion_at_rest": a line of nu_mu, then nu_e and nu_mu_bar of the muon, as many of each."""
+
+    kind: Literal["pion_at_rest"]
+    baseline_m: Baseline
+    protons_on_target: Annotated[float, Range(1e10, 1e30)]
+    neutrinos_per_proton: Annotated[float, Range(1e-6, 10.0)]
+    pulse: PulseTable | None = None
+
+
+AnySource = Annotated[ReactorTable | TableSource | PionAtRestTable, Field(discriminator="kind")]
+
+
+Shift = Annotated[float, Range(-10.0, 10.0)]
+LOGISTIC = 4
+
+
+def _check_components(components: list[list[float]], shifts: list[float], numbers: int) -> None:
+    """Raise `ValueError` unless components have as many numbers as there are to shift, and each has its shift."""
+    if any(len(row) != numbers for row in components):
+        raise ValueError(f"each row of components has as many numbers as there are to shift, {numbers}")
+    if len(shifts) != len(components):
+        raise ValueError("give one of shifts for each row of components, 0.0 as a start")
+
+
 class LindhardYield(Table):
     """yield = { kind = "lindhard", k = ... }."""
 
@@ -123,10 +158,21 @@ class LinearYield(Table):
 
 
 class PolynomialYield(Table):
-    """yield = { kind = "polynomial", ... }: visible energy [MeV] = sum_p a_p T^(p + 1), T in MeV."""
+    """yield = { kind = "polynomial", ... }: visible energy [MeV] = sum_p a_p T^(p + 1), T in MeV.
+
+    Each row of `components` is what one standard deviation adds to the coefficients, and `shifts` are the numbers of
+    standard deviations, which nuisances move.
+    """
 
     kind: Literal["polynomial"]
     coefficients: Annotated[list[Finite], Field(min_length=1)]
+    components: list[list[Finite]] = Field(default_factory=list)
+    shifts: list[Shift] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _alike(self) -> "PolynomialYield":
+        _check_components(self.components, self.shifts, len(self.coefficients))
+        return self
 
 
 AnyYield = Annotated[
@@ -169,10 +215,27 @@ AnySmearing = Annotated[GaussianSmearing | GammaSmearing | PoissonSmearing | NoS
 
 
 class EfficiencyTable(Table):
-    """efficiency = { file, against }."""
+    """efficiency = { file, against }, or a formula: { kind = "logistic", numbers, against }.
 
-    file: Text
+    The logistic curve is a / (1 + exp(-b (x - c))) + d for numbers = [a, b, c, d], and zero where that is negative;
+    `components` and `shifts` are as those of a polynomial yield.
+    """
+
+    kind: Literal["table", "logistic"] = "table"
+    file: Text | None = None
+    numbers: list[Finite] = Field(default_factory=list)
+    components: list[list[Finite]] = Field(default_factory=list)
+    shifts: list[Shift] = Field(default_factory=list)
     against: Literal["mean", "reconstructed"] = "mean"
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> "EfficiencyTable":
+        if self.kind == "table" and (self.file is None or self.numbers or self.components or self.shifts):
+            raise ValueError("a table of efficiencies needs a file, and nothing but `against` beside it")
+        if self.kind == "logistic" and (self.file is not None or len(self.numbers) != LOGISTIC):
+            raise ValueError("a logistic efficiency needs numbers = [a, b, c, d], and no file")
+        _check_components(self.components, self.shifts, len(self.numbers))
+        return self
 
 
 class RecoilTable(Table):
@@ -193,12 +256,16 @@ class RecoilTable(Table):
 
 
 class ResponseTable(Table):
-    """[response]; `shift` and `signal_per_keV` are of the first axis, whatever recoils."""
+    """[response]; `shift` and `signal_per_keV` are of the first axis, whatever recoils.
+
+    `efficiencies` are along other axes, by their names, of the signal alone.
+    """
 
     shift: Annotated[float, Range(-1e6, 1e6)] = 0.0
     signal_per_keV: Annotated[float, Range(1e-6, 1e9)] | None = None
     nuclear: RecoilTable
     electron: RecoilTable | Literal["none"] | None = None
+    efficiencies: dict[Text, EfficiencyTable] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _of_use(self) -> "ResponseTable":

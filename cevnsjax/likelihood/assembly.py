@@ -77,7 +77,8 @@ def moved_numbers(index: int, nuisances: Sequence[JointNuisance]) -> tuple[Moved
         nuisance = joint.of(index)
         if nuisance is not None and nuisance.moves_signal:
             assert nuisance.key is not None
-            found.append(Moved(joint.name, nuisance.key, *joint.limits))
+            through = (joint.centre, joint.step) if nuisance.parabola else None
+            found.append(Moved(joint.name, nuisance.key, *joint.limits, through))
     return tuple(found)
 
 

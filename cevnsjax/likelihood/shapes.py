@@ -9,7 +9,7 @@ probabilities of the bins. Each kind has points of its own.
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,12 +21,15 @@ from cevnsjax.numeric import AnyArray
 from cevnsjax.rates import Channel, ElectronNodes, NuclearNodes, electron_nodes, nuclear_nodes
 from cevnsjax.response import Response
 
-__all__ = ["Degrees", "Moved", "SignalGrid", "chebyshev", "fitted"]
+__all__ = ["Degrees", "Moved", "Rates", "SignalGrid", "TracedRate", "chebyshev", "fitted"]
 
 Degrees = tuple[tuple[int, ...], ...]
 """For each term of the polynomial, the degree of each number's Chebyshev polynomial."""
 
 Rates = Callable[[Sequence[NuclearNodes | ElectronNodes]], list[Float[np.ndarray, "points components nodes"]]]
+
+TracedRate = Callable[[str, Any], Float[Array, "components nodes"]]
+"""Rates at one set of nodes, of "nuclear" or of "electron" recoils."""
 
 LADDER = (3, 5, 8, 12, 16, 24, 32, 48)
 """Degrees that are tried for each number by itself."""
@@ -46,12 +49,16 @@ BLOCK = 2_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Moved:
-    """A number of the description, by its path, and the range in which a polynomial describes its effect."""
+    """A number of the description, by its path, and the range in which a polynomial describes its effect.
+
+    `parabola` has the centre and the standard deviation of a number whose effect is a parabola by definition.
+    """
 
     name: str
     key: str
     low: float
     high: float
+    parabola: tuple[float, float] | None = None
 
     @property
     def of_response(self) -> bool:
@@ -154,7 +161,7 @@ class SignalGrid:
                 bins = np.concatenate(
                     [spectrum @ block.T for block in self._blocks(recoil, signal, r, s)], axis=-1
                 )  # points, components, bins
-                rows.append(self.experiment.in_cells(np.moveaxis(bins, 1, 0)))
+                rows.append(self.experiment.in_cells(np.moveaxis(bins, 1, 0), self._signals[s]))
             if len(spectra) == 1:
                 rows += [rows[-1]] * (len(self._signals) - 1)
         return np.stack(rows)
@@ -177,15 +184,25 @@ class SignalGrid:
             for start in range(0, response.size, rows):
                 yield response.probabilities(energy, slice(start, start + rows))
 
-    def binned_traced(
+    def traced(self, rate: TracedRate) -> Float[Array, "terms all"]:
+        """Return the coefficients of counts whose rates JAX traces; `rate` returns those at one set of nodes."""
+        total: Array | float = 0.0
+        for recoil, sampled in (("nuclear", self.nuclear), ("electron", self.electron)):
+            if sampled:
+                total = total + self._binned_traced(recoil, [one.weight * rate(recoil, one.nodes) for one in sampled])
+        if isinstance(total, float):
+            return jnp.zeros((len(self.degrees), self.experiment.size))
+        return jnp.tensordot(self.fit, total, 1)
+
+    def _binned_traced(
         self, recoil: str, spectra: Sequence[Float[AnyArray, "components nodes"]]
     ) -> Float[Array, "grid all"]:
-        """Return counts of traced rates for every response and every set of rates, as `coefficients` does."""
+        """Return counts of traced rates for every response and every set of rates, as `_binned` does."""
         rows = []
         for r, signal in enumerate(self._responses):
             for s, spectrum in enumerate(spectra):
                 bins = [spectrum @ block.T for block in self._blocks(recoil, signal, r, s)]
-                rows.append(self.experiment.in_cells(jnp.concatenate(bins, axis=-1)))
+                rows.append(self.experiment.in_cells(jnp.concatenate(bins, axis=-1), self._signals[s]))
             if len(spectra) == 1:
                 rows += [rows[-1]] * (len(self._signals) - 1)
         return jnp.stack(rows)

@@ -13,11 +13,11 @@ from cevnsjax.experiments import Experiment
 from cevnsjax.flavours import Flavour
 from cevnsjax.interactions import Model
 from cevnsjax.likelihood.expansion import LARGE, Lattice, natural_steps
-from cevnsjax.likelihood.shapes import Degrees, Moved, Rates, SignalGrid, fitted
+from cevnsjax.likelihood.parabolas import ParabolaGrid, grid_of
+from cevnsjax.likelihood.shapes import Degrees, Moved, Rates, SignalGrid
 from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import Parameter, Parameters
 from cevnsjax.rates import Channel, ElectronNodes, NuclearNodes, electron_rate, nuclear_rate, rates_at, with_moments
-from cevnsjax.sources import energy_grid, flux_moments
 
 __all__ = ["Expanded", "Signals"]
 
@@ -39,7 +39,7 @@ class Signals:
     def __init__(self, experiments: Sequence[Experiment], model: Model, channel: Channel):
         """Take experiments, a model and a channel."""
         self.experiments, self.model, self.channel = tuple(experiments), model, channel
-        self._grids: dict[object, SignalGrid] = {}
+        self._grids: dict[object, SignalGrid | ParabolaGrid] = {}
         self._limits: dict[object, tuple[int, ...]] = {}
 
     def at(self, index: int, experiment: Experiment, params: Mapping[str, float]) -> Float[np.ndarray, " all"]:
@@ -97,31 +97,26 @@ class Signals:
         grid = self._grids[key]
         flavours = tuple(c.flavour for c in experiment.signal.components)
         moments = self._survived(experiment, values)
-        total: Array | float = 0.0
-        for recoil, sampled in (("nuclear", grid.nuclear), ("electron", grid.electron)):
-            if not sampled:
-                continue
-            rate = partial(nuclear_rate if recoil == "nuclear" else electron_rate, self.model, flavours)
-            spectra = []
-            for one in sampled:
-                nodes = one.nodes if moments is None else with_moments(one.nodes, moments)
-                spectra.append(one.weight * rate(nodes, values))
-            total = total + grid.binned_traced(recoil, spectra)
-        if isinstance(total, float):
-            return Expanded(grid.degrees, np.zeros((len(grid.degrees), 1, experiment.size)))
-        return Expanded(grid.degrees, jnp.tensordot(grid.fit, total, 1)[:, None])
+
+        def rate(recoil: str, nodes: NuclearNodes | ElectronNodes) -> Float[Array, "components nodes"]:
+            there = nodes if moments is None else with_moments(nodes, moments)
+            if isinstance(there, NuclearNodes):
+                return nuclear_rate(self.model, flavours, there, values)
+            return electron_rate(self.model, flavours, there, values)
+
+        return Expanded(grid.degrees, grid.traced(rate)[:, None])
 
     def _fitted(
         self, index: int, experiment: Experiment, moved: tuple[Moved, ...], rates: Rates
-    ) -> tuple[SignalGrid, Float[np.ndarray, "terms points all"]]:
+    ) -> tuple[SignalGrid | ParabolaGrid, Float[np.ndarray, "terms points all"]]:
         """Return a grid and the coefficients of its counts; runs of one experiment share degrees if they can."""
         kind = experiment.name, experiment.size, tuple((m.key, m.low, m.high) for m in moved)
-        grid, counts = fitted(experiment, moved, self.channel, rates, self._limits.get(kind, ()))
+        grid, counts = grid_of(experiment, moved, self.channel, rates, self._limits.get(kind, ()))
         self._limits[kind] = grid.limits
         self._grids[index, id(experiment.signal), moved] = grid
         return grid, counts
 
-    def _grid(self, index: int, experiment: Experiment, moved: tuple[Moved, ...]) -> SignalGrid:
+    def _grid(self, index: int, experiment: Experiment, moved: tuple[Moved, ...]) -> SignalGrid | ParabolaGrid:
         key = index, id(experiment.signal), moved
         if key not in self._grids:
             if len(self._grids) > 64:
@@ -173,15 +168,14 @@ class Signals:
             return None
         found = []
         for component in experiment.signal.components:
-            grid = energy_grid(component)
             traced = any(isinstance(value, jax.core.Tracer) for value in params.values())
-            given = self.model, params, grid.energy, component.baseline, component.flavour
+            given = self.model, params, component.energies(), component.baseline, component.flavour
             if traced:
                 left: AnyArray = self.model.survival(*given[1:])
             else:
                 with jax.core.eval_context():
                     left = np.asarray(_survival(*given))
-            found.append(flux_moments(component, grid, left))
+            found.append(component.moments(left))
         return tuple(found)
 
 

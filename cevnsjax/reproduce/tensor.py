@@ -10,6 +10,7 @@ from typing import Any
 
 import equinox as eqx
 import numpy as np
+from jaxtyping import Float
 
 from cevnsjax.experiments import Experiment, load_runs
 from cevnsjax.flavours import NU_MU_BAR, Flavour, Lepton
@@ -17,11 +18,12 @@ from cevnsjax.inference import expected_intervals
 from cevnsjax.interactions import ElectronRecoil, Interaction, Model, NuclearRecoil, StandardModel, TensorNSI
 from cevnsjax.interactions.base import Amplitude, Coefficients
 from cevnsjax.likelihood import Likelihood
+from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import Parameter, Parameters
 from cevnsjax.reproduce.conus_limits import BSM, CL, farthest, scale_of, talk
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
-from cevnsjax.sources import FluxMoments
+from cevnsjax.sources import Moments
 
 __all__ = ["BRACKET", "MODEL", "REACH", "tensor", "tensor_steps", "with_tensor_component"]
 
@@ -117,12 +119,18 @@ def with_tensor_component(experiment: Experiment, reach: float) -> Experiment:
     signal = experiment.signal
     (component,), (moments,) = signal.components, signal.moments
     second = dataclasses.replace(component, flavour=NU_MU_BAR)
-    stretched = FluxMoments(
-        moments.low / reach, moments.width / reach, moments.value_low, moments.value_high,
-        moments.slope_low * reach, moments.slope_high * reach,
-    )  # fmt: skip
-    both = dataclasses.replace(signal, components=(component, second), moments=(moments, stretched))
-    return dataclasses.replace(experiment, signal=both, profile=np.tile(experiment.profile, (2, 1)))
+    both = dataclasses.replace(signal, components=(component, second), moments=(moments, _Stretched(moments, reach)))
+    return dataclasses.replace(experiment, signal=both)
+
+
+class _Stretched(Moments):
+    """Moments of the same flux from another least energy on, `reach` times E_min."""
+
+    moments: Moments
+    reach: float
+
+    def __call__(self, minimum: Float[AnyArray, "*n"]) -> Float[AnyArray, "3 *n"]:
+        return self.moments(self.reach * minimum)
 
 
 class _OfFlavour(Interaction):

@@ -1,7 +1,7 @@
 """Detector response: yields, smearing, efficiency, and chains of them; or a matrix."""
 
 from cevnsjax.response.chain import RESPONSE_ORDER, Chain, Response, panel_edges
-from cevnsjax.response.efficiency import Efficiency
+from cevnsjax.response.efficiency import Efficiency, LogisticEfficiency, TabulatedEfficiency
 from cevnsjax.response.matrix import Matrix, matrix
 from cevnsjax.response.smearing import Exact, Gamma, Gaussian, Poisson, Smearing
 from cevnsjax.response.yields import Full, Lindhard, Polynomial, Tabulated, Yield, recoil_energy, tabulated_yield
@@ -15,12 +15,14 @@ __all__ = [
     "Gamma",
     "Gaussian",
     "Lindhard",
+    "LogisticEfficiency",
     "Matrix",
     "Poisson",
     "Polynomial",
     "Response",
     "Smearing",
     "Tabulated",
+    "TabulatedEfficiency",
     "Yield",
     "matrix",
     "panel_edges",

@@ -137,13 +137,12 @@ class Chain(Response):
         shift = float(self.shift)
         knots = self.efficiency.knots - shift
         edges = np.unique(np.concatenate([self.smearing.steps(low, high), knots[(knots > low) & (knots < high)]]))
-        x, weight = panel_nodes(edges[:-1], edges[1:], RECORDED_ORDER)
-        curve = self.efficiency(edges + shift)
-        slope = np.diff(curve) / np.diff(edges)
+        node, node_weight = panel_nodes(edges[:-1], edges[1:], RECORDED_ORDER)
+        x, weight = node.ravel(), node_weight.ravel()
         start = np.array([[low]])
-        below = self.smearing.between(start, x.reshape(-1, 1), mean)
+        below = self.smearing.between(start, x[:, None], mean)
         whole = self.smearing.between(start, np.array([[high]]), mean)[0]
-        return curve[-1] * whole - (weight * slope[:, None]).ravel() @ below
+        return self.efficiency(np.float64(high + shift)) * whole - (weight * self.efficiency.slope(x + shift)) @ below
 
 
 def panel_edges(

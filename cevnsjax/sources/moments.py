@@ -1,13 +1,24 @@
 """Flux moments Phi_n(E_min), which determine the rate of any cross section that is a polynomial in 1/E."""
 
+import abc
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 from jaxtyping import Float
 
 from cevnsjax.numeric import AnyArray, Part, namespace
 from cevnsjax.quadrature import panel_nodes
-from cevnsjax.sources.base import Component
 
-__all__ = ["MOMENTS", "EnergyGrid", "FluxMoments", "energy_grid", "flux_moments", "total_flux"]
+__all__ = [
+    "MOMENTS",
+    "EnergyGrid",
+    "FluxMoments",
+    "LineMoments",
+    "Moments",
+    "energy_grid",
+    "flux_moments",
+    "total_flux",
+]
 
 MOMENTS = 3
 """Cross sections are polynomials of second degree in 1/E: three moments carry all of the flux."""
@@ -24,6 +35,16 @@ _RATIO_FILL = np.geomspace(LEAST_ENERGY, 5.0, 1152)
 _LINEAR_FILL = np.linspace(0.0, 1.0, 401)
 
 
+@runtime_checkable
+class Smooth(Protocol):
+    """A flux that is smooth between its edges [MeV]."""
+
+    edges: Float[AnyArray, " edges"]
+
+    def density(self, energy: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
+        """Return phi(E) [cm^-2 s^-1 MeV^-1]."""
+
+
 class EnergyGrid(Part):
     """Panels in the neutrino energy [MeV], and the energies at which a flux must be known: nodes, and both ends."""
 
@@ -33,8 +54,29 @@ class EnergyGrid(Part):
     weight: Float[AnyArray, "panels order"]
 
 
-class FluxMoments(Part):
-    """Phi_n = integral of phi(E) E^-n from E_min to the end, n = 0, 1, 2; [cm^-2 s^-1 MeV^-n].
+class Moments(Part):
+    """Phi_n = integral of phi(E) E^-n from E_min to the end, n = 0, 1, 2; [cm^-2 s^-1 MeV^-n]."""
+
+    @abc.abstractmethod
+    def __call__(self, minimum: Float[AnyArray, "*n"]) -> Float[AnyArray, "3 *n"]:
+        """Return the moments for each E_min [MeV]; zero beyond the flux' end."""
+
+
+class LineMoments(Moments):
+    """The moments of neutrinos of one energy [MeV]: all of them, until E_min exceeds it."""
+
+    energy: Float[AnyArray, ""] | float
+    flux: Float[AnyArray, ""] | float
+
+    def __call__(self, minimum: Float[AnyArray, "*n"]) -> Float[AnyArray, "3 *n"]:
+        """Return the moments for each E_min [MeV]; zero beyond the line."""
+        xp = namespace(minimum, self.energy, self.flux)
+        reached = xp.where(xp.asarray(minimum) < self.energy, self.flux, 0.0)
+        return xp.stack([reached / self.energy**n for n in range(MOMENTS)])
+
+
+class FluxMoments(Moments):
+    """Moments of a spectrum.
 
     Tabulated at panel edges, and in between a cubic through values and slopes: the slope is known, it is
     -phi(E_min) E_min^-n. A panel has its own slopes at both ends, as the flux may jump between panels.
@@ -62,7 +104,7 @@ class FluxMoments(Part):
         )
 
 
-def energy_grid(component: Component, order: int = FLUX_ORDER) -> EnergyGrid:
+def energy_grid(component: Smooth, order: int = FLUX_ORDER) -> EnergyGrid:
     """Return the panels for a component's moments, with Gauss-Legendre nodes of a static order on each."""
     xp = namespace(component.edges)
     end = component.edges[-1]
@@ -77,7 +119,7 @@ def energy_grid(component: Component, order: int = FLUX_ORDER) -> EnergyGrid:
 
 
 def flux_moments(
-    component: Component, grid: EnergyGrid | None = None, survival: Float[AnyArray, "panels nodes"] | float = 1.0
+    component: Smooth, grid: EnergyGrid | None = None, survival: Float[AnyArray, "panels nodes"] | float = 1.0
 ) -> FluxMoments:
     """Return a component's moments; `survival` is the share of neutrinos that is left at each energy of the grid."""
     grid = energy_grid(component) if grid is None else grid
@@ -91,6 +133,6 @@ def flux_moments(
     return FluxMoments(grid.low, width, values[:, :-1], values[:, 1:], -density[..., -2], -density[..., -1])
 
 
-def total_flux(component: Component, order: int = FLUX_ORDER) -> Float[AnyArray, ""]:
+def total_flux(component: Smooth, order: int = FLUX_ORDER) -> Float[AnyArray, ""]:
     """Return the integral of phi(E) over all energies above LEAST_ENERGY [cm^-2 s^-1]."""
     return flux_moments(component, energy_grid(component, order)).value_low[0, 0]

@@ -12,7 +12,7 @@ from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.flavours import NU_E_BAR, Flavour
 from cevnsjax.numeric import AnyArray, namespace
 from cevnsjax.resources import data_folder, read_table
-from cevnsjax.sources.base import Component
+from cevnsjax.sources.base import Continuum
 from cevnsjax.sources.moments import total_flux
 from cevnsjax.sources.spectra import ISOTOPES, MAXIMAL_ENERGY, BinnedSpectrum, FissionSpectrum, capture_spectrum
 
@@ -21,7 +21,7 @@ __all__ = ["ENERGY_TABLES", "ReactorFlux", "energy_per_fission", "reactor_flux"]
 ENERGY_TABLES = ("ma_2013", "kopeikin_2004")
 
 
-class ReactorFlux(Component):
+class ReactorFlux(Continuum):
     """Fissions and neutron captures on 238U, seen through a unit of area at the detector.
 
     `fission_rate` [cm^-2 s^-1] is P / (4 pi d^2 epsilon); `fractions` are the shares of fissions of 235U, 238U,

@@ -11,12 +11,15 @@ from cevnsjax.errors import InputError
 from cevnsjax.flavours import Flavour
 from cevnsjax.numeric import AnyArray, namespace
 from cevnsjax.resources import read_table
-from cevnsjax.sources.base import Component
+from cevnsjax.sources.base import Continuum
 
 __all__ = ["TabulatedFlux", "tabulated_flux"]
 
+SHARP, MOST_CORNERS = 0.05, 64
+"""A corner is sharp if the slope changes by this much of the largest change; more than so many are not sharp ones."""
 
-class TabulatedFlux(Component):
+
+class TabulatedFlux(Continuum):
     """phi(E) of one flavour, linear between the table's energies [MeV] and zero beyond, times a `scale`."""
 
     edges: Float[AnyArray, " edges"]
@@ -30,6 +33,18 @@ class TabulatedFlux(Component):
         """Return phi(E) [cm^-2 s^-1 MeV^-1]."""
         xp = namespace(energy, self.flux)
         return self.scale * xp.interp(energy, self.edges, self.flux, left=0.0, right=0.0)
+
+    @property
+    def corners(self) -> Float[np.ndarray, " corners"]:
+        """Return the energies [MeV] of sharp corners.
+
+        A flux with very many has corners everywhere, as a spectrum in fine bins does, and none that matters by itself.
+        """
+        energy, flux = np.asarray(self.edges), np.asarray(self.flux)
+        slopes = np.diff(flux) / np.diff(energy)
+        bend = np.abs(np.diff(np.concatenate([[0.0], slopes, [0.0]])))
+        sharp = np.flatnonzero(bend >= SHARP * bend.max())
+        return energy[sharp] if sharp.size <= MOST_CORNERS else np.zeros(0)
 
 
 def tabulated_flux(

@@ -1,0 +1,89 @@
+"""Numbers of the description whose effect is a parabola by definition, as published systematics often are.
+
+A release may give the signal at plus and minus one standard deviation of a principal component, and analyses lead a
+parabola through the three in each cell. What several such numbers change adds up, as the parts of a morphed template
+do. The numbers are not calculated in between: a component may well make no sense three standard deviations away.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from cevnsjax.experiments import Experiment
+from cevnsjax.likelihood.shapes import Degrees, Moved, Rates, SignalGrid, TracedRate, fitted
+from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.rates import Channel
+
+__all__ = ["ParabolaGrid", "grid_of"]
+
+
+class ParabolaGrid:
+    """A grid over exactly calculated numbers, and two more signals for each number with a parabola."""
+
+    def __init__(self, grid: SignalGrid, moved: Sequence[Moved], channel: Channel):
+        """Take the grid of the other numbers, and all numbers in the order of the polynomial's."""
+        experiment = grid.experiment
+        self.grid, self.moved, self.limits = grid, tuple(moved), grid.limits
+        self.places = [i for i, m in enumerate(moved) if m.parabola is not None]
+        exact = [i for i, m in enumerate(moved) if m.parabola is None]
+        self._middle = SignalGrid(experiment, (), (), channel)
+        self._ends = []
+        for i in self.places:
+            centre, sigma = self._parabola(i)
+            signals = [experiment.signal.at({moved[i].key: centre + s * sigma}) for s in (1.0, -1.0)]
+            self._ends.append([SignalGrid(experiment.with_signal(one), (), (), channel) for one in signals])
+        degrees = []
+        for row in grid.degrees:
+            whole = [0] * len(moved)
+            for i, degree in zip(exact, row, strict=True):
+                whole[i] = degree
+            degrees.append(tuple(whole))
+        for i in self.places:
+            degrees += [tuple(d if j == i else 0 for j in range(len(moved))) for d in (1, 2)]
+        self.degrees: Degrees = tuple(degrees)
+
+    def _parabola(self, i: int) -> tuple[float, float]:
+        found = self.moved[i].parabola
+        assert found is not None
+        return found
+
+    def coefficients(self, rates: Rates) -> Float[np.ndarray, "terms points all"]:
+        """Return the coefficients of the counts in all cells, as those of a grid."""
+        return np.asarray(self._added(lambda grid: grid.coefficients(rates)))
+
+    def traced(self, rate: TracedRate) -> Float[AnyArray, "terms all"]:
+        """Return the coefficients of counts whose rates JAX traces."""
+        return self._added(lambda grid: grid.traced(rate))
+
+    def _added(self, of: Callable[[SignalGrid], Any]) -> Any:
+        """Return the other numbers' coefficients with the parabolas' behind: a + b x + c x^2 by Chebyshev's."""
+        found, middle = of(self.grid), of(self._middle)[0]
+        xp = namespace(found)
+        behind = []
+        constant = xp.zeros_like(middle)
+        for i, (above, below) in zip(self.places, self._ends, strict=True):
+            up, down = of(above)[0], of(below)[0]
+            centre, sigma = self._parabola(i)
+            m = self.moved[i]
+            # Standard deviations from the centre: z = a x + b.
+            a, b = (m.high - m.low) / 2 / sigma, ((m.high + m.low) / 2 - centre) / sigma
+            linear, square = (up - down) / 2, (up + down) / 2 - middle
+            constant = constant + b * linear + (b * b + a * a / 2) * square
+            behind += [a * linear + 2 * a * b * square, a * a / 2 * square]
+        first = [d == (0,) * len(d) for d in self.grid.degrees].index(True)
+        rows = [row + constant if number == first else row for number, row in enumerate(found)]
+        return xp.stack([*rows, *behind])
+
+
+def grid_of(
+    experiment: Experiment, moved: Sequence[Moved], channel: Channel, rates: Rates, known: tuple[int, ...] = ()
+) -> tuple[SignalGrid | ParabolaGrid, Float[np.ndarray, "terms points all"]]:
+    """Return a grid of all numbers and the coefficients of its counts; errors and `known` are those of `fitted`."""
+    exact = [m for m in moved if m.parabola is None]
+    grid, counts = fitted(experiment, exact, channel, rates, known)
+    if len(exact) == len(moved):
+        return grid, counts
+    whole = ParabolaGrid(grid, moved, channel)
+    return whole, whole.coefficients(rates)
