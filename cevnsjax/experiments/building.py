@@ -252,6 +252,10 @@ def _experiment(
     public: bool,
 ) -> Experiment:  # fmt: skip
     templates = samples(description, identity.run, cells, sample_exposure, path)
+    template = None
+    if description.signal is not None:
+        template = column_of_cells(path.parent / description.signal.file, cells, description.signal.column)
+        template = np.concatenate([template, np.zeros((phases - 1) * cells.size)])
     return Experiment(
         identity=identity,
         signal=here,
@@ -271,4 +275,23 @@ def _experiment(
         events_per_unit=events,
         hypothesis=hypothesis,
         public=public,
+        shape=_shape(description, cells, path),
+        template=template,
     )
+
+
+def _shape(description: Description, cells: Cells, path: Path) -> Float[np.ndarray, " cells"] | None:
+    """Return the probability of each cell's bins along the axes that a profile of the response covers."""
+    profile = description.response.nuclear.profile
+    if profile is None:
+        return None
+    numbers = [0, *(i for i, axis in enumerate(cells.axes) if i and axis.name in profile.axes)]
+    part = Cells(tuple(cells.axes[i] for i in numbers))
+    table = column_of_cells(path.parent / profile.file, part, profile.column)
+    sums = table.reshape(cells.axes[0].size, -1).sum(axis=1)
+    if not (sums <= 1 + 1e-6).all():
+        raise InputError(
+            f"'{path.parent / profile.file}': '{profile.column}' adds up to {sums.max():g} in a bin; give 1 at most"
+        )
+    place = np.ravel_multi_index([cells.index(i) for i in numbers], [axis.size for axis in part.axes])
+    return np.asarray(table[place])

@@ -59,7 +59,9 @@ class Experiment:
     `phases` is two for counts with the source on and off, else one. Arrays over "all" hold the cells with the source
     on, then those with the source off. `exposure` turns a rate of the signal [kg^-1 s^-1] into the data's unit,
     `detector_exposure` is each detector's part of it, and `sample_exposure` [kg d] multiplies templates given per kg
-    and day. `first` is the bin of each cell along the first axis.
+    and day. `first` is the bin of each cell along the first axis. `shape` is the probability of each cell's bins along
+    some other axes, as a file has it; along the rest they follow from the source. `template` are counts of a signal
+    that does not depend on the model.
 
     `observed` is None where data are expected of a `hypothesis` (a key of HYPOTHESES): a likelihood makes them, of the
     experiment as it is then. `sample_shift` moves formulas along the first axis, as the energy scale does. `sigma` are
@@ -85,6 +87,8 @@ class Experiment:
     hypothesis: str = ""
     public: bool = True
     sample_shift: float = 0.0
+    shape: Float[np.ndarray, " cells"] | None = None
+    template: Float[np.ndarray, " all"] | None = None
 
     @property
     def name(self) -> str:
@@ -131,10 +135,11 @@ class Experiment:
     def profile(self, signal: Signal) -> Float[np.ndarray, "components cells"]:
         """Return the probability of each cell's bins beside the first axis, for each component of a signal's source."""
         found = np.ones((len(signal.components), self.cells.size))
-        for number, axis in enumerate(self.cells.axes[1:], start=1):
+        for number, axis in enumerate(self.cells.axes):
             for component, row in zip(signal.components, found, strict=True):
-                row *= component.profiles[axis.name][self.cells.index(number)]
-        return found
+                if axis.name in component.profiles:
+                    row *= component.profiles[axis.name][self.cells.index(number)]
+        return found if self.shape is None else found * self.shape
 
     def in_cells(
         self, rates: Float[Array | np.ndarray, "components *n bins"], signal: Signal | None = None
@@ -185,6 +190,7 @@ class Experiment:
             *(a.low for a in self.cells.axes),
         ]
         arrays += [a.high for a in self.cells.axes] + ([] if self.observed is None else [self.observed])
+        arrays += [one for one in (self.shape, self.template) if one is not None]
         for sample in self.samples:
             arrays += [np.array(list(sample.numbers.values()))] + ([] if sample.table is None else [sample.table])
             arrays += [table for pair in sample.morphs.values() for table in pair]

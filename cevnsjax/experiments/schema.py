@@ -149,10 +149,18 @@ AnySample = Annotated[SampleTable, Field(discriminator="kind")]
 
 
 class MorphTable(Table):
-    """morph = { SAMPLE = { up, down, column } }: tables at plus and minus one standard deviation."""
+    """morph = { SAMPLE = { up, down, column, down_column } }: tables at plus and minus one standard deviation."""
 
     up: Text
     down: Text | None = None
+    column: Text = "expected"
+    down_column: Text | None = None
+
+
+class SignalTemplate(Table):
+    """[signal]: counts of the signal in each cell, whatever the model says."""
+
+    file: Text
     column: Text = "expected"
 
 
@@ -215,6 +223,7 @@ class Description(Table):
     source: AnySource
     axes: Annotated[list[AxisTable], Field(min_length=1)]
     response: ResponseTable
+    signal: SignalTemplate | None = None
     detectors: list[DetectorTable] = Field(default_factory=list)
     data: DataTable | None = None
     runs: list[RunTable] = Field(default_factory=list)

@@ -144,8 +144,11 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _components(description: Description, folder: Path, axes: tuple[Axis, ...]) -> tuple[Component, ...]:
-    source = description.source
-    beside = {axis.name: axis for axis in axes[1:]}
+    source, profile = description.source, description.response.nuclear.profile
+    covered = [] if profile is None else profile.axes
+    if strange := [name for name in covered if name not in [axis.name for axis in axes[1:]]]:
+        raise InputError(f"response.nuclear.profile has '{strange[0]}', which is no second axis")
+    beside = {axis.name: axis for axis in axes[1:] if axis.name not in covered}
     along = description.response.efficiencies
     if unknown := [name for name in along if name not in beside]:
         raise InputError(f"response.efficiencies has '{unknown[0]}', which is no second axis")

@@ -29,6 +29,7 @@ __all__ = [
     "EfficiencyTable",
     "PionAtRestTable",
     "PolynomialYield",
+    "ProfileTable",
     "ReactorTable",
     "RecoilTable",
     "ResponseTable",
@@ -238,6 +239,14 @@ class EfficiencyTable(Table):
         return self
 
 
+class ProfileTable(Table):
+    """profile = { file, column, axes }: the probability of other axes' bins in each bin of the first one."""
+
+    file: Text
+    column: Text = "probability"
+    axes: Annotated[list[Text], Field(min_length=1)]
+
+
 class RecoilTable(Table):
     """[response.nuclear] and [response.electron]: a chain, or a matrix."""
 
@@ -246,6 +255,7 @@ class RecoilTable(Table):
     smearing: AnySmearing | None = None
     efficiency: EfficiencyTable | None = None
     matrix_file: Text | None = None
+    profile: ProfileTable | None = None
 
     @model_validator(mode="after")
     def _matrix_alone(self) -> "RecoilTable":
@@ -272,6 +282,10 @@ class ResponseTable(Table):
         electron = self.electron
         if isinstance(electron, RecoilTable) and (electron.yield_ is not None or electron.yields):
             raise ValueError("all energy of an electron is visible; leave out the yield of electron")
+        if isinstance(electron, RecoilTable) and electron.profile is not None:
+            raise ValueError("a profile is of nuclear recoils; leave it out of electron")
+        if self.nuclear.profile is not None and electron != "none":
+            raise ValueError("a profile of nuclear recoils is none of electrons: give electron = 'none'")
         if self.nuclear.matrix_file is None and (self.nuclear.yield_ is None) == (not self.nuclear.yields):
             raise ValueError("nuclear needs a yield, or yields of each element, or a matrix_file")
         chains = [

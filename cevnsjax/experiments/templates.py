@@ -81,6 +81,6 @@ def _tabulated(
                 raise InputError(f"'{path}': two nuisances '{nuisance.name}' morph '{table.name}'; rename one")
             given = nuisance.morph[table.name]
             up = read(given.up, given.column)
-            down = 2 * nominal - up if given.down is None else read(given.down, given.column)
+            down = 2 * nominal - up if given.down is None else read(given.down, given.down_column or given.column)
             morphs[nuisance.name] = up, down
     return Sample(table.name, ("table",), {"factor": table.factor}, nominal, morphs)

@@ -129,8 +129,9 @@ class SignalGrid:
         self._matrices: dict[object, Float[np.ndarray, "bins nodes"]] = {}
         self._signals = [experiment.signal.at(values) for values in self.rate_values]
         self._responses = [experiment.signal.at(values) for values in self.response_values]
-        self.nuclear = [] if channel == "eves" else [Sampled.of(signal, "nuclear") for signal in self._signals]
-        self.electron = [] if channel == "cevns" else self._electrons()
+        given = experiment.template is not None
+        self.nuclear = [] if given or channel == "eves" else [Sampled.of(signal, "nuclear") for signal in self._signals]
+        self.electron = [] if given or channel == "cevns" else self._electrons()
 
     def _electrons(self) -> list["Sampled"]:
         if self.experiment.signal.electron is None:
@@ -150,8 +151,15 @@ class SignalGrid:
                 weighted = [one.weight * spectrum for one, spectrum in zip(sampled, spectra, strict=True)]
                 total = total + self._binned(recoil, weighted)
         if isinstance(total, float):
-            return np.zeros((len(self.degrees), 1, self.experiment.size))
+            return self._without_rates()[:, None]
         return np.tensordot(self.fit, total, 1)
+
+    def _without_rates(self) -> Float[np.ndarray, "terms all"]:
+        """Return the coefficients where the model has no say: of a template, or of nothing."""
+        found = np.zeros((len(self.degrees), self.experiment.size))
+        if self.experiment.template is not None:
+            found[[d == (0,) * len(d) for d in self.degrees].index(True)] = self.experiment.template
+        return found
 
     def _binned(self, recoil: str, spectra: list[np.ndarray]) -> Float[np.ndarray, "grid points all"]:
         """Return counts for every response and every set of rates."""
@@ -191,7 +199,7 @@ class SignalGrid:
             if sampled:
                 total = total + self._binned_traced(recoil, [one.weight * rate(recoil, one.nodes) for one in sampled])
         if isinstance(total, float):
-            return jnp.zeros((len(self.degrees), self.experiment.size))
+            return jnp.asarray(self._without_rates())
         return jnp.tensordot(self.fit, total, 1)
 
     def _binned_traced(

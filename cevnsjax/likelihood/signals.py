@@ -83,6 +83,8 @@ class Signals:
             counts = grid.coefficients(rates)
         else:
             grid, counts = self._fitted(index, experiment, moved, rates)
+        # A signal that no model changes is the same at all points.
+        counts = np.broadcast_to(counts, (counts.shape[0], len(values), counts.shape[2]))
         each = np.split(counts, len(places), axis=1)
         assert all(part.shape[1] == size for part in each)
         return [Expanded(grid.degrees, _without_noise(np.einsum("qp,mpc->mqc", lattice.inverse, p))) for p in each]

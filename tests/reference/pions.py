@@ -122,7 +122,9 @@ def photoelectrons(flavour: str, low: float, high: float, sin2: float, finite: b
     fluence = 3.198e23 * 0.0848 / (4 * math.pi * 1930.0**2)
     units = 14.6e3 * AVOGADRO / (molar_mass("Cs") + molar_mass("I"))
     largest = 2 * (LINE if flavour == "nu_mu" else END) ** 2 / 118e3
-    edges = np.unique(np.concatenate([np.linspace(1e-4, largest, 13), [ends(flavour, s) for s in ("Cs", "I")]]))
+    edges = np.unique(
+        np.concatenate([np.linspace(1e-4, largest, 13), [end for s in ("Cs", "I") for end in ends(flavour, s)]])
+    )
     x, w = np.polynomial.legendre.leggauss(6)
     total = 0.0
     for start, end in pairwise(edges):
@@ -134,11 +136,10 @@ def photoelectrons(flavour: str, low: float, high: float, sin2: float, finite: b
     return fluence * units * total
 
 
-def ends(flavour: str, symbol: str) -> float:
-    """Largest recoil energy."""
+def ends(flavour: str, symbol: str) -> list[float]:
+    """Largest recoil energies off the isotopes."""
     energy = LINE if flavour == "nu_mu" else END
-    ((_, _, _, mass, _),) = isotopes(symbol)
-    return 2 * energy**2 / (mass + 2 * energy)
+    return [2 * energy**2 / (mass + 2 * energy) for *_, mass, _ in isotopes(symbol)]
 
 
 def time_share(kind: str, low: float, high: float, mean: float = 0.472, sigma: float = 0.148) -> float:
