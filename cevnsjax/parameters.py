@@ -20,6 +20,7 @@ from cevnsjax.numeric import AnyArray
 __all__ = [
     "DM2_41",
     "ENERGY_SHIFT",
+    "NEUTRON_RADIUS",
     "NORM",
     "NUCLEAR_RADIUS",
     "QUENCHING_K",
@@ -131,6 +132,15 @@ QUENCHING_YIELD = Parameter(
     "quenching_yield", 1.0, 0.1, (0.2, 3.0), "", r"Q / Q_0", "factor on a tabulated quenching factor"
 )
 ENERGY_SHIFT = Parameter("energy_shift", 0.0, 1.0, (-100.0, 100.0), "eV", r"\Delta E", "shift of the energy scale")
+NEUTRON_RADIUS = Parameter(
+    "neutron_radius",
+    5.0,
+    0.5,
+    (1.6, 20.0),
+    "fm",
+    "R_n",
+    "radius of the neutrons in all nuclei of a target",
+)
 NUCLEAR_RADIUS = Parameter(
     "nuclear_radius", 1.0, 0.03, (0.0, 3.0), "", r"R / R_0", "factor on the nuclei's radii, in the form factor"
 )

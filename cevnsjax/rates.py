@@ -4,6 +4,7 @@ Recoil energies, form factors and flux moments do not depend on couplings. NumPy
 response. JAX sums over the model's coefficients c_n; one program for each model serves all experiments and detectors.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar, get_args
@@ -53,12 +54,14 @@ LEAST_NODES = 256
 class NuclearNodes(eqx.Module):
     """The isotopes of a target at the nodes: recoil energies, form factors, least neutrino energies [MeV].
 
-    `per_kg` is the number of nuclei in a kilogram times dT/dE, and `weight` that times the flux moments.
+    `neutrons` act together, in units of the protons' form factor. `per_kg` is the number of nuclei in a kilogram times
+    dT/dE, and `weight` that times the flux moments.
     """
 
     T: Float[AnyArray, "isotopes nodes"]
     nucleus: Nucleus  # leaves of shape (isotopes,)
     form_factor: Float[AnyArray, "isotopes nodes"]
+    neutrons: Float[AnyArray, "isotopes nodes"]
     minimum: Float[AnyArray, "isotopes nodes"]
     per_kg: Float[AnyArray, "isotopes nodes"]
     weight: Float[AnyArray, "components 3 isotopes nodes"]
@@ -89,12 +92,14 @@ def nuclear_nodes(
         shape = isotopes.mass.size, T.size
         per_kg = target.units_per_kg * atoms * element.abundance[:, None] / yields.slope(T)
         minimum = minimal_energy(T, isotopes.mass[:, None])
-        parts.append((xp.broadcast_to(T, shape), target.form_factors(element, T), minimum, per_kg))
+        form_factor = target.form_factors(element, T)
+        neutrons = target.neutrons(element, T, form_factor)
+        parts.append((xp.broadcast_to(T, shape), form_factor, neutrons, minimum, per_kg))
     xp = namespace(*parts[0])
-    T, form_factor, minimum, per_kg = (xp.concatenate(columns) for columns in zip(*parts, strict=True))
+    T, form_factor, neutrons, minimum, per_kg = (xp.concatenate(columns) for columns in zip(*parts, strict=True))
     nuclei = [element.isotopes for element in target.elements]
     nucleus = jax.tree.map(lambda *leaves: namespace(*leaves).concatenate(leaves), *nuclei)
-    return NuclearNodes(T, nucleus, form_factor, minimum, per_kg, _weight(moments, minimum, per_kg))
+    return NuclearNodes(T, nucleus, form_factor, neutrons, minimum, per_kg, _weight(moments, minimum, per_kg))
 
 
 def electron_nodes(target: Target, moments: tuple[Moments, ...], energy: Float[AnyArray, " nodes"]) -> ElectronNodes:
@@ -113,13 +118,19 @@ def with_moments(nodes: Nodes, moments: tuple[Moments, ...]) -> Nodes:
     return eqx.tree_at(lambda n: n.weight, nodes, _weight(moments, nodes.minimum, nodes.per_kg))
 
 
+def _recoil(nodes: NuclearNodes) -> NuclearRecoil:
+    """Return the recoils of all isotopes at the nodes; what a neutron couples to has the neutrons' form factor."""
+    shape = nodes.T.shape
+    nucleus = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf)[:, None], shape), nodes.nucleus)
+    nucleus = dataclasses.replace(nucleus, N=jnp.asarray(nodes.neutrons))
+    return NuclearRecoil(jnp.asarray(nodes.T), nucleus, jnp.asarray(nodes.form_factor))
+
+
 def nuclear_rate(
     model: Model, flavours: tuple[Flavour, ...], nodes: NuclearNodes, params: Parameters
 ) -> Float[Array, "components nodes"]:
     """Return dR/dE off nuclei [events kg^-1 s^-1 MeV^-1] of each flux component: Eq. (17) of arXiv:2501.12441."""
-    shape = nodes.T.shape
-    nucleus = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf)[:, None], shape), nodes.nucleus)
-    recoil = NuclearRecoil(jnp.asarray(nodes.T), nucleus, jnp.asarray(nodes.form_factor))
+    recoil = _recoil(nodes)
     rates = []
     for flavour, weight in zip(flavours, nodes.weight, strict=True):
         coefficients = jax.vmap(jax.vmap(partial(model.nuclear, params, flavour=flavour)))(recoil)
@@ -252,8 +263,7 @@ def rates_by_quadrature(
     for component in components:
         one = partial(at, component=component)
         if isinstance(nodes, NuclearNodes):
-            spread = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[:, None], nodes.T.shape), nodes.nucleus)
-            recoil: Any = NuclearRecoil(jnp.asarray(nodes.T), spread, jnp.asarray(nodes.form_factor))
+            recoil: Any = _recoil(nodes)
             each = jax.vmap(jax.vmap(lambda r, m, o=one: o(r, minimum=m)))(recoil, jnp.asarray(nodes.minimum))
             rates.append(jnp.sum(jnp.asarray(nodes.per_kg) * each, axis=0))
         else:

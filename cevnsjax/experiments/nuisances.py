@@ -6,14 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.experiments.cells import ENERGY_UNITS
 from cevnsjax.experiments.effects import SIGNAL, Nuisance
 from cevnsjax.experiments.samples import Sample
 from cevnsjax.experiments.schema import Description, NuisanceTable
-from cevnsjax.experiments.signal import Signal, number_of
+from cevnsjax.experiments.signal import NEUTRON_RADIUS_KEY, Signal, number_of
 from cevnsjax.interactions import MODELS
-from cevnsjax.parameters import ENERGY_SHIFT, NORM, NUCLEAR_RADIUS, QUENCHING_K, QUENCHING_YIELD, Parameter
+from cevnsjax.parameters import (
+    ENERGY_SHIFT,
+    NEUTRON_RADIUS,
+    NORM,
+    NUCLEAR_RADIUS,
+    QUENCHING_K,
+    QUENCHING_YIELD,
+    Parameter,
+)
 
 __all__ = ["DEFAULT_SET", "SHIFT", "nuisances"]
 
@@ -27,6 +37,7 @@ RADIUS = "target.radius_factor"
 RESERVED = {
     NORM.name: f"scale = ['{SIGNAL}']",
     ENERGY_SHIFT.name: f"key = '{SHIFT}'",
+    NEUTRON_RADIUS.name: f"key = '{NEUTRON_RADIUS_KEY}'",
     NUCLEAR_RADIUS.name: f"key = '{RADIUS}'",
     QUENCHING_K.name: f"key = '{YIELDS}.k'",
     QUENCHING_YIELD.name: f"key = '{YIELDS}.factor'",
@@ -100,7 +111,21 @@ def _implicit(here: Signal, templates: Sequence[Sample], term: str) -> dict[str,
         found.append(Nuisance(shift, key=SHIFT, own="experiment"))
     radius = dataclasses.replace(NUCLEAR_RADIUS, default=here.description.target.radius_factor)
     found.append(Nuisance(radius, key=RADIUS))
+    if here.description.target.form_factor != "point":
+        found.append(Nuisance(_neutron_radius(here), key=NEUTRON_RADIUS_KEY, own="experiment"))
     return {n.name: n for n in found}
+
+
+def _neutron_radius(here: Signal) -> Parameter:
+    """Return the neutrons' radius; where the file has none a fit begins at the mean charge radius of the nuclei."""
+    given = here.description.target.neutron_radius
+    elements = here.target.elements
+    charge = [float(e.abundance @ e.isotopes.charge_radius) for e in elements]
+    weights = [
+        n * float(e.abundance @ (e.isotopes.Z + e.isotopes.N)) for n, e in zip(here.target.atoms, elements, strict=True)
+    ]
+    centre = float(np.average(charge, weights=weights)) if given is None else given
+    return dataclasses.replace(NEUTRON_RADIUS, default=centre, scale=centre / 20, bounds=(0.5 * centre, 1.6 * centre))
 
 
 def _can_shift(here: Signal, templates: Sequence[Sample]) -> bool:

@@ -28,6 +28,9 @@ __all__ = ["Signal", "number_of", "signal"]
 ROOMS: dict[str, type[BaseModel]] = {"target": TargetTable, "source": ReactorTable, "response": ResponseTable}
 """The tables of a description that make the signal; a source may be of another kind."""
 
+NEUTRON_RADIUS_KEY = "target.neutron_radius"
+"""A number that may be moved where the file does not set it."""
+
 TIME = "time"
 """The axis along which a pulsed source has a profile."""
 
@@ -95,6 +98,8 @@ def _place(tables: Mapping[str, Any], key: str) -> tuple[Any, Any]:
             inside = here[place] if 0 <= place < len(here) else None
         else:
             inside = here.get(step)
+        if key == NEUTRON_RADIUS_KEY and number == len(steps) - 1:
+            return here, place
         if number == len(steps) - 1 and isinstance(inside, int | float) and not isinstance(inside, bool):
             return here, place
         if not isinstance(inside, dict | list):
@@ -120,7 +125,7 @@ def signal(description: Description, path: Path, axes: tuple[Axis, ...], like: S
         if like is not None and same("target"):
             made_of = like.target
         else:
-            made_of = target(t.elements, t.form_factor, t.electrons, t.radius_factor)
+            made_of = target(t.elements, t.form_factor, t.electrons, t.radius_factor, t.neutron_radius)
         if like is not None and same("source"):
             components, moments = like.components, like.moments
         else:

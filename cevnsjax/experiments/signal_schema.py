@@ -53,6 +53,7 @@ class TargetTable(Table):
     form_factor: Annotated[str, one_of(*FORM_FACTORS)] = "helm"
     electrons: Annotated[str, one_of(*ELECTRONS)] = "bound"
     radius_factor: Annotated[float, Range(0.0, 3.0)] = 1.0
+    neutron_radius: Annotated[float, Range(1.6, 20.0)] | None = None
 
 
 class ReactorTable(Table):

@@ -20,7 +20,7 @@ __all__ = ["ParabolaGrid", "grid_of"]
 
 
 class ParabolaGrid:
-    """A grid over exactly calculated numbers, and two more signals for each number with a parabola."""
+    """A grid over exactly calculated numbers, and two more such grids for each number with a parabola."""
 
     def __init__(self, grid: SignalGrid, moved: Sequence[Moved], channel: Channel):
         """Take the grid of the other numbers, and all numbers in the order of the polynomial's."""
@@ -28,21 +28,16 @@ class ParabolaGrid:
         self.grid, self.moved, self.limits = grid, tuple(moved), grid.limits
         self.places = [i for i, m in enumerate(moved) if m.parabola is not None]
         exact = [i for i, m in enumerate(moved) if m.parabola is None]
-        self._middle = SignalGrid(experiment, (), (), channel)
         self._ends = []
         for i in self.places:
             centre, sigma = self._parabola(i)
             signals = [experiment.signal.at({moved[i].key: centre + s * sigma}) for s in (1.0, -1.0)]
-            self._ends.append([SignalGrid(experiment.with_signal(one), (), (), channel) for one in signals])
-        degrees = []
-        for row in grid.degrees:
-            whole = [0] * len(moved)
-            for i, degree in zip(exact, row, strict=True):
-                whole[i] = degree
-            degrees.append(tuple(whole))
-        for i in self.places:
-            degrees += [tuple(d if j == i else 0 for j in range(len(moved))) for d in (1, 2)]
-        self.degrees: Degrees = tuple(degrees)
+            self._ends.append(
+                [SignalGrid(experiment.with_signal(one), grid.moved, grid.limits, channel) for one in signals]
+            )
+        whole = [dict(zip(exact, row, strict=True)) for row in grid.degrees]
+        rows = [whole, *([{**row, i: degree} for row in whole] for i in self.places for degree in (1, 2))]
+        self.degrees: Degrees = tuple(tuple(row.get(i, 0) for i in range(len(moved))) for each in rows for row in each)
 
     def _parabola(self, i: int) -> tuple[float, float]:
         found = self.moved[i].parabola
@@ -58,23 +53,19 @@ class ParabolaGrid:
         return self._added(lambda grid: grid.traced(rate))
 
     def _added(self, of: Callable[[SignalGrid], Any]) -> Any:
-        """Return the other numbers' coefficients with the parabolas' behind: a + b x + c x^2 by Chebyshev's."""
-        found, middle = of(self.grid), of(self._middle)[0]
-        xp = namespace(found)
-        behind = []
-        constant = xp.zeros_like(middle)
+        """Return the other numbers' coefficients, then those with each parabola's first and second polynomial."""
+        middle = of(self.grid)
+        found, behind = middle, []
         for i, (above, below) in zip(self.places, self._ends, strict=True):
-            up, down = of(above)[0], of(below)[0]
+            up, down = of(above), of(below)
             centre, sigma = self._parabola(i)
             m = self.moved[i]
-            # Standard deviations from the centre: z = a x + b.
+            # Standard deviations from the centre: z = a x + b. Chebyshev's second polynomial is 2 x^2 - 1.
             a, b = (m.high - m.low) / 2 / sigma, ((m.high + m.low) / 2 - centre) / sigma
             linear, square = (up - down) / 2, (up + down) / 2 - middle
-            constant = constant + b * linear + (b * b + a * a / 2) * square
+            found = found + b * linear + (b * b + a * a / 2) * square
             behind += [a * linear + 2 * a * b * square, a * a / 2 * square]
-        first = [d == (0,) * len(d) for d in self.grid.degrees].index(True)
-        rows = [row + constant if number == first else row for number, row in enumerate(found)]
-        return xp.stack([*rows, *behind])
+        return namespace(found).concatenate([found, *behind])
 
 
 def grid_of(

@@ -68,7 +68,7 @@ class Moved:
     @property
     def of_nuclei(self) -> bool:
         """Whether the number leaves scattering off electrons as it is."""
-        return ".yield" in self.key or self.key == "target.radius_factor"
+        return ".yield" in self.key or self.key in ("target.radius_factor", "target.neutron_radius")
 
     def at(self, x: float) -> float:
         """Return the number at a place between -1 and 1 in its range."""

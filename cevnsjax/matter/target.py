@@ -18,11 +18,15 @@ __all__ = ["ELECTRONS", "Target", "target"]
 ELECTRONS = ("bound", "free")
 """How electrons may be counted."""
 
+LEAST = 1e-12
+"""Form factors are no smaller where one is divided by them."""
+
 
 class Target(Part):
     """Elements, the atoms of each in a formula unit, their shells, and the form factor by name.
 
-    `radius_factor` multiplies the charge radii that the form factors use.
+    `radius_factor` multiplies the charge radii that the form factors use. `neutron_radius` [fm] is that of the neutrons
+    in all nuclei; None: neutrons have the form factor of the protons.
     """
 
     elements: tuple[Element, ...]
@@ -30,6 +34,7 @@ class Target(Part):
     atoms: tuple[float, ...] = eqx.field(static=True)
     form_factor: str = eqx.field(static=True)
     radius_factor: float = 1.0
+    neutron_radius: float | None = None
 
     @property
     def units_per_kg(self) -> Float[AnyArray, ""]:
@@ -43,6 +48,20 @@ class Target(Part):
         q2 = 2 * mass * T
         return FORM_FACTORS[self.form_factor](q2, namespace(q2).broadcast_to(self.radius_factor * radius, q2.shape))
 
+    def neutrons(
+        self, element: Element, T: Float[AnyArray, "*n"], form_factors: Float[AnyArray, "isotopes *n"]
+    ) -> Float[AnyArray, "isotopes *n"]:
+        """Return the neutrons of each isotope that act together, in units of the protons' form factor: N F_n / F_p."""
+        shape = (-1, *[1] * namespace(T).ndim(T))
+        xp = namespace(T, form_factors)
+        number = xp.broadcast_to(element.isotopes.N.reshape(shape), form_factors.shape)
+        if self.neutron_radius is None:
+            return number
+        q2 = 2 * element.isotopes.mass.reshape(shape) * T
+        of_neutrons = FORM_FACTORS[self.form_factor](q2, xp.full_like(q2, self.neutron_radius))
+        # Where the protons' vanishes, the product with it is still right to the twelfth digit.
+        return number * of_neutrons / xp.where(xp.abs(form_factors) < LEAST, LEAST, form_factors)
+
     def electrons_per_kg(self, T: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
         """Return the number of electrons in one kilogram that a recoil energy T [MeV] sets free."""
         pairs = zip(self.atoms, self.shells, strict=True)
@@ -55,13 +74,17 @@ class Target(Part):
 
 
 def target(
-    elements: Mapping[str, float], form_factor: str = "helm", electrons: str = "bound", radius_factor: float = 1.0
+    elements: Mapping[str, float],
+    form_factor: str = "helm",
+    electrons: str = "bound",
+    radius_factor: float = 1.0,
+    neutron_radius: float | None = None,
 ) -> Target:
     """Return a target from atoms per formula unit, {"Cs": 1, "I": 1} for instance.
 
     Electrons are `bound`, so that a recoil sets free only those of the shells below its energy, or `free`, all Z
-    of them at any energy. Raises `InputError` for an element, a form factor or a treatment of electrons that is not
-    known, or a count that is not positive.
+    of them at any energy. `neutron_radius` [fm] is common to all nuclei; None: that of the protons. Raises `InputError`
+    for an element, a form factor or a treatment of electrons that is not known, or a count that is not positive.
     """
     if form_factor not in FORM_FACTORS:
         raise unknown_name("form factor", form_factor, FORM_FACTORS)
@@ -75,4 +98,5 @@ def target(
     if electrons == "free":
         bound = tuple(Shells(s.occupancy, np.zeros(s.binding_energy.size)) for s in bound)
     atoms = tuple(float(count) for count in elements.values())
-    return Target(tuple(element(symbol) for symbol in elements), bound, atoms, form_factor, float(radius_factor))
+    made_of = tuple(element(symbol) for symbol in elements)
+    return Target(made_of, bound, atoms, form_factor, float(radius_factor), neutron_radius)

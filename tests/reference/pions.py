@@ -88,16 +88,22 @@ def molar_mass(symbol: str) -> float:
     return sum(float(row["abundance"]) * float(row["atomic_mass_u"]) for row in rows) / total
 
 
-def recoils(flavour: str, T: float, symbol: str, sin2: float, finite: bool = False) -> float:
-    """Fluence-averaged d(sigma)/dT [cm^2 / MeV] of an element at a recoil energy; `finite` keeps the term T/E."""
+def recoils(
+    flavour: str, T: float, symbol: str, sin2: float, finite: bool = False, neutrons: float | None = None
+) -> float:
+    """Fluence-averaged d(sigma)/dT [cm^2 / MeV] of an element at a recoil energy.
+
+    `finite` keeps the term T/E; `neutrons` is a radius [fm] of the neutrons.
+    """
     total = 0.0
     for Z, N, share, mass, radius in isotopes(symbol):
         minimum = (T + math.sqrt(T * T + 2 * mass * T)) / 2
-        charge = Z * (0.5 - 2 * sin2) - N / 2
+        of_protons, of_neutrons = (helm(2 * mass * T, r) for r in (radius, radius if neutrons is None else neutrons))
+        charge = Z * (0.5 - 2 * sin2) * of_protons - N / 2 * of_neutrons
         bracket = moment(flavour, 0, minimum) - mass * T / 2 * moment(flavour, -2, minimum)
         if finite:
             bracket -= T * moment(flavour, -1, minimum)
-        strength = FERMI_CONSTANT**2 * mass / math.pi * charge**2 * helm(2 * mass * T, radius) ** 2
+        strength = FERMI_CONSTANT**2 * mass / math.pi * charge**2
         total += share * strength * bracket * CM2_PER_MEV2
     return total
 
@@ -117,7 +123,9 @@ def seen(T: float, low: float, high: float) -> float:
     return sum(quad(recorded, a, b, epsabs=1e-10, epsrel=1e-8)[0] for a, b in pairwise(pieces))
 
 
-def photoelectrons(flavour: str, low: float, high: float, sin2: float, finite: bool = False) -> float:
+def photoelectrons(
+    flavour: str, low: float, high: float, sin2: float, finite: bool = False, neutrons: float | None = None
+) -> float:
     """Events of a flavour in a bin of photo-electrons, at all times, of 14.6 kg at 19.3 m for 3.198e23 protons."""
     fluence = 3.198e23 * 0.0848 / (4 * math.pi * 1930.0**2)
     units = 14.6e3 * AVOGADRO / (molar_mass("Cs") + molar_mass("I"))
@@ -130,7 +138,7 @@ def photoelectrons(flavour: str, low: float, high: float, sin2: float, finite: b
     for start, end in pairwise(edges):
         for node, weight in zip(x, w, strict=True):
             T = (start + end) / 2 + (end - start) / 2 * node
-            rate = sum(recoils(flavour, T, symbol, sin2, finite) for symbol in ("Cs", "I"))
+            rate = sum(recoils(flavour, T, symbol, sin2, finite, neutrons) for symbol in ("Cs", "I"))
             if rate:
                 total += weight * (end - start) / 2 * rate * seen(T, low, high)
     return fluence * units * total
