@@ -95,9 +95,12 @@ def _chain(
     steps = [target.binding_energies, kinks]
     if efficiency is not None and not efficiency.reconstructed:
         steps.append(efficiency.knots / gain)
-    # A mean signal is seen where `shift` moves it to: panels reach over the bins as they are, and as signals see them.
-    ends = np.append(axis.low, axis.low - table.shift), np.append(axis.high, axis.high - table.shift)
-    breaks = panel_edges(*ends, smearing, gain, np.concatenate(steps))
+    breaks = panel_edges(axis.low, axis.high, smearing, gain, np.concatenate(steps))
+    if table.shift:
+        # Signals are seen where the shift moves them to: panels reach there, too. Those that any shift has stay.
+        seen = axis.low - table.shift, axis.high - table.shift
+        wide = panel_edges(*seen, smearing, gain, np.concatenate(steps))
+        breaks = np.concatenate([wide[wide < breaks[0]], breaks, wide[wide > breaks[-1]]])
     for one in yields:
         _check_rising(one, float(breaks[-1]))
     return Chain(
