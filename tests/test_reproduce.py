@@ -63,9 +63,11 @@ def test_all_is_there_and_nothing_else(folder: Path) -> None:
     curves += ["quenching_sin2_theta_w", "quenching_mu_nu_e"]
     conus = ["conus_angle", "conus_angle_small_pulls", "conus_nsi", "conus_sterile"]
     curves += [*conus, "conus_events", "conus_scalar_cevns"]
-    figures += [*conus, "conus_events", "conus_scalar", "dresden2_strengths"]
+    figures += [*conus, "conus_events", "conus_scalar", "dresden2_strengths", "coherent_sin2_theta_w"]
+    curves += [f"coherent_sin2_theta_w_{name}" for name in ("csi", "lar", "csi_lar")]
     expected = {f"{name}.{suffix}" for name in figures for suffix in ("pdf", "png")} | {f"{name}.nc" for name in curves}
-    pages = {f"{name}{suffix}" for name in ("conus_plus", "conus", "dresden2", "report") for suffix in (".json", ".md")}
+    studies = "conus_plus", "conus", "dresden2", "coherent", "report"
+    pages = {f"{name}{suffix}" for name in studies for suffix in (".json", ".md")}
     assert {path.name for path in folder.iterdir()} == expected | pages
     assert list(folder.parent.iterdir()) == [folder]
     for name in figures:
@@ -288,3 +290,17 @@ def test_curves_can_be_calculated_again(folder: Path) -> None:
     with xr.open_dataset(folder / "fig4_magnetic_moment_mu_nu_e_all.nc", engine="h5netcdf") as curve:
         again = rerun(json.loads(curve.attrs["provenance"]))
         np.testing.assert_allclose(again.delta_chi2, curve["delta_chi2"], rtol=0, atol=1e-9)
+
+
+def test_coherent_beside_what_is_published(studies: dict) -> None:
+    content = studies["coherent"]
+    for row in content["comparisons"]:
+        assert abs(row["deviation"]) < 0.10, row["name"]
+    limits = {(row["name"], *row["free"]): row for row in content["limits"]}
+    ((low, high),) = limits["r2_emu", "r2_ee", "r2_mumu"]["obtained"]
+    assert -low == pytest.approx(30e-32, rel=0.05)
+    assert high == pytest.approx(30e-32, rel=0.05)
+    (first, second) = limits["r2_ee", "r2_mumu"]["obtained"]
+    assert (first[0], second[1]) == pytest.approx((-69e-32, 14e-32), rel=0.1)
+    for name, published in (("mu_nu_e", 4.2e-9), ("q_ee", 5e-10), ("q_emu", 1.8e-10)):
+        assert limits[name,]["obtained"][0][1] == pytest.approx(published, rel=0.2)

@@ -44,6 +44,9 @@ __all__ = ["efficiency_of", "responses"]
 MEASURED_OF = {"germanium_collar_2021.csv": "Ge"}
 """The element of each table in `data/quenching/`."""
 
+NEAR = 3.0
+"""Shifts of no more standard deviations of the smearing than this leave the panels as they are, which reach further."""
+
 LEAST_YIELD, LEAST_RECOIL = 1e-4, 1e-9
 """A yield is at least this, from this recoil energy [MeV] on."""
 
@@ -96,7 +99,7 @@ def _chain(
     if efficiency is not None and not efficiency.reconstructed:
         steps.append(efficiency.knots / gain)
     breaks = panel_edges(axis.low, axis.high, smearing, gain, np.concatenate(steps))
-    if table.shift:
+    if abs(table.shift) > NEAR * float(smearing.deviation(axis.low.min())):
         # Signals are seen where the shift moves them to: panels reach there, too. Those that any shift has stay.
         seen = axis.low - table.shift, axis.high - table.shift
         wide = panel_edges(*seen, smearing, gain, np.concatenate(steps))

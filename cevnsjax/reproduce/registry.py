@@ -1,5 +1,6 @@
 """The studies that there are, in the order of the report."""
 
+from cevnsjax.reproduce.coherent import COHERENT
 from cevnsjax.reproduce.conus import CONUS
 from cevnsjax.reproduce.conus_plus import CONUS_PLUS
 from cevnsjax.reproduce.dresden2 import DRESDEN2
@@ -7,5 +8,5 @@ from cevnsjax.reproduce.study import Study
 
 __all__ = ["STUDIES"]
 
-STUDIES: dict[str, Study] = {study.name: study for study in (CONUS_PLUS, CONUS, DRESDEN2)}
+STUDIES: dict[str, Study] = {study.name: study for study in (CONUS_PLUS, CONUS, DRESDEN2, COHERENT)}
 """The studies by name."""

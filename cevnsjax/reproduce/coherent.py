@@ -1,0 +1,215 @@
+"""The study of COHERENT: caesium iodide and liquid argon, alone and together, beside what is published of them."""
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from cevnsjax.experiments import load_experiment
+from cevnsjax.figures import Panel, profiles_figure
+from cevnsjax.inference import fit, threshold
+from cevnsjax.likelihood import Likelihood
+from cevnsjax.parameters import NORM
+from cevnsjax.reproduce.assumptions import ONE_SIGMA
+from cevnsjax.reproduce.markdown import pieces, table, with_errors
+from cevnsjax.reproduce.published import beside, published_by, published_rows
+from cevnsjax.reproduce.study import Results, Step, Study
+from cevnsjax.reproduce.workspace import Workspace
+from cevnsjax.results import profile_dataset
+
+__all__ = ["COHERENT"]
+
+ANGLE, RADIUS = "sin2_theta_w", "neutron_radius"
+CSI, LAR, TEMPLATES, TIMED = "coherent_csi", "coherent_lar", "coherent_lar:templates", "coherent_lar:timed"
+BOTH = (CSI, LAR)
+
+STRENGTHS = (CSI, TEMPLATES, LAR, TIMED)
+"""Experiments whose signal has a free normalisation; backgrounds are the only nuisances."""
+
+PUBLISHED = {CSI: "csi", TEMPLATES: "lar"}
+"""The prefix of the published rows of an experiment."""
+
+ANGLES = {"csi_angle": (CSI,), "lar_angle": (LAR,), "both_angle": BOTH, "with_conus_plus_angle": (*BOTH, "conus_plus")}
+RADII = {"csi_radius": (CSI,), "both_radius": BOTH}
+RANGE, POINTS = (0.10, 0.40), 61
+
+SWITCHES: dict[str, tuple[str, dict[str, object]]] = {
+    "as the file has it": ("default", {}),
+    "efficiency and quenching as one factor of 5 %": ("rates", {}),
+    "form factor of Klein and Nystrand": ("default", {"target.form_factor": "klein_nystrand"}),
+    "neutron radius of 5.1 fm": ("default", {"target.neutron_radius": 5.1}),
+    "flux known to 5 %": ("default", {"nuisance.sns_flux.sigma": 0.05}),
+}
+"""What moves the angle of caesium iodide: a set of systematics, and overrides of the file."""
+
+LIMITS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("magnetic_moment", "mu_nu_e", ()),
+    ("millicharge", "q_ee", ()),
+    ("millicharge", "q_emu", ()),
+    ("charge_radius", "r2_ee", ()),
+    ("charge_radius", "r2_ee", ("r2_mumu",)),
+    ("charge_radius", "r2_emu", ()),
+    ("charge_radius", "r2_emu", ("r2_ee", "r2_mumu")),
+)
+"""A model, the coupling, and others that are free beside it."""
+
+QUOTED = "COHERENT CsI+LAr"
+
+
+def _steps() -> tuple[Step, ...]:
+    limits = [
+        Step(f"limit_{'_'.join((name, *others))}", f"limit on {name}", partial(_limit, model, name, others))
+        for model, name, others in LIMITS
+    ]
+    return (
+        Step("strengths", "numbers of events", _strengths),
+        Step("angles", "weak mixing angle", _angles),
+        Step("switches", "what moves the angle", _switches),
+        Step("radii", "radius of the neutrons", _radii),
+        *limits,
+        Step("profiles", "profiles of the angle", _draw),
+    )
+
+
+def _strengths(work: Workspace) -> list[dict[str, Any]]:
+    rows = []
+    for name in STRENGTHS:
+        experiment = load_experiment(name)
+        likelihood = Likelihood(experiment, systematics="backgrounds")
+        result = fit(likelihood, [NORM.name], cl=ONE_SIGMA)
+        predicted = float((np.asarray(likelihood.expected({})) - experiment.background()).sum())
+        ((low, high),) = result.intervals[NORM.name]
+        without = float(likelihood.chi2({NORM.name: 0.0})) - result.chi2_min
+        rows.append(
+            {
+                "experiment": name,
+                "predicted": predicted,
+                "events": [predicted * x if x is not None else None for x in (result.best_fit[NORM.name], low, high)],
+                "significance": math.sqrt(without),
+                "chi2_min": result.chi2_min,
+                "cells": experiment.cells.size,
+            }
+        )
+    return rows
+
+
+def _angles(work: Workspace) -> dict[str, list[float | None]]:
+    return {name: _one_sigma(Likelihood(*experiments), ANGLE) for name, experiments in ANGLES.items()}
+
+
+def _switches(work: Workspace) -> dict[str, list[float | None]]:
+    return {
+        label: _one_sigma(Likelihood(load_experiment(CSI, overrides), systematics=systematics), ANGLE)
+        for label, (systematics, overrides) in SWITCHES.items()
+    }
+
+
+def _radii(work: Workspace) -> dict[str, list[float | None]]:
+    found = {}
+    for name, experiments in RADII.items():
+        likelihood = Likelihood(*experiments)
+        (own,) = (n.name for n in likelihood.nuisances if n.name.startswith(RADIUS) and "lar" not in n.name)
+        found[name] = _one_sigma(likelihood, own)
+    return found
+
+
+def _one_sigma(likelihood: Likelihood, name: str) -> list[float | None]:
+    """Return the value that fits best, and the ends of its interval of one standard deviation."""
+    result = fit(likelihood, [name], cl=ONE_SIGMA)
+    best = result.best_fit[name]
+    for low, high in result.intervals[name]:
+        if (low is None or low <= best) and (high is None or best <= high):
+            return [best, low, high]
+    return [best, None, None]
+
+
+def _limit(model: str, name: str, others: tuple[str, ...], work: Workspace) -> dict[str, Any]:
+    result = fit(Likelihood(*BOTH, model=model), [name, *others])
+    quoted = next(r for r in published_rows("limits") if (r["quantity"], r["experiment"]) == (name, QUOTED))
+    ends = [float(quoted[end]) if quoted[end] else None for end in ("low", "high")]
+    return {
+        "name": name,
+        "free": list(others),
+        "obtained": [list(piece) for piece in result.intervals[name]],
+        "published": ends,
+        "kind": quoted["kind"],
+        "cl": 0.90,
+    }
+
+
+def _draw(work: Workspace) -> None:
+    curves = []
+    for label, experiments in (("CsI", (CSI,)), ("LAr", (LAR,)), ("CsI + LAr", BOTH)):
+        likelihood = Likelihood(*experiments)
+        result, origin = work.answer(likelihood, "profile", over=ANGLE, limits=RANGE, points=POINTS, cl=ONE_SIGMA)
+        curve = profile_dataset(result, likelihood, origin)
+        work.curve(f"coherent_{ANGLE}_{label.lower().replace(' + ', '_')}", curve)
+        curves.append((label, curve))
+    row = published_by("coherent", "name")["both_angle"]
+    band = float(row["low"]), float(row["high"]), r"arXiv:2211.11905, CsI + LAr, $1\sigma$"
+    levels = [(threshold(ONE_SIGMA), r"$1\sigma$, 1 d.o.f."), (threshold(0.90), "90 % CL, 1 d.o.f.")]
+    figure = profiles_figure([Panel(curves, likelihood.parameters[ANGLE], band)], 1, levels)
+    work.figure(f"coherent_{ANGLE}", figure, likelihood)
+
+
+def _compose(results: Results) -> dict[str, Any]:
+    published = published_by("coherent", "name")
+    obtained: dict[str, tuple[float, float | None, float | None]] = {}
+    for row in results["strengths"]:
+        if (prefix := PUBLISHED.get(row["experiment"])) is not None:
+            obtained[f"{prefix}_events"] = tuple(row["events"])
+            obtained[f"{prefix}_significance"] = (row["significance"], None, None)
+    obtained |= {name: tuple(numbers) for name, numbers in {**results["angles"], **results["radii"]}.items()}
+    return {
+        "comparisons": [beside(published[name], numbers) for name, numbers in obtained.items() if name in published],
+        "strengths": results["strengths"],
+        "angles": results["angles"],
+        "radii": results["radii"],
+        "switches": results["switches"],
+        "limits": [row for name, row in results.items() if name.startswith("limit_")],
+    }
+
+
+def _page(content: Mapping[str, Any]) -> dict[str, str]:
+    comparisons = [
+        (
+            row["name"], row["unit"], with_errors(row["published"], ".4g"), row["source"],
+            with_errors(row["obtained"], ".4g"), f"{100 * row['deviation']:+.0f} %",
+        )
+        for row in content["comparisons"]
+    ]  # fmt: skip
+    strengths = [
+        (
+            row["experiment"], f"{row['predicted']:.1f}", with_errors(row["events"], ".1f"),
+            f"{row['significance']:.1f}", f"{row['chi2_min']:.1f}", f"{row['cells']}",
+        )
+        for row in content["strengths"]
+    ]  # fmt: skip
+    limits = [
+        (
+            row["name"], ", ".join(row["free"]), pieces([row["published"]]),
+            f"{pieces(row['obtained'])}{' (published: absolute value)' * (row['kind'] == 'absolute')}",
+        )
+        for row in content["limits"]
+    ]  # fmt: skip
+    return {
+        "comparisons": table(("quantity", "unit", "published", "source", "obtained", "deviation"), comparisons),
+        "strengths": table(("experiment", "predicted", "events", "sigma", "chi^2", "cells"), strengths),
+        "angles": table(("data", "sin^2(theta_W)"), [(n, with_errors(x, ".3f")) for n, x in content["angles"].items()]),
+        "switches": table(
+            ("choice", "sin^2(theta_W)"), [(n, with_errors(x, ".3f")) for n, x in content["switches"].items()]
+        ),
+        "radii": table(("data", "R_n [fm]"), [(n, with_errors(x, ".2f")) for n, x in content["radii"].items()]),
+        "limits": table(("coupling", "free beside it", "published, 90 % CL", "obtained"), limits),
+    }
+
+
+def _values(what: str, quantity: str, rows: Mapping[str, list[float | None]], digits: str) -> str:
+    names = {"csi": "CsI", "lar": "LAr", "both": "CsI + LAr", "with_conus_plus": "CsI + LAr + CONUS+"}
+    labels = {name: names.get(name.removesuffix("_angle").removesuffix("_radius"), name) for name in rows}
+    return table((what, quantity), [(labels[name], with_errors(numbers, digits)) for name, numbers in rows.items()])
+
+
+COHERENT = Study("coherent", _steps, _compose, _page)
