@@ -23,6 +23,9 @@ ELECTRON_MASS = 0.51099895069
 MUON_MASS = 105.6583755
 """Muon mass [MeV]; CODATA 2022."""
 
+TAU_MASS = 1776.93
+"""Tau mass [MeV]; PDG 2024, 1776.93(9)."""
+
 PION_MASS = 139.57039
 """Mass of the charged pion [MeV]; PDG 2024, 139.57039(18)."""
 

@@ -2,7 +2,19 @@
 
 from typing import Literal, NamedTuple, get_args
 
-__all__ = ["FLAVOURS", "LEPTONS", "NU_E", "NU_E_BAR", "NU_MU", "NU_MU_BAR", "NU_TAU", "NU_TAU_BAR", "Flavour", "Lepton"]
+__all__ = [
+    "FLAVOURS",
+    "LEPTONS",
+    "NU_E",
+    "NU_E_BAR",
+    "NU_MU",
+    "NU_MU_BAR",
+    "NU_TAU",
+    "NU_TAU_BAR",
+    "Flavour",
+    "Lepton",
+    "pair_of",
+]
 
 Lepton = Literal["e", "mu", "tau"]
 LEPTONS: tuple[Lepton, ...] = get_args(Lepton)
@@ -13,6 +25,11 @@ class Flavour(NamedTuple):
 
     lepton: Lepton
     antineutrino: bool
+
+
+def pair_of(one: Lepton, other: Lepton) -> str:
+    """Return the label of a pair of flavours, "emu" for instance, whatever their order: couplings are symmetric."""
+    return "".join(sorted((one, other), key=LEPTONS.index))
 
 
 NU_E = Flavour("e", False)

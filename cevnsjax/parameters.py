@@ -96,7 +96,7 @@ def _nsi(pair: str, quark: str, current: str) -> Parameter:
     return Parameter(f"eps_{pair}_{quark}{current.lower()}", 0.0, 0.1, latex=latex, description=description, power=1)
 
 
-NSI_VECTOR = {pair: (_nsi(pair, "u", "V"), _nsi(pair, "d", "V")) for pair in ("ee", "emu", "etau")}
+NSI_VECTOR = {pair: (_nsi(pair, "u", "V"), _nsi(pair, "d", "V")) for pair in _PAIRS}
 NSI_TENSOR = (_nsi("ee", "u", "T"), _nsi("ee", "d", "T"))
 
 

@@ -55,7 +55,7 @@ def test_the_table_of_parameters_is_complete() -> None:
     for line in table.splitlines()[2:]:
         names, unit = line.split("|")[1:3]
         units |= dict.fromkeys(re.findall(r"`(\w+)`", names), unit.strip())
-    shared = ("norm", "quenching_k", "quenching_yield", "energy_shift", "nuclear_radius")
+    shared = ("norm", "quenching_k", "quenching_yield", "energy_shift", "nuclear_radius", "neutron_radius")
     expected = {p.name: p.unit for m in MODELS.values() for p in m.parameters}
     assert set(units) == {*expected, *shared}
     assert {name: unit for name, unit in units.items() if name in expected} == expected

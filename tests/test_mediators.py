@@ -9,6 +9,7 @@ from direct import (
     CM2_PER_MEV2,
     ELECTRON_MASS,
     FERMI_CONSTANT,
+    FINE_STRUCTURE,
     helm,
     isotopes,
     maximum_recoil,
@@ -40,6 +41,7 @@ from cevnsjax.interactions.mediators import (
     B_MINUS_L,
     CONUS_COUPLINGS,
     L_E_MINUS_L_MU,
+    L_MU_MINUS_L_TAU,
     PAPER_COUPLINGS,
     UNIVERSAL,
     VectorCharges,
@@ -52,11 +54,15 @@ S2W = 0.23857
 CONTACT = FERMI_CONSTANT**2 * CM2_PER_MEV2
 PROTON, NEUTRON = 938.27208943, 939.56542194
 
+# e epsilon in units of g: epsilon = -(e / 6 pi^2) ln(m_tau / m_mu), close to -1/70.
+MIXED = -4 * math.pi * FINE_STRUCTURE / (6 * math.pi**2) * math.log(1776.93 / 105.6583755)
+
 # (up, down, electron, nu_e, nu_mu, nu_tau), as anomaly cancellation and the names have it.
 KNOWN = {
     "B-L": (B_MINUS_L, (1 / 3, 1 / 3, -1, -1, -1, -1)),
     "universal": (UNIVERSAL, (1, 1, 1, 1, 1, 1)),
     "Le-Lmu": (L_E_MINUS_L_MU, (0, 0, 1, 1, -1, 0)),
+    "Lmu-Ltau": (L_MU_MINUS_L_TAU, (2 / 3 * MIXED, -1 / 3 * MIXED, -MIXED, 0, 1, -1)),
 }
 
 
@@ -316,3 +322,10 @@ def test_gradients_against_finite_differences(name, kind):
     # The new physics is not lost in the total.
     assert abs(slopes[coupling]) > 1e-2 * total
     assert abs(slopes[mass]) > 1e-2 * total
+
+
+def test_kinetic_mixing_of_muons_and_taus() -> None:
+    """About -1/70 in units of g, and protons alone: a neutron's charge is up + 2 down."""
+    assert pytest.approx(-1 / 70, rel=0.03) == MIXED / (4 * math.pi * FINE_STRUCTURE) ** 0.5
+    assert L_MU_MINUS_L_TAU.up + 2 * L_MU_MINUS_L_TAU.down == pytest.approx(0.0, abs=1e-18)
+    assert 2 * L_MU_MINUS_L_TAU.up + L_MU_MINUS_L_TAU.down == pytest.approx(MIXED)

@@ -33,8 +33,8 @@ CONTACT = FERMI_CONSTANT**2 * CM2_PER_MEV2
 VECTOR, TENSOR = model("nsi_vector"), model("nsi_tensor")
 BOTH = Model("both", "", (StandardModel(), VectorNSI(), TensorNSI()), ())
 
-# The diagonal coupling is of electron neutrinos; the other two turn them, or turn others into them.
-TRANSITIONS = {"e": ("ee", "emu", "etau"), "mu": (None, "emu"), "tau": (None, "etau")}
+# The diagonal coupling of each flavour; the other two turn it into another one.
+TRANSITIONS = {"e": ("ee", "emu", "etau"), "mu": ("mumu", "emu", "mutau"), "tau": ("tautau", "etau", "mutau")}
 
 
 def quarks(Z, N, up, down):
@@ -68,7 +68,8 @@ energies = decades(0.5, 60.0)
 fractions = decades(1e-4, 0.999)
 nuclei = st.sampled_from(NUCLEI)
 flavours = st.sampled_from([NU_E, NU_E_BAR, NU_MU, NU_MU_BAR, NU_TAU])
-VECTOR_NAMES = [f"eps_{pair}_{quark}v" for pair in ("ee", "emu", "etau") for quark in "ud"]
+PAIRS = ("ee", "emu", "etau", "mumu", "mutau", "tautau")
+VECTOR_NAMES = [f"eps_{pair}_{quark}v" for pair in PAIRS for quark in "ud"]
 TENSOR_NAMES = [f"eps_ee_{quark}t" for quark in "ud"]
 
 
@@ -80,7 +81,7 @@ def test_parameters():
     assert [p.name for p in TENSOR.parameters] == ["sin2_theta_w", *TENSOR_NAMES]
 
 
-@given(energies, fractions, nuclei, flavours, st.tuples(*[signed] * 6))
+@given(energies, fractions, nuclei, flavours, st.tuples(*[signed] * 12))
 def test_vector_couplings(E, fraction, nucleus, flavour, eps):
     T = fraction * maximum_recoil(E, float(nucleus.mass))
     values = dict(zip(VECTOR_NAMES, eps, strict=True))
@@ -96,7 +97,7 @@ def test_tensor_couplings(E, fraction, nucleus, flavour, eps):
     assert nuclear(TENSOR, values, E, T, nucleus, flavour) == pytest.approx(expected, rel=1e-12, abs=2e-14 * size)
 
 
-@given(energies, fractions, nuclei, st.tuples(*[signed] * 8))
+@given(energies, fractions, nuclei, st.tuples(*[signed] * 14))
 def test_vector_and_tensor_together(E, fraction, nucleus, eps):
     T = fraction * maximum_recoil(E, float(nucleus.mass))
     values = dict(zip(VECTOR_NAMES + TENSOR_NAMES, eps, strict=True))
@@ -109,7 +110,7 @@ def test_which_coupling_acts_on_which_flavour(flavour):
     sm = nuclear(SM, {}, 6.0, 5e-4, flavour=flavour)
     for name in VECTOR_NAMES + TENSOR_NAMES:
         pair = name.split("_")[1]
-        acts = flavour.lepton == "e" or pair == f"e{flavour.lepton}"
+        acts = pair.startswith(flavour.lepton) or pair.endswith(flavour.lepton)
         assert (nuclear(BOTH, {name: 0.3}, 6.0, 5e-4, flavour=flavour) != sm) == acts
 
 
@@ -144,6 +145,16 @@ def test_signs_off_the_diagonal_do_not_matter():
     # Of the diagonal it does: up to the cancellation, a positive coupling takes away.
     sm = nuclear(SM, {}, 6.0, 5e-4)
     assert nuclear(VECTOR, {"eps_ee_uv": 0.05}, 6.0, 5e-4) < sm < nuclear(VECTOR, {"eps_ee_uv": -0.05}, 6.0, 5e-4)
+
+
+def test_each_flavour_has_its_own_couplings():
+    """A flavour feels the pairs that it is in, each as an electron neutrino does its own."""
+    muons = nuclear(VECTOR, {"eps_mumu_uv": 0.2}, 6.0, 5e-4, flavour=NU_MU)
+    assert muons == nuclear(VECTOR, {"eps_ee_uv": 0.2}, 6.0, 5e-4, flavour=NU_E)
+    for pair in ("ee", "etau", "tautau"):
+        assert nuclear(VECTOR, {f"eps_{pair}_dv": 0.2}, 6.0, 5e-4, flavour=NU_MU) == nuclear(SM, {}, 6.0, 5e-4)
+    changed = [nuclear(VECTOR, {f"eps_{pair}_dv": 0.2}, 6.0, 5e-4, flavour=NU_MU) for pair in ("emu", "mutau")]
+    assert changed[0] == changed[1] > nuclear(SM, {}, 6.0, 5e-4)
 
 
 def test_one_combination_of_quarks_cannot_be_seen():
@@ -211,5 +222,6 @@ def test_gradients_are_finite_at_zero_coupling(slopes, T):
 
 def test_gradients_against_finite_differences():
     names = VECTOR_NAMES + TENSOR_NAMES
-    at = dict(zip(names, (0.3, -0.2, 0.5, 0.1, -0.4, 0.6, 0.7, 0.2), strict=True))
+    values = (0.3, -0.2, 0.5, 0.1, -0.4, 0.6, 0.2, 0.4, -0.3, 0.1, 0.5, -0.1, 0.7, 0.2)
+    at = {n: v for n, v in zip(names, values, strict=True) if "e" in n.split("_")[1]}  # an electron neutrino's
     check_slopes(BOTH, "nuclear", 6.0, 5e-4, 1e-9, **at)

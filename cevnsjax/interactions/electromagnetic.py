@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
 from cevnsjax.constants import ALPHA, ELECTRON_MASS, G_FERMI, HBAR_C_MEV_CM
-from cevnsjax.flavours import LEPTONS, Flavour, Lepton
+from cevnsjax.flavours import Flavour, Lepton, pair_of
 from cevnsjax.interactions.base import Amplitude, Coefficients, ElectronRecoil, Interaction, NuclearRecoil
 from cevnsjax.parameters import CHARGE_RADII, MILLICHARGES, MU_NU, Parameter, Parameters
 
@@ -30,11 +30,6 @@ _PHOTON = 2**0.5 * jnp.pi * ALPHA / G_FERMI
 
 _DIPOLE = jnp.pi * ALPHA**2 / ELECTRON_MASS**2 * HBAR_C_MEV_CM**2
 """pi alpha^2 / m_e^2 [cm^2]: scattering by one Bohr magneton."""
-
-
-def _pair(one: Lepton, other: Lepton) -> str:
-    """Return the label of a pair of flavours, whatever their order: couplings are symmetric."""
-    return "".join(sorted((one, other), key=LEPTONS.index))
 
 
 class MagneticMoment(Interaction):
@@ -68,13 +63,13 @@ class _PhotonExchange(Interaction):
 
     def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
         """Return -Z Q_ll'."""
-        return -recoil.nucleus.Z * self.amplitude(params, recoil.q2, _pair(flavour.lepton, final))
+        return -recoil.nucleus.Z * self.amplitude(params, recoil.q2, pair_of(flavour.lepton, final))
 
     def electron_couplings(
         self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour, final: Lepton
     ) -> tuple[Amplitude, Amplitude]:
         """Return Q_ll' as an addition to g_V."""
-        return self.amplitude(params, recoil.q2, _pair(flavour.lepton, final)), 0.0
+        return self.amplitude(params, recoil.q2, pair_of(flavour.lepton, final)), 0.0
 
 
 class Millicharge(_PhotonExchange):

@@ -10,13 +10,23 @@ Conventions, since the same word means different things in public codes:
 A code with g^2 -> g^2 / 2 in an amplitude uses a coupling larger by sqrt(2): `coupling_in_convention` converts.
 """
 
+import math
 from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from cevnsjax.constants import ELECTRON_MASS, G_FERMI, HBAR_C_MEV_CM, NEUTRON_MASS, PROTON_MASS
+from cevnsjax.constants import (
+    ALPHA,
+    ELECTRON_MASS,
+    G_FERMI,
+    HBAR_C_MEV_CM,
+    MUON_MASS,
+    NEUTRON_MASS,
+    PROTON_MASS,
+    TAU_MASS,
+)
 from cevnsjax.flavours import Flavour, Lepton
 from cevnsjax.interactions.base import Amplitude, Coefficients, ElectronRecoil, Interaction, NuclearRecoil
 from cevnsjax.parameters import G_PHI, M_PHI, Parameter, Parameters
@@ -25,6 +35,7 @@ __all__ = [
     "B_MINUS_L",
     "CONUS_COUPLINGS",
     "L_E_MINUS_L_MU",
+    "L_MU_MINUS_L_TAU",
     "PAPER_COUPLINGS",
     "UNIVERSAL",
     "NucleonCouplings",
@@ -32,6 +43,7 @@ __all__ = [
     "VectorCharges",
     "VectorMediator",
     "coupling_in_convention",
+    "mixed_with_photons",
     "quark_content",
 ]
 
@@ -54,6 +66,21 @@ class VectorCharges(NamedTuple):
 B_MINUS_L = VectorCharges(up=1 / 3, down=1 / 3, electron=-1, nu_e=-1, nu_mu=-1, nu_tau=-1)
 UNIVERSAL = VectorCharges(up=1, down=1, electron=1, nu_e=1, nu_mu=1, nu_tau=1)
 L_E_MINUS_L_MU = VectorCharges(up=0, down=0, electron=1, nu_e=1, nu_mu=-1, nu_tau=0)
+
+
+def mixed_with_photons(charges: VectorCharges, epsilon: float) -> VectorCharges:
+    """Return charges with kinetic mixing by epsilon g: electric charges times e epsilon g are added."""
+    share = (4 * math.pi * ALPHA) ** 0.5 * epsilon
+    return charges._replace(
+        up=charges.up + 2 * share / 3, down=charges.down - share / 3, electron=charges.electron - share
+    )
+
+
+MU_TAU_LOOP = -((4 * math.pi * ALPHA) ** 0.5) * math.log(TAU_MASS / MUON_MASS) / (6 * math.pi**2)
+"""Kinetic mixing of L_mu - L_tau at q << m_mu by the loop of both leptons, in units of g. The sign is a convention."""
+
+L_MU_MINUS_L_TAU = mixed_with_photons(VectorCharges(up=0, down=0, electron=0, nu_e=0, nu_mu=1, nu_tau=-1), MU_TAU_LOOP)
+"""Nuclei and electrons are met by the mixing alone, so that muon neutrinos scatter off protons and electrons."""
 
 
 class VectorMediator(Interaction):

@@ -11,7 +11,7 @@ from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.flavours import LEPTONS, Flavour
 from cevnsjax.interactions.base import Coefficients, ElectronRecoil, Interaction, NuclearRecoil
 from cevnsjax.interactions.electromagnetic import ChargeRadius, MagneticMoment, Millicharge
-from cevnsjax.interactions.mediators import B_MINUS_L, UNIVERSAL, ScalarMediator, VectorMediator
+from cevnsjax.interactions.mediators import B_MINUS_L, L_MU_MINUS_L_TAU, UNIVERSAL, ScalarMediator, VectorMediator
 from cevnsjax.interactions.nsi import TensorNSI, VectorNSI
 from cevnsjax.interactions.standard_model import StandardModel
 from cevnsjax.interactions.sterile import SterileNeutrino
@@ -119,6 +119,12 @@ MODELS: dict[str, Model] = {
         _beyond("vector_bl", "light vector mediator of B - L", VectorMediator(G_BL, M_Z, B_MINUS_L), ("g_bl",)),
         _beyond(
             "vector_universal", "light vector mediator, all charges one", VectorMediator(G_Z, M_Z, UNIVERSAL), ("g_z",)
+        ),
+        _beyond(
+            "vector_lmu_ltau",
+            "light vector mediator of L_mu - L_tau",
+            VectorMediator(G_Z, M_Z, L_MU_MINUS_L_TAU),
+            ("g_z",),
         ),
         _beyond("scalar", "light scalar mediator", ScalarMediator(), ("g_phi",)),
         _beyond("nsi_vector", "vector interactions with quarks", VectorNSI(), ("eps_ee_uv", "eps_ee_dv")),

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cevnsjax.constants import G_FERMI, HBAR_C_MEV_CM, W_MASS
-from cevnsjax.flavours import Flavour, Lepton
+from cevnsjax.flavours import Flavour, Lepton, pair_of
 from cevnsjax.interactions.base import Amplitude, Coefficients, Interaction, NuclearRecoil
 from cevnsjax.matter.nuclei import Nucleus
 from cevnsjax.parameters import NSI_TENSOR, NSI_VECTOR, Parameter, Parameters
@@ -20,7 +20,7 @@ def _quark_sum(nucleus: Nucleus, up: Float[Array, ""], down: Float[Array, ""]) -
 
 
 class VectorNSI(Interaction):
-    """L = -sqrt(2) G_F eps_ll'^qV (nubar_l gamma^mu P_L nu_l') (qbar gamma_mu q), for electron neutrinos.
+    """L = -sqrt(2) G_F eps_ll'^qV (nubar_l gamma^mu P_L nu_l') (qbar gamma_mu q), eps_ll' = eps_l'l.
 
     This is the usual -2 sqrt(2) G_F eps^qP (nubar gamma^mu P_L nu) (qbar gamma_mu P q) with eps^qV = eps^qL + eps^qR:
     Q_V -> Q_V + (2 eps^uV + eps^dV) Z + (eps^uV + 2 eps^dV) N towards each final flavour: J. Barranco et al.,
@@ -31,10 +31,7 @@ class VectorNSI(Interaction):
 
     def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
         """Return the quarks' sum for the transition between the two flavours."""
-        if "e" not in (flavour.lepton, final):
-            return 0.0
-        other = final if flavour.lepton == "e" else flavour.lepton
-        up, down = NSI_VECTOR[f"e{other}"]
+        up, down = NSI_VECTOR[pair_of(flavour.lepton, final)]
         return _quark_sum(recoil.nucleus, params[up.name], params[down.name])
 
 
