@@ -137,9 +137,10 @@ def test_channels_add_up(likelihood) -> None:
 
 
 def test_joint_fit_adds_chi2_and_separates_norms(likelihood, conus_plus) -> None:
+    names = "conus_plus", "copy"
     joint = cevnsjax.Likelihood(conus_plus, renamed(conus_plus, "copy"))
     assert float(joint.chi2({})) == pytest.approx(2 * float(likelihood.chi2({})), rel=1e-12)
-    own = {f"{nuisance}_{name}" for nuisance in ("norm", "energy_shift") for name in ("conus_plus", "copy")}
+    own = {f"{nuisance}_{name}" for nuisance in ("norm", "energy_shift", "neutron_radius") for name in names}
     assert set(joint.parameters) == {"sin2_theta_w", "quenching_k", "nuclear_radius", *own}
     apart = sum(float(likelihood.chi2({"norm": norm})) for norm in (1.0, 0.9))
     assert float(joint.chi2({"norm_conus_plus": 1.0, "norm_copy": 0.9})) == pytest.approx(apart, rel=1e-12)
