@@ -84,6 +84,8 @@ def number_of(description: Description, key: str) -> float:
     """
     tables = {room: getattr(description, room).model_dump(by_alias=True) for room in ROOMS}
     table, last = _place(tables, key)
+    if table[last] is None:
+        raise InputError(f"the file does not set {key}: give it a number there, where a constraint is centred")
     return float(table[last])
 
 
