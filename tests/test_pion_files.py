@@ -11,7 +11,7 @@ CSI_MISTAKES = {
     "a live time beside protons": ("mass_kg = 14.6  ", "mass_kg = 14.6\nlive_days = 300  ", "leave out live_days"),
     "no pulse": ("pulse = {", "# pulse = {", "needs source.pulse = { mean_us, sigma_us }"),
     "a clock in hours": ('unit = "us"', 'unit = "h"', "give a unit of us, ns"),
-    "an efficiency along no axis": ("efficiencies = { time", "efficiencies = { f90", "has 'f90', which is no second axis"),
+    "an efficiency along no axis": ("efficiencies = { time", "efficiencies = { x", "has 'x', which is no second axis"),
     "a component too short": ("components = [[0.0059004, ", "components = [[", "as many numbers as there are"),
     "a shift without its component": ("shifts = [0.0, 0.0]", "shifts = [0.0]", "one of shifts for each row"),
     "a logistic curve of three numbers": ("numbers = [1.32045, ", "numbers = [", "needs numbers = [a, b, c, d]"),
