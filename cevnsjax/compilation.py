@@ -82,7 +82,7 @@ def _shorten(path: Path) -> None:
 def at_once(number: int) -> int:
     """Return how many searches of a number of them one program does at once: on a processor few, elsewhere all.
 
-    All that are done at once wait for the slowest of them, and a processor's vectors are short.
+    A processor's vectors are short: more at once gain nothing, and where searches are few their places stay empty.
     """
     return min(number, SIDE_BY_SIDE) if jax.default_backend() == "cpu" else number
 

@@ -78,7 +78,10 @@ def test_the_time_profile_of_the_source(sns_times) -> None:
 def test_shares_in_the_window_of_caesium_iodide() -> None:
     """arXiv:2110.07730's time efficiency keeps 0.9971 of prompt and 0.8466 of delayed neutrinos within 6 us."""
     low, high = np.array([0.0]), np.array([6.0])
-    recorded = lambda t: np.where(t < 0.52, 1.0, np.exp(-0.0494 * (t - 0.52)))  # noqa: E731
+
+    def recorded(time):
+        return np.where(time < 0.52, 1.0, np.exp(-0.0494 * (time - 0.52)))
+
     for arrived, share in ((PULSE.prompt, 0.9971), (PULSE.delayed, 0.8466)):
         assert PULSE.profile(arrived, low, high, recorded)[0] == pytest.approx(share, abs=1e-4)
 

@@ -129,9 +129,10 @@ class Lines:
         Many masses are interpolated: in natural units counts are smooth in the logarithm of the mass. If a check at a
         few masses fails, each mass is calculated.
         """
-        low, high = np.log(outer.min()), np.log(outer.max())
-        number = LEAST_NODES + round(NODES_A_DECADE * (high - low) / np.log(10))
-        if self.outer.logarithmic and outer.size > 2 * number:
+        decades = np.log10(outer.max() / outer.min()) if self.outer.logarithmic else np.inf
+        if outer.size > 2 * (LEAST_NODES + NODES_A_DECADE * decades):
+            low, high = np.log(outer.min()), np.log(outer.max())
+            number = LEAST_NODES + round(NODES_A_DECADE * decades)
             nodes = _chebyshev_nodes(number)
             steps, columns = _stacked(self._along(np.exp(low + (high - low) * (nodes + 1) / 2)))
             matrix = _interpolation(2 * (np.log(outer) - low) / (high - low) - 1, number)

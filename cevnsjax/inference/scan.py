@@ -25,7 +25,8 @@ MOST_VALUES, MOST_CELLS = 100_000, 20_000_000
 """More values along an axis, or points in a plane, would not fit into the memory of a workstation."""
 
 CLOSE = 1e-5
-"""How closely the mass of the least chi-squared is looked for, in its logarithm: chi-squared goes with the square."""
+"""How closely the mass of the least chi-squared is looked for: in its logarithm, or in units of the range where it has
+none. Chi-squared goes with the square."""
 
 Plane = Float[np.ndarray, "lines n"]
 
@@ -200,7 +201,7 @@ def _least_of_mass(
 
     def look(at: Float[np.ndarray, " n"]) -> list[float]:
         """Return chi^2 minimised over the coupling within the plane, at each mass."""
-        near = [begins[np.argmin(np.abs(np.log(axis.values / value)))] for value in at]
+        near = [begins[min(np.searchsorted(axis.values, value), begins.size - 1)] for value in at]
         found.update(zip(at.tolist(), lines.least(at, bounds, near), strict=True))
         return [found[float(value)][0] for value in at]
 
@@ -209,9 +210,12 @@ def _least_of_mass(
     seen = np.unique(np.clip([*np.linspace(0, last, SECTIONS).astype(int), number - 1, number, number + 1], 0, last))
     nearest = int(np.argmin(look(axis.values[seen])))
     low, high = axis.values[seen[max(nearest - 1, 0)]], axis.values[seen[min(nearest + 1, seen.size - 1)]]
+    # A mass that is not logarithmic may begin at zero.
+    to, back = (np.log, np.exp) if mass.logarithmic else (np.asarray, np.asarray)
+    ends = to(np.array([low, high]))
     minimize_scalar(
-        lambda place: look(np.exp([place]))[0], bounds=np.log([low, high]), method="bounded",
-        options={"xatol": CLOSE},
+        lambda place: look(back(np.array([place])))[0], bounds=ends, method="bounded",
+        options={"xatol": CLOSE * (1.0 if mass.logarithmic else float(ends[1] - ends[0]))},
     )  # fmt: skip
     best = min(found, key=lambda value: found[value][0])
     value, place = found[best]

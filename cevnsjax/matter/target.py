@@ -51,7 +51,10 @@ class Target(Part):
     def neutrons(
         self, element: Element, T: Float[AnyArray, "*n"], form_factors: Float[AnyArray, "isotopes *n"]
     ) -> Float[AnyArray, "isotopes *n"]:
-        """Return the neutrons of each isotope that act together, in units of the protons' form factor: N F_n / F_p."""
+        """Return the neutrons of each isotope that act together, in units of the protons' form factor: N F_n / F_p.
+
+        So that Q_V F becomes Z g_V^p F_p + N g_V^n F_n, as in arXiv:2303.09360.
+        """
         shape = (-1, *[1] * namespace(T).ndim(T))
         xp = namespace(T, form_factors)
         number = xp.broadcast_to(element.isotopes.N.reshape(shape), form_factors.shape)
@@ -59,7 +62,7 @@ class Target(Part):
             return number
         q2 = 2 * element.isotopes.mass.reshape(shape) * T
         of_neutrons = FORM_FACTORS[self.form_factor](q2, xp.full_like(q2, self.neutron_radius))
-        # Where the protons' vanishes, the product with it is still right to the twelfth digit.
+        # The cross section multiplies by F_p again. Only within LEAST of a zero of F_p the neutrons' part is lost.
         return number * of_neutrons / xp.where(xp.abs(form_factors) < LEAST, LEAST, form_factors)
 
     def electrons_per_kg(self, T: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:

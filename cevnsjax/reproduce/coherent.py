@@ -81,12 +81,17 @@ def _strengths(work: Workspace) -> list[dict[str, Any]]:
         result = fit(likelihood, [NORM.name], cl=ONE_SIGMA)
         predicted = float((np.asarray(likelihood.expected({})) - experiment.background()).sum())
         ((low, high),) = result.intervals[NORM.name]
+        held = {name: result.best_fit[name] for name in likelihood.searched}
+        ((least, most),) = fit(likelihood, [NORM.name], held, cl=ONE_SIGMA).intervals[NORM.name]
+        assert least is not None
+        assert most is not None
         without = float(likelihood.chi2({NORM.name: 0.0})) - result.chi2_min
         rows.append(
             {
                 "experiment": name,
                 "predicted": predicted,
                 "events": [predicted * x if x is not None else None for x in (result.best_fit[NORM.name], low, high)],
+                "error_of_counting": predicted * (most - least) / 2,
                 "significance": math.sqrt(without),
                 "chi2_min": result.chi2_min,
                 "cells": experiment.cells.size,
@@ -183,7 +188,8 @@ def _page(content: Mapping[str, Any]) -> dict[str, str]:
     strengths = [
         (
             row["experiment"], f"{row['predicted']:.1f}", with_errors(row["events"], ".1f"),
-            f"{row['significance']:.1f}", f"{row['chi2_min']:.1f}", f"{row['cells']}",
+            f"{row['error_of_counting']:.1f}", f"{row['significance']:.1f}", f"{row['chi2_min']:.1f}",
+            f"{row['cells']}",
         )
         for row in content["strengths"]
     ]  # fmt: skip
@@ -194,14 +200,17 @@ def _page(content: Mapping[str, Any]) -> dict[str, str]:
         )
         for row in content["limits"]
     ]  # fmt: skip
+    (csi,) = (row for row in content["comparisons"] if row["name"] == "csi_events")
     return {
         "comparisons": table(("quantity", "unit", "published", "source", "obtained", "deviation"), comparisons),
-        "strengths": table(("experiment", "predicted", "events", "sigma", "chi^2", "cells"), strengths),
-        "angles": table(("data", "sin^2(theta_W)"), [(n, with_errors(x, ".3f")) for n, x in content["angles"].items()]),
-        "switches": table(
-            ("choice", "sin^2(theta_W)"), [(n, with_errors(x, ".3f")) for n, x in content["switches"].items()]
+        "strengths": table(
+            ("experiment", "predicted", "events", "error, backgrounds held", "sigma", "chi^2", "cells"), strengths
         ),
-        "radii": table(("data", "R_n [fm]"), [(n, with_errors(x, ".2f")) for n, x in content["radii"].items()]),
+        "csi_published_error": f"{(csi['published'][2] - csi['published'][1]) / 2:.0f}",
+        "csi_error": f"{content['strengths'][0]['error_of_counting']:.0f}",
+        "angles": _values("data", "sin^2(theta_W)", content["angles"], ".3f"),
+        "switches": _values("choice", "sin^2(theta_W)", content["switches"], ".3f"),
+        "radii": _values("data", "R_n [fm]", content["radii"], ".2f"),
         "limits": table(("coupling", "free beside it", "published, 90 % CL", "obtained"), limits),
     }
 

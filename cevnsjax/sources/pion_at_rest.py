@@ -45,7 +45,10 @@ class MuonDecay(Continuum):
     profiles: Mapping[str, Float[np.ndarray, " bins"]]
 
     def density(self, energy: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
-        """Return phi(E) [cm^-2 s^-1 MeV^-1]: 192 E^2 / m^3 (1/2 - E / m) of nu_e, 64 E^2 / m^3 (3/4 - E / m) else."""
+        """Return phi(E) [cm^-2 s^-1 MeV^-1]: 192 E^2 / m^3 (1/2 - E / m) of nu_e, 64 E^2 / m^3 (3/4 - E / m) else.
+
+        L. Michel, Proc. Phys. Soc. A 63, 514 (1950), for a muon at rest and a massless electron.
+        """
         x = energy / MUON_MASS
         shape = 192 * (0.5 - x) if self.flavour.lepton == "e" else 64 * (0.75 - x)
         inside = (x >= 0) & (x <= 0.5)
