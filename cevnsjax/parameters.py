@@ -97,7 +97,7 @@ def _nsi(pair: str, quark: str, current: str) -> Parameter:
 
 
 NSI_VECTOR = {pair: (_nsi(pair, "u", "V"), _nsi(pair, "d", "V")) for pair in _PAIRS}
-NSI_TENSOR = (_nsi("ee", "u", "T"), _nsi("ee", "d", "T"))
+NSI_TENSOR = {pair: (_nsi(pair, "u", "T"), _nsi(pair, "d", "T")) for pair in _PAIRS}
 
 
 def _coupling(name: str, scale: float, latex: str, description: str) -> Parameter:

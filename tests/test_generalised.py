@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scattering import NUCLEI, nuclear
 
 from cevnsjax.constants import G_FERMI, HBAR_C_MEV_CM
-from cevnsjax.flavours import NU_E_BAR, NU_MU
+from cevnsjax.flavours import NU_E, NU_E_BAR, NU_MU, NU_TAU
 from cevnsjax.interactions import ContactInteraction, Model, NuclearRecoil, StandardModel, cross_section, model
 from cevnsjax.interactions import generalised as generalised_module
 from cevnsjax.interactions.generalised import STRUCTURES
@@ -104,6 +104,19 @@ def test_standard_model_at_zero_and_for_other_flavours(name) -> None:
     at_zero = nuclear(acting, {}, 4.0, 1e-4, NUCLEI[2])
     assert at_zero == nuclear(standard, {}, 4.0, 1e-4, NUCLEI[2])
     assert nuclear(acting, {f"eps_d_{name}": 1.0}, 4.0, 1e-4, NUCLEI[2], NU_MU) == at_zero
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_muon_neutrinos_as_electron_neutrinos(name) -> None:
+    """The same couplings for another flavour, under names of their own."""
+    values = {"u": 0.3, "d": -0.2}
+    found = {}
+    for flavour, lepton, own in ((NU_E, "e", ""), (NU_MU, "mu", "mu_")):
+        acting = Model(name, "", (StandardModel(), ContactInteraction(name, lepton)), ())
+        given = {f"eps_{own}{quark}_{name}": value for quark, value in values.items()}
+        found[lepton] = [nuclear(acting, given, 4.0, 1e-4, NUCLEI[2], f) for f in (flavour, NU_TAU)]
+    assert found["e"] == found["mu"]
+    assert found["e"][0] != found["e"][1]
 
 
 def test_vector_structure_is_vector_nsi() -> None:

@@ -20,6 +20,7 @@ from cevnsjax.interactions import (
     cross_section,
     model,
 )
+from cevnsjax.interactions.model import MODELS, has_name
 from cevnsjax.matter import maximal_recoil_energy
 from cevnsjax.parameters import Parameter
 
@@ -33,6 +34,42 @@ CONTACT = G_FERMI**2 * HBAR_C_MEV_CM**2
 
 def test_fermi_constant_in_cm2():
     assert CONTACT / (4 * np.pi) == pytest.approx(4.2154e-45, rel=1e-5)
+
+
+@pytest.mark.parametrize("flavour", [NU_E, NU_E_BAR, NU_MU, NU_TAU])
+def test_radiative_corrections(flavour):
+    """The published couplings at the published angle; another angle moves them as it moves those of tree level."""
+    proton = {"e": 0.0384, "mu": 0.0301, "tau": 0.0258}[flavour.lepton]
+    corrected, nucleus = model("sm:radiative"), GERMANIUM[1]
+    for sin2 in (S2W, 0.3):
+        charges = (
+            float(nucleus.Z) * (proton - 2 * (sin2 - S2W)) - 0.5118 * float(nucleus.N),
+            float(nucleus.Z) * (0.5 - 2 * sin2) - float(nucleus.N) / 2,
+        )
+        ratio = nuclear(corrected, {"sin2_theta_w": sin2}, 20.0, 5e-4, nucleus, flavour) / nuclear(
+            SM, {"sin2_theta_w": sin2}, 20.0, 5e-4, nucleus, flavour
+        )
+        assert ratio == pytest.approx((charges[0] / charges[1]) ** 2, rel=1e-12)
+
+
+def test_radiative_corrections_are_an_option_of_every_model():
+    for name, tree in MODELS.items():
+        corrected = model(f"{name}:radiative")
+        assert corrected is model(f"{name}:radiative")
+        assert corrected.parameters == tree.parameters
+        assert corrected.interactions[1:] == tree.interactions[1:]
+        assert has_name(corrected)
+    with pytest.raises(InputError, match="sm:radiativ"):
+        model("sm:radiativ")
+
+
+def test_differences_of_flavours_are_the_charge_radii_of_the_standard_model():
+    """g_p(l) - g_p(mu) = -K (r^2_l - r^2_mu), K = sqrt(2) pi alpha / (3 G_F), in the convention of the radii here."""
+    radii = {"e": -0.83e-32, "mu": -0.48e-32, "tau": -0.30e-32}
+    K = 2**0.5 * np.pi * ALPHA / (3 * G_FERMI * HBAR_C_MEV_CM**2)
+    assert pytest.approx(2.38e30, rel=5e-3) == K
+    for lepton, g in (("e", 0.0384), ("tau", 0.0258)):
+        assert g - 0.0301 == pytest.approx(-K * (radii[lepton] - radii["mu"]), abs=1e-4)
 
 
 def test_total_cross_section_of_germanium_72():

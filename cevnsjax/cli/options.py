@@ -33,7 +33,11 @@ Experiments = Annotated[
 ]
 Model = Annotated[
     str,
-    typer.Option("--model", metavar="M", help="A model that `cevnsjax models` lists, or FILE.py:NAME for your own."),
+    typer.Option(
+        "--model",
+        metavar="M",
+        help="A model that `cevnsjax models` lists, NAME:radiative, or FILE.py:NAME for your own.",
+    ),
 ]
 Set = Annotated[
     list[str] | None,

@@ -2,7 +2,7 @@
 
     L = -(G_F / sqrt(2)) eps_q^X [nubar Gamma^X nu] [qbar Gamma_X q] ,  X = S, P, V, A, T ,
 
-of left-handed electron neutrinos with up and down quarks. In a nucleus S and V act on all nucleons together, and
+of left-handed neutrinos of one flavour with up and down quarks. In a nucleus S and V act on all nucleons together, and
 P, A and T on the spin: these vanish for even-even nuclei. For q much smaller than the nucleon's mass, and with T/E
 dropped as in Eq. (1), the traces give d(sigma)/dT = (G_F^2 M / (4 pi)) Q_X^2 K_X with
 
@@ -85,7 +85,9 @@ STRUCTURES: dict[Structure, Callable[[str], Nucleons]] = {
 
 
 class ContactInteraction(Interaction):
-    """One structure of Eq. (8), with couplings to up and down quarks.
+    """One structure of Eq. (8), with couplings of one flavour of neutrino to up and down quarks.
+
+    They are called eps_u_X and eps_d_X for electron neutrinos, as in the paper, and eps_mu_u_X and so on for others.
 
     V interferes with the Standard Model. A would interfere with its axial current off nuclei with spin, which is not
     part of Eq. (1): that is left out, and the others have none. The spin's form factor is taken as one. A nucleus
@@ -93,15 +95,19 @@ class ContactInteraction(Interaction):
     """
 
     structure: Structure = eqx.field(static=True)
+    lepton: Lepton = eqx.field(static=True, default="e")
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """Couplings to the up and to the down quark."""
+        own = "" if self.lepton == "e" else f"{self.lepton}_"
+        symbol = r"\nu" if self.lepton == "e" else rf"\nu_\{self.lepton}"
         return tuple(
             Parameter(
-                f"eps_{quark}_{self.structure}", 0.0, 0.1, power=1,
-                latex=rf"\varepsilon_{{\nu {quark}}}^{self.structure}",
-                description=f"{self.structure} interaction with {quark} quarks, Eq. (8) of arXiv:2501.12441",
+                f"eps_{own}{quark}_{self.structure}", 0.0, 0.1, power=1,
+                latex=rf"\varepsilon_{{{symbol} {quark}}}^{self.structure}",
+                description=f"{self.structure} interaction of nu_{self.lepton} with {quark} quarks, "
+                "Eq. (8) of arXiv:2501.12441",
             )
             for quark in "ud"
         )  # fmt: skip
@@ -113,13 +119,13 @@ class ContactInteraction(Interaction):
 
     def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
         """Return eps/2 times the number of quarks, for V."""
-        if self.structure != "V" or (flavour.lepton, final) != ("e", "e"):
+        if self.structure != "V" or {flavour.lepton, final} != {self.lepton}:
             return 0.0
         return self._to_nucleons(params) @ jnp.stack([recoil.nucleus.Z, recoil.nucleus.N]) / 2
 
     def nuclear_terms(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Coefficients:
         """Return the coefficients of what adds, for all others."""
-        if self.structure == "V" or flavour.lepton != "e":
+        if self.structure == "V" or flavour.lepton != self.lepton:
             return jnp.zeros(3)
         nucleus, mass, T = recoil.nucleus, recoil.nucleus.mass, recoil.T
         nucleons = self._to_nucleons(params)

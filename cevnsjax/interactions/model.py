@@ -1,5 +1,7 @@
 """A model: a tuple of interactions, and the cross sections they make together."""
 
+import dataclasses
+import functools
 from collections.abc import Sequence
 
 import equinox as eqx
@@ -18,7 +20,7 @@ from cevnsjax.interactions.sterile import SterileNeutrino
 from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import G_BL, G_Z, M_Z, Parameter, Parameters
 
-__all__ = ["MODELS", "Model", "cross_section", "model"]
+__all__ = ["MODELS", "Model", "cross_section", "has_name", "model"]
 
 _CONTACT = G_FERMI**2 * HBAR_C_MEV_CM**2
 """G_F^2 (hbar c)^2 [cm^2 MeV^-2]."""
@@ -135,8 +137,27 @@ MODELS: dict[str, Model] = {
 """The models by name."""
 
 
+RADIATIVE = ":radiative"
+
+
+@functools.cache
+def _with_radiative_corrections(name: str) -> Model:
+    tree = MODELS[name]
+    acting = tuple(StandardModel(radiative=True) if isinstance(i, StandardModel) else i for i in tree.interactions)
+    about = f"{tree.description}, with radiative corrections"
+    return dataclasses.replace(tree, name=tree.name + RADIATIVE, description=about, interactions=acting)
+
+
+def has_name(given: Model) -> bool:
+    """Return whether the name of a model gives it again."""
+    name = given.name.removesuffix(RADIATIVE)
+    return bool(given.digest) or (name in MODELS and model(given.name) is given)
+
+
 def model(name: str) -> Model:
     """Return a model by name, or one of a user's file as FILE.py:NAME.
+
+    NAME:radiative is a model with the couplings of the Standard Model to nucleons beyond tree level.
 
     Raises `InputError` for an unknown name or a wrong type, and for files as `custom_model` does.
     """
@@ -146,6 +167,7 @@ def model(name: str) -> Model:
         from cevnsjax.interactions.custom import custom_model
 
         return custom_model(name)
-    if name not in MODELS:
+    tree = name.removesuffix(RADIATIVE)
+    if tree not in MODELS:
         raise unknown_name("model", name, MODELS)
-    return MODELS[name]
+    return MODELS[name] if tree == name else _with_radiative_corrections(tree)

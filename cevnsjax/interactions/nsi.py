@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cevnsjax.constants import G_FERMI, HBAR_C_MEV_CM, W_MASS
-from cevnsjax.flavours import Flavour, Lepton, pair_of
+from cevnsjax.flavours import LEPTONS, Flavour, Lepton, pair_of
 from cevnsjax.interactions.base import Amplitude, Coefficients, Interaction, NuclearRecoil
 from cevnsjax.matter.nuclei import Nucleus
 from cevnsjax.parameters import NSI_TENSOR, NSI_VECTOR, Parameter, Parameters
@@ -36,24 +36,24 @@ class VectorNSI(Interaction):
 
 
 class TensorNSI(Interaction):
-    """The operator (nubar sigma^{mu nu} nu) (qbar sigma_{mu nu} q), for electron neutrinos.
+    """The operators (nubar_l sigma^{mu nu} nu_l') (qbar sigma_{mu nu} q), eps_ll' = eps_l'l.
 
-    d(sigma)/dT = (G_F^2 M / pi) Q_T^2 F^2 (1 - M T / (4 E^2)) is what defines the normalisation of eps_ee^qT here. It
-    adds, and half of it is left at the largest recoil energy, where Eq. (1) vanishes: J. Barranco et al., Int. J.
-    Mod. Phys. A 27 (2012) 1250147, as in T. Rink, CONUS talk at PASCOS 2022. As there, the quarks of a nucleus act
-    together whatever its spin.
+    d(sigma)/dT = (G_F^2 M / pi) Q_T^2 F^2 (1 - M T / (4 E^2)), summed over final flavours, is what defines the
+    normalisation of eps_ll'^qT here. It adds, and half of it is left at the largest recoil energy, where Eq. (1)
+    vanishes: J. Barranco et al., Int. J. Mod. Phys. A 27 (2012) 1250147, as in T. Rink, CONUS talk at PASCOS 2022. As
+    there, the quarks of a nucleus act together whatever its spin.
     """
 
-    parameters: ClassVar[tuple[Parameter, ...]] = NSI_TENSOR
+    parameters: ClassVar[tuple[Parameter, ...]] = tuple(p for pair in NSI_TENSOR.values() for p in pair)
 
     def nuclear_terms(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Coefficients:
         """Return the coefficients of the tensor cross section."""
-        if flavour.lepton != "e":
-            return jnp.zeros(3)
-        up, down = NSI_TENSOR
-        charge = _quark_sum(recoil.nucleus, params[up.name], params[down.name])
+        charge2 = jnp.zeros(())
+        for final in LEPTONS:
+            up, down = NSI_TENSOR[pair_of(flavour.lepton, final)]
+            charge2 += _quark_sum(recoil.nucleus, params[up.name], params[down.name]) ** 2
         mass, T = recoil.nucleus.mass, recoil.T
-        strength = (G_FERMI * HBAR_C_MEV_CM * charge * recoil.form_factor) ** 2 * mass / jnp.pi
+        strength = (G_FERMI * HBAR_C_MEV_CM * recoil.form_factor) ** 2 * charge2 * mass / jnp.pi
         return strength * jnp.stack([jnp.ones_like(T), jnp.zeros_like(T), -mass * T / 4])
 
 

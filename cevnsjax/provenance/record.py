@@ -13,7 +13,8 @@ import jax
 import numpy as np
 
 from cevnsjax.experiments import Experiment
-from cevnsjax.interactions import MODELS, Model
+from cevnsjax.interactions import Model
+from cevnsjax.interactions.model import has_name
 from cevnsjax.likelihood import Likelihood
 
 __all__ = ["content_digest", "experiments_record", "model_record", "plain", "provenance_of"]
@@ -98,7 +99,7 @@ def model_record(model: Model) -> dict[str, Any]:
     return {
         "name": model.name,
         "digest": model.digest,
-        "by_name": bool(model.digest) or MODELS.get(model.name) is model,
+        "by_name": has_name(model),
     }
 
 
