@@ -66,9 +66,9 @@ def models(as_json: Json = False) -> None:
     """List the models and their parameters.
 
     Each line gives the model's name, what it is, and its parameters with their units; parameters without a unit are
-    numbers. Those with a star are free in a fit unless `--free` says otherwise. NAME:radiative is a model with radiative
-    corrections in the couplings to nucleons. A model of your own is given as FILE.py:NAME, where NAME is an interaction
-    or a model.
+    numbers. Those with a star are free in a fit unless `--free` says otherwise. NAME:radiative is a model with
+    radiative corrections in the couplings to nucleons. A model of your own is given as FILE.py:NAME, where NAME is an
+    interaction or a model.
 
     **Examples**
 

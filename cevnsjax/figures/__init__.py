@@ -5,6 +5,7 @@ from cevnsjax.figures.posterior import corner_figure, predictive_figure, trace_f
 from cevnsjax.figures.profiles import Panel, bands_figure, profiles_figure
 from cevnsjax.figures.projection import PublishedEvents, events_figure, projection_figure
 from cevnsjax.figures.spectrum import spectrum_figure
+from cevnsjax.figures.stacked import StackedPanel, stacked_figure
 from cevnsjax.figures.strength import Strength, strengths_figure
 from cevnsjax.figures.style import STYLE, axis_label, in_latex, power_of_ten, save
 from cevnsjax.figures.weak_mixing_angle import weak_mixing_angle_figure
@@ -15,6 +16,7 @@ __all__ = [
     "Overlay",
     "Panel",
     "PublishedEvents",
+    "StackedPanel",
     "Strength",
     "axis_label",
     "bands_figure",
@@ -29,6 +31,7 @@ __all__ = [
     "read_overlay",
     "save",
     "spectrum_figure",
+    "stacked_figure",
     "strengths_figure",
     "trace_figure",
     "weak_mixing_angle_figure",

@@ -20,8 +20,10 @@ from cevnsjax.figures.style import (
     VERMILION,
     axis_label,
     level_label,
+    scaled_axis,
 )
 from cevnsjax.inference import ScanResult
+from cevnsjax.parameters import Parameter
 from cevnsjax.resources import read_rows, read_table
 
 __all__ = ["Mark", "Overlay", "plane_figure", "read_overlay"]
@@ -39,12 +41,13 @@ class Overlay(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A published point in a plane, in the colour of the scan that it belongs to, counted from zero."""
+    """A point in a plane: in the colour of the scan that it belongs to, counted from zero, or in its own colour."""
 
     x: float
     y: float
     label: str
     scan: int = 0
+    colour: str | None = None
 
 
 def read_overlay(path: Path) -> Overlay:
@@ -76,27 +79,36 @@ def plane_figure(
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH, 3.0))
         axes = figure.subplots()
+        scaled = [_scaled(axis.parameter, axis.values) for axis in (first.x, first.y)]
+        units = np.array([unit for unit, _ in scaled])
         for (label, result), (colour, style) in zip(scans, itertools.cycle(LOOKS), strict=False):
             for i, curve in enumerate(result.contours):
-                axes.plot(*curve.T, color=colour, ls=style, label=label if i == 0 else None)
+                axes.plot(*(curve / units).T, color=colour, ls=style, label=label if i == 0 else None)
         greys = itertools.cycle(itertools.product(("0.35", "0.6"), (":", "--", "-.")))
         for overlay in overlays:
             if (overlay.x, overlay.y) != (first.x.parameter.name, first.y.parameter.name):
                 continue
             for (label, points), (colour, style) in zip(overlay.curves.items(), greys, strict=False):
-                axes.plot(*points.T, color=colour, ls=style, lw=0.9, label=label)
+                axes.plot(*(points / units).T, color=colour, ls=style, lw=0.9, label=label)
         for mark in marks:
-            colour = LOOKS[mark.scan % len(LOOKS)][0]
+            colour = mark.colour or LOOKS[mark.scan % len(LOOKS)][0]
             # A point at the plane's edge would be cut in half.
-            axes.plot(mark.x, mark.y, "D", ms=3.5, mfc="none", color=colour, clip_on=False, ls="", label=mark.label)
-        for axis, which in ((first.x, "x"), (first.y, "y")):
-            p = axis.parameter
-            getattr(axes, f"set_{which}label")(axis_label(p))
-            getattr(axes, f"set_{which}scale")("log" if p.logarithmic else "linear")
-            getattr(axes, f"set_{which}lim")(axis.values[0], axis.values[-1])
+            point = np.array([mark.x, mark.y]) / units
+            axes.plot(*point, "D", ms=3.5, mfc="none", color=colour, clip_on=False, ls="", label=mark.label)
+        for axis, which, (unit, label) in zip((first.x, first.y), "xy", scaled, strict=True):
+            getattr(axes, f"set_{which}label")(label)
+            getattr(axes, f"set_{which}scale")("log" if axis.parameter.logarithmic else "linear")
+            getattr(axes, f"set_{which}lim")(axis.values[0] / unit, axis.values[-1] / unit)
         level = level_label(first.cl, first.dof)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="best", title=level, title_fontsize=6.5)
         else:
             axes.set_title(f"no contour of {level}")
     return figure
+
+
+def _scaled(parameter: Parameter, values: np.ndarray) -> tuple[float, str]:
+    """Return the unit in which an axis is drawn, and its label: powers of ten stand there where it is linear."""
+    return (
+        (1.0, axis_label(parameter)) if parameter.logarithmic else scaled_axis(parameter, float(np.abs(values).max()))
+    )

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from cevnsjax.experiments import load_experiment
 from cevnsjax.figures import Panel, profiles_figure
 from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import NORM
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
+from cevnsjax.reproduce.coherent_counts import BACKGROUNDS, CSI, LAR, TEMPLATES, counts_steps, predicted_counts
+from cevnsjax.reproduce.coherent_planes import PLANES, plane_rows, plane_steps
 from cevnsjax.reproduce.markdown import pieces, table, with_errors
 from cevnsjax.reproduce.published import beside, published_by, published_rows
 from cevnsjax.reproduce.study import Results, Step, Study
@@ -22,7 +22,7 @@ from cevnsjax.results import profile_dataset
 __all__ = ["COHERENT"]
 
 ANGLE, RADIUS = "sin2_theta_w", "neutron_radius"
-CSI, LAR, TEMPLATES, TIMED = "coherent_csi", "coherent_lar", "coherent_lar:templates", "coherent_lar:timed"
+TIMED = "coherent_lar:timed"
 BOTH = (CSI, LAR)
 
 STRENGTHS = (CSI, TEMPLATES, LAR, TIMED)
@@ -31,7 +31,13 @@ STRENGTHS = (CSI, TEMPLATES, LAR, TIMED)
 PUBLISHED = {CSI: "csi", TEMPLATES: "lar"}
 """The prefix of the published rows of an experiment."""
 
-ANGLES = {"csi_angle": (CSI,), "lar_angle": (LAR,), "both_angle": BOTH, "with_conus_plus_angle": (*BOTH, "conus_plus")}
+ANGLES = {
+    "csi_angle": (CSI,),
+    "lar_angle": (LAR,),
+    "both_angle": BOTH,
+    "own_flux_angle": (CSI, f"{LAR}:own_flux"),
+    "with_conus_plus_angle": (*BOTH, "conus_plus"),
+}
 RADII = {"csi_radius": (CSI,), "both_radius": BOTH}
 RANGE, POINTS = (0.10, 0.40), 61
 
@@ -41,6 +47,7 @@ SWITCHES: dict[str, tuple[str, dict[str, object]]] = {
     "form factor of Klein and Nystrand": ("default", {"target.form_factor": "klein_nystrand"}),
     "neutron radius of 5.1 fm": ("default", {"target.neutron_radius": 5.1}),
     "flux known to 5 %": ("default", {"nuisance.sns_flux.sigma": 0.05}),
+    "onset of the pulse free within 25 ns": ("detailed", {}),
 }
 """What moves the angle of caesium iodide: a set of systematics, and overrides of the file."""
 
@@ -69,6 +76,8 @@ def _steps() -> tuple[Step, ...]:
         Step("switches", "what moves the angle", _switches),
         Step("radii", "radius of the neutrons", _radii),
         *limits,
+        *counts_steps(),
+        *plane_steps(),
         Step("profiles", "profiles of the angle", _draw),
     )
 
@@ -77,9 +86,9 @@ def _strengths(work: Workspace) -> list[dict[str, Any]]:
     rows = []
     for name in STRENGTHS:
         experiment = load_experiment(name)
-        likelihood = Likelihood(experiment, systematics="backgrounds")
+        likelihood = Likelihood(experiment, systematics=BACKGROUNDS)
         result = fit(likelihood, [NORM.name], cl=ONE_SIGMA)
-        predicted = float((np.asarray(likelihood.expected({})) - experiment.background()).sum())
+        predicted = predicted_counts(likelihood)
         ((low, high),) = result.intervals[NORM.name]
         held = {name: result.best_fit[name] for name in likelihood.searched}
         ((least, most),) = fit(likelihood, [NORM.name], held, cl=ONE_SIGMA).intervals[NORM.name]
@@ -169,6 +178,10 @@ def _compose(results: Results) -> dict[str, Any]:
     obtained |= {name: tuple(numbers) for name, numbers in {**results["angles"], **results["radii"]}.items()}
     return {
         "comparisons": [beside(published[name], numbers) for name, numbers in obtained.items() if name in published],
+        "published_only": [row for name, row in published.items() if name not in obtained],
+        "predictions": results["predictions"],
+        "alternatives": results["alternatives"],
+        "planes": plane_rows(results),
         "strengths": results["strengths"],
         "angles": results["angles"],
         "radii": results["radii"],
@@ -209,6 +222,37 @@ def _page(content: Mapping[str, Any]) -> dict[str, str]:
         "csi_published_error": f"{(csi['published'][2] - csi['published'][1]) / 2:.0f}",
         "csi_error": f"{content['strengths'][0]['error_of_counting']:.0f}",
         "angles": _values("data", "sin^2(theta_W)", content["angles"], ".3f"),
+        "published_only": table(
+            ("quantity", "unit", "published", "source"),
+            [
+                (row["name"], row["unit"], with_errors(_numbers(row), ".4g"), row["source"])
+                for row in content["published_only"]
+            ],
+        ),
+        "predictions": table(
+            ("experiment", "model", "form factor", "events"),
+            [
+                (row["experiment"], row["model"], row["form_factor"], f"{row['events']:.1f}")
+                for row in content["predictions"]
+            ],
+        ),
+        "alternatives": table(
+            ("in place of the central template", "events"),
+            [(row["in_place"], f"{row['events']:.1f}") for row in content["alternatives"]],
+        ),
+        "planes": table(
+            ("plane", "data", "best fit", "chi^2", "Standard Model above it"),
+            [
+                (
+                    row["plane"],
+                    row["data"],
+                    ", ".join(f"{n} = {x:.3g}" for n, x in row["best_fit"].items()),
+                    f"{row['chi2_min']:.1f}",
+                    f"{row['standard_model']:.2f}" if "standard_model" in row else "",
+                )
+                for row in content["planes"]
+            ],
+        ),
         "switches": _values("choice", "sin^2(theta_W)", content["switches"], ".3f"),
         "radii": _values("data", "R_n [fm]", content["radii"], ".2f"),
         "limits": table(("coupling", "free beside it", "published, 90 % CL", "obtained"), limits),
@@ -217,8 +261,13 @@ def _page(content: Mapping[str, Any]) -> dict[str, str]:
 
 def _values(what: str, quantity: str, rows: Mapping[str, list[float | None]], digits: str) -> str:
     names = {"csi": "CsI", "lar": "LAr", "both": "CsI + LAr", "with_conus_plus": "CsI + LAr + CONUS+"}
+    names |= {"own_flux": "CsI + LAr, each with a flux of its own"}
     labels = {name: names.get(name.removesuffix("_angle").removesuffix("_radius"), name) for name in rows}
     return table((what, quantity), [(labels[name], with_errors(numbers, digits)) for name, numbers in rows.items()])
 
 
-COHERENT = Study("coherent", _steps, _compose, _page)
+def _numbers(row: Mapping[str, str]) -> list[float | None]:
+    return [float(row[name]) if row[name] else None for name in ("value", "low", "high")]
+
+
+COHERENT = Study("coherent", _steps, _compose, _page, tuple((plane.x[0], plane.y[0]) for plane in PLANES))
