@@ -22,6 +22,7 @@ NAMES = (
     "memory",
     "mediator_scan",
     "nuisances",
+    "coherent",
     "gradient",
     "sampling",
     "feldman_cousins",
