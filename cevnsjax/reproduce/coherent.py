@@ -140,7 +140,7 @@ def _one_sigma(likelihood: Likelihood, name: str) -> list[float | None]:
 
 
 def _limit(model: str, name: str, others: tuple[str, ...], work: Workspace) -> dict[str, Any]:
-    result = fit(Likelihood(*BOTH, model=model), [name, *others])
+    result = fit(Likelihood(*BOTH, model=model), [name, *others], of=[name])
     quoted = next(r for r in published_rows("limits") if (r["quantity"], r["experiment"]) == (name, QUOTED))
     ends = [float(quoted[end]) if quoted[end] else None for end in ("low", "high")]
     return {
