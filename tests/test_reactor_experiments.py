@@ -124,6 +124,14 @@ def test_all_variants_load(name: str) -> None:
         assert load_runs(f"{name}:{variant}")
 
 
+@pytest.mark.parametrize("pair", [("nucleus", "sapphire"), ("ricochet", "zinc"), ("connie", "skipper")])
+def test_detectors_at_one_reactor_share_its_flux(pair: tuple[str, str]) -> None:
+    name, variant = pair
+    searched = cevnsjax.Likelihood(name, f"{name}:{variant}").searched
+    assert "flux" in searched
+    assert sum(one.startswith("background_rate_") for one in searched) == 2
+
+
 @pytest.mark.parametrize("name", ["ricochet", "ricochet:zinc"])
 def test_rates_of_ricochet(name: str) -> None:
     """Both are 0.9 of the published ones: what is common to both is the flux, of which no more is published."""
