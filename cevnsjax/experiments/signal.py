@@ -16,7 +16,8 @@ from cevnsjax.experiments.cells import Axis
 from cevnsjax.experiments.parsing import parse_table
 from cevnsjax.experiments.responses import efficiency_of, responses
 from cevnsjax.experiments.schema import Description
-from cevnsjax.experiments.signal_schema import PionAtRestTable, ReactorTable, ResponseTable, SolarTable, TargetTable
+from cevnsjax.experiments.signal_schema import ResponseTable, TargetTable
+from cevnsjax.experiments.source_schema import PionAtRestTable, ReactorTable, SolarTable
 from cevnsjax.flavours import FLAVOURS
 from cevnsjax.matter import Target, target
 from cevnsjax.resources import read_table
@@ -161,7 +162,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _components(description: Description, folder: Path, axes: tuple[Axis, ...]) -> tuple[Component, ...]:
-    source, profile = description.source, description.response.nuclear.profile
+    source, profile = description.source, description.response.profile
     covered = [] if profile is None else profile.axes
     if strange := [name for name in covered if name not in [axis.name for axis in axes[1:]]]:
         raise InputError(f"response.nuclear.profile has '{strange[0]}', which is no second axis")
