@@ -282,7 +282,7 @@ def _experiment(
 
 def _shape(description: Description, cells: Cells, path: Path) -> Float[np.ndarray, " cells"] | None:
     """Return the probability of each cell's bins along the axes that a profile of the response covers."""
-    profile = description.response.nuclear.profile
+    profile = description.response.profile
     if profile is None:
         return None
     numbers = [0, *(i for i, axis in enumerate(cells.axes) if i and axis.name in profile.axes)]

@@ -28,6 +28,7 @@ from cevnsjax.response import (
     Gaussian,
     Lindhard,
     LogisticEfficiency,
+    Matrix,
     Poisson,
     Polynomial,
     Response,
@@ -65,10 +66,11 @@ def responses(
     largest recoil there. Raises `InputError` for files and numbers that make no sense.
     """
     nuclear, electron = table.nuclear, table.electron
-    kinks = np.zeros(0)
-    if nuclear.matrix_file is not None:
-        answers: Response = matrix(folder / nuclear.matrix_file, axis.size)
-    else:
+    kinks: Float[np.ndarray, " kinks"] = np.zeros(0)
+    answers: Response | None = None
+    if nuclear != "none" and nuclear.matrix_file is not None:
+        answers = matrix(folder / nuclear.matrix_file, axis.size)
+    elif nuclear != "none":
         yields = _yields(nuclear, folder, target)
         kinks = np.concatenate([one.kinks() for one in yields])
         ends = [
@@ -77,7 +79,7 @@ def responses(
             for mass in np.asarray(element.isotopes.mass)
         ]
         answers = _chain(nuclear, table, folder, axis, target, yields, np.concatenate([kinks, *ends]))
-    if electron == "none" or (electron is None and nuclear.matrix_file is not None):
+    if electron == "none" or (electron is None and isinstance(answers, Matrix)):
         return answers, None
     given = nuclear if electron is None else electron
     assert isinstance(given, RecoilTable)
@@ -213,9 +215,9 @@ def _smearing(table: AnySmearing | None, gain: float) -> Smearing:
         return Exact()
     if table.kind == "gaussian":
         poisson = table.fano * table.pair_energy + table.relative_at_1_keV**2 * gain * KEV
-        if not (table.noise or poisson or table.relative):
+        if not (table.noise or poisson or table.relative or table.linear):
             raise InputError("a gaussian smearing needs a noise, or a width that grows with the signal")
-        return Gaussian(table.noise or 0.0, poisson, table.relative, table.truncated)
+        return Gaussian(table.noise or 0.0, poisson, table.relative, table.linear, table.truncated)
     if table.kind == "gamma":
         return Gamma(table.shape_per_keV / (gain * KEV))
     return Poisson()

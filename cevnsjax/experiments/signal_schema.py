@@ -1,49 +1,31 @@
-"""[target], [source] and [response] of an experiment file: where a signal comes from and how a detector answers."""
+"""[target] and [response] of an experiment file: what neutrinos meet and how a detector answers."""
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cevnsjax.experiments.ranges import (
-    Baseline,
-    Factor,
     Finite,
-    Flux,
     Positive,
-    Power,
     Range,
-    Share,
     Text,
     Width,
     one_of,
 )
-from cevnsjax.flavours import FLAVOURS
+from cevnsjax.experiments.tables import Table
 from cevnsjax.matter import ELECTRONS, FORM_FACTORS
-from cevnsjax.sources.reactor import ENERGY_TABLES
-from cevnsjax.sources.spectra import ABOVE_2_MEV, ABOVE_8_MEV, BELOW_2_MEV, ISOTOPES
 
 __all__ = [
     "AnySmearing",
-    "AnySource",
     "AnyYield",
     "EfficiencyTable",
-    "PionAtRestTable",
     "PolynomialYield",
     "ProfileTable",
-    "ReactorTable",
     "RecoilTable",
     "ResponseTable",
-    "Table",
-    "TableSource",
     "TabulatedYield",
     "TargetTable",
 ]
-
-
-class Table(BaseModel):
-    """A TOML table: a key that is not named here is an error, and a number is no string."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class TargetTable(Table):
@@ -54,66 +36,6 @@ class TargetTable(Table):
     electrons: Annotated[str, one_of(*ELECTRONS)] = "bound"
     radius_factor: Annotated[float, Range(0.0, 3.0)] = 1.0
     neutron_radius: Annotated[float, Range(1.6, 20.0)] | None = None
-
-
-class ReactorTable(Table):
-    """[source] of kind "reactor"."""
-
-    kind: Literal["reactor"]
-    power_GW: Power
-    baseline_m: Baseline
-    energy_per_fission_MeV: Annotated[float, Range(100.0, 300.0)] | Annotated[str, one_of(*ENERGY_TABLES)]
-    fission_fractions: Annotated[dict[Annotated[str, one_of(*ISOTOPES)], Share], Field(min_length=4)]
-    captures_per_fission: Annotated[float, Range(0.0, 10.0)] = 0.6
-    below_2_MeV: Annotated[str, one_of(*BELOW_2_MEV)] = "vogel_engel"
-    above_2_MeV: Annotated[str, one_of(*ABOVE_2_MEV)] = "huber_mueller"
-    above_8_MeV: Annotated[str, one_of(*ABOVE_8_MEV)] | None = None
-    total_flux_per_cm2_s: Flux | None = None
-
-
-class ColumnTable(Table):
-    """A file and one of its columns."""
-
-    file: Text
-    column: Text
-
-
-class ComponentTable(Table):
-    """[[source.components]]: one flavour, and its probability in each bin of other axes."""
-
-    flavour: Annotated[str, one_of(*FLAVOURS)]
-    column: Text
-    scale: Factor = 1.0
-    profiles: dict[Text, ColumnTable] = Field(default_factory=dict)
-
-
-class TableSource(Table):
-    """[source] of kind "table": a flux of one's own [cm^-2 s^-1 MeV^-1]."""
-
-    kind: Literal["table"]
-    file: Text
-    baseline_m: Baseline
-    components: Annotated[list[ComponentTable], Field(min_length=1)]
-
-
-class PulseTable(Table):
-    """pulse = { mean_us, sigma_us }: when protons arrive, on the clock of the axis `time`."""
-
-    mean_us: Annotated[float, Range(-1e6, 1e6)]
-    sigma_us: Annotated[float, Range(1e-4, 1e6)]
-
-
-class PionAtRestTable(Table):
-    """[source] of kind "pion_at_rest": a line of nu_mu, then nu_e and nu_mu_bar of the muon, as many of each."""
-
-    kind: Literal["pion_at_rest"]
-    baseline_m: Baseline
-    protons_on_target: Annotated[float, Range(1e10, 1e30)]
-    neutrinos_per_proton: Annotated[float, Range(1e-6, 10.0)]
-    pulse: PulseTable | None = None
-
-
-AnySource = Annotated[ReactorTable | TableSource | PionAtRestTable, Field(discriminator="kind")]
 
 
 Shift = Annotated[float, Range(-10.0, 10.0)]
@@ -191,6 +113,7 @@ class GaussianSmearing(Table):
     pair_energy: Annotated[float, Range(0.0, 1e6)] = 0.0
     relative: Annotated[float, Range(0.0, 10.0)] = 0.0
     relative_at_1_keV: Annotated[float, Range(0.0, 10.0)] = 0.0
+    linear: Annotated[float, Range(0.0, 10.0)] = 0.0
     truncated: bool = False
 
 
@@ -274,24 +197,29 @@ class ResponseTable(Table):
 
     shift: Annotated[float, Range(-1e6, 1e6)] = 0.0
     signal_per_keV: Annotated[float, Range(1e-6, 1e9)] | None = None
-    nuclear: RecoilTable
+    nuclear: RecoilTable | Literal["none"]
     electron: RecoilTable | Literal["none"] | None = None
     efficiencies: dict[Text, EfficiencyTable] = Field(default_factory=dict)
 
+    @property
+    def profile(self) -> ProfileTable | None:
+        """How nuclear recoils go over other axes, None where the file does not say."""
+        return None if self.nuclear == "none" else self.nuclear.profile
+
     @model_validator(mode="after")
     def _of_use(self) -> "ResponseTable":
-        electron = self.electron
+        nuclear, electron = self.nuclear, self.electron
+        if nuclear == "none" and not isinstance(electron, RecoilTable):
+            raise ValueError("a detector that sees no nuclear recoils needs the response to electrons")
         if isinstance(electron, RecoilTable) and (electron.yield_ is not None or electron.yields):
             raise ValueError("all energy of an electron is visible; leave out the yield of electron")
         if isinstance(electron, RecoilTable) and electron.profile is not None:
             raise ValueError("a profile is of nuclear recoils; leave it out of electron")
-        if self.nuclear.profile is not None and electron != "none":
+        if nuclear != "none" and nuclear.profile is not None and electron != "none":
             raise ValueError("a profile of nuclear recoils is none of electrons: give electron = 'none'")
-        if self.nuclear.matrix_file is None and (self.nuclear.yield_ is None) == (not self.nuclear.yields):
+        if nuclear != "none" and nuclear.matrix_file is None and (nuclear.yield_ is None) == (not nuclear.yields):
             raise ValueError("nuclear needs a yield, or yields of each element, or a matrix_file")
-        chains = [
-            table for table in (self.nuclear, electron) if isinstance(table, RecoilTable) and not table.matrix_file
-        ]
+        chains = [table for table in (nuclear, electron) if isinstance(table, RecoilTable) and not table.matrix_file]
         if not chains and (self.shift or self.signal_per_keV is not None):
             raise ValueError("a matrix holds the whole response; leave out shift and signal_per_keV")
         return self

@@ -130,7 +130,8 @@ class SignalGrid:
         self._signals = [experiment.signal.at(values) for values in self.rate_values]
         self._responses = [experiment.signal.at(values) for values in self.response_values]
         given = experiment.template is not None
-        self.nuclear = [] if given or channel == "eves" else [Sampled.of(signal, "nuclear") for signal in self._signals]
+        unseen = given or channel == "eves" or experiment.signal.nuclear is None
+        self.nuclear = [] if unseen else [Sampled.of(signal, "nuclear") for signal in self._signals]
         self.electron = [] if given or channel == "cevns" else self._electrons()
 
     def _electrons(self) -> list["Sampled"]:
