@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cevnsjax.constants import DAY
 from cevnsjax.errors import InputError, unknown_name
@@ -17,10 +17,13 @@ from cevnsjax.experiments.signal import Signal, signal
 from cevnsjax.experiments.templates import samples
 from cevnsjax.resources import read_rows
 
-__all__ = ["experiment_of_data", "experiments_of_runs"]
+__all__ = ["experiment_of_data", "experiments_of_runs", "file_of_run"]
 
 DEFAULT = "default"
 """The analysis that an experiment's name alone stands for."""
+
+RUN = "{run}"
+"""What stands for a run's name in the name of a matrix."""
 
 MOST_CELLS = 1_000_000
 """More cells than this are a mistake of the edges."""
@@ -166,8 +169,8 @@ def experiments_of_runs(
 def _checked(description: Description, path: Path) -> dict[str, RunTable]:
     """Return the runs by name, where all that names them makes sense."""
     every = {run.name: run for run in description.runs}
-    if len(description.axes) != 1 or description.axes[0].edges is not None:
-        raise InputError(f"'{path}': with [[runs]] give one axis without edges, as each run has its own")
+    if any(axis.edges is not None for axis in description.axes):
+        raise InputError(f"'{path}': with [[runs]] give axes without edges, as each run has its own")
     if description.detectors:
         raise InputError(f"'{path}': [[detectors]] belong to [data]; of [[runs]] exposures are given")
     if both := [name for name in description.variants if name in {**every, **description.analyses}]:
@@ -189,6 +192,8 @@ def _checked(description: Description, path: Path) -> dict[str, RunTable]:
 
 def _from(run: RunTable, threshold: float, path: Path) -> RunTable:
     """Return a run that begins at a threshold, with bins about as wide."""
+    if not isinstance(run.edges, EvenEdges):
+        raise InputError(f"'{path}': run '{run.name}' has several axes, which begin where they begin")
     start, stop, bins = run.edges.start, run.edges.stop, run.edges.bins
     if run.file is not None:
         raise InputError(
@@ -204,13 +209,12 @@ def _from(run: RunTable, threshold: float, path: Path) -> RunTable:
 
 
 def _run(description: Description, identity: Identity, run: RunTable, path: Path, like: Signal | None) -> Experiment:
-    table = description.axes[0]
-    axis = _axis(table, *_edges(run.edges, table.name, path), path, first=True)
-    cells, phases = Cells((axis,)), 1 if run.off_kg_d is None else 2
+    cells, phases = Cells(_axes_of_run(description, run, path)), 1 if run.off_kg_d is None else 2
     exposures = [run.on_kg_d] if run.off_kg_d is None else [run.on_kg_d, run.off_kg_d]
     sample_exposure: Float[np.ndarray, " all"] = np.repeat(np.array(exposures), cells.size)
     exposure = np.where(np.arange(phases * cells.size) < cells.size, run.on_kg_d * DAY, 0.0)
     identity = dataclasses.replace(identity, run=run.name, detector=run.detector or run.name)
+    description = _with_matrix(description, run.name)
     here = signal(description, path, cells.axes)
     if like is not None:
         here = dataclasses.replace(here, target=like.target, components=like.components, moments=like.moments)
@@ -230,6 +234,35 @@ def _run(description: Description, identity: Identity, run: RunTable, path: Path
             "background in [[sample]]"
         )
     return found
+
+
+def _axes_of_run(description: Description, run: RunTable, path: Path) -> tuple[Axis, ...]:
+    names = [axis.name for axis in description.axes]
+    edges = {names[0]: run.edges} if isinstance(run.edges, EvenEdges) else run.edges
+    if list(edges) != names:
+        raise InputError(
+            f"'{path}': run '{run.name}' has edges of {', '.join(edges)}, the axes are {', '.join(names)}: give the "
+            "edges of each axis, in their order"
+        )
+    return tuple(
+        _axis(table, *_edges(edges[table.name], table.name, path), path, first=number == 0)
+        for number, table in enumerate(description.axes)
+    )
+
+
+def _with_matrix(description: Description, run: str) -> Description:
+    """Return the description with the name of the run in that of its matrix."""
+    response = description.response
+    if response.nuclear.matrix_file is None:
+        return description
+    file = file_of_run(response.nuclear.matrix_file, run)
+    nuclear = response.nuclear.model_copy(update={"matrix_file": file})
+    return description.model_copy(update={"response": response.model_copy(update={"nuclear": nuclear})})
+
+
+def file_of_run(file: str, run: str) -> str:
+    """Return the name of a file with that of a run in place of `{run}`."""
+    return file.replace(RUN, run)
 
 
 def _counted(run: RunTable, cells: Cells, path: Path) -> np.ndarray | None:
@@ -261,7 +294,7 @@ def _experiment(
         signal=here,
         cells=cells,
         phases=phases,
-        first=cells.index(0),
+        first=_bin_of_response(description, cells),
         exposure=exposure,
         detectors=detectors,
         detector_exposure=detector_exposure,
@@ -278,6 +311,13 @@ def _experiment(
         shape=_shape(description, cells, path),
         template=template,
     )
+
+
+def _bin_of_response(description: Description, cells: Cells) -> Int[np.ndarray, " cells"]:
+    """Return the response's bin of each cell: along the first axis, and those that a matrix covers."""
+    covered = description.response.nuclear.matrix_axes
+    numbers = [i for i, axis in enumerate(cells.axes) if i == 0 or axis.name in covered]
+    return np.ravel_multi_index([cells.index(i) for i in numbers], [cells.axes[i].size for i in numbers])
 
 
 def _shape(description: Description, cells: Cells, path: Path) -> Float[np.ndarray, " cells"] | None:

@@ -24,12 +24,16 @@ from cevnsjax.parameters import (
     QUENCHING_YIELD,
     Parameter,
 )
+from cevnsjax.response import Matrix
 
 __all__ = ["DEFAULT_SET", "SHIFT", "nuisances"]
 
 DEFAULT_SET = "default"
 SHIFT = "response.shift"
 """The key that moves formulas with the signal."""
+
+ON_GRID = ".matrix_at."
+"""What stands before the axis of a matrix' grid in the key of a place there."""
 
 YIELDS = "response.nuclear.yield"
 RADIUS = "target.radius_factor"
@@ -142,6 +146,7 @@ def _nuisance(
     """Return a nuisance, or None where it is of samples that this run has not."""
     given = {sample.name: sample for sample in templates}
     _check_name(table)
+    present: tuple[str, ...] = ()
     own: dict[str, Any] = {"sigma": table.sigma, "free": table.free, "own": table.own}
     if table.scale:
         _check_samples(table.scale, [SIGNAL, *(sample.name for sample in description.sample)])
@@ -156,10 +161,10 @@ def _nuisance(
     if table.morph:
         _check_samples(table.morph, [sample.name for sample in description.sample if sample.kind == "table"])
         present = tuple(name for name in table.morph if name in given)
+    if table.key is None:
         about = f"morphs {', '.join(table.morph)}"
         like = Parameter(table.name, 0.0, 1.0, latex=_latex(table.name), description=about)
         return Nuisance(_parameter(table, like), morph=present, **own) if present else None
-    assert table.key is not None
     if table.key.startswith("sample."):
         _, name, *rest = table.key.split(".")
         _check_samples([name], [sample.name for sample in description.sample])
@@ -168,7 +173,9 @@ def _nuisance(
         unit = "keV" if here.axes[0].unit in ENERGY_UNITS else here.axes[0].unit
         return Nuisance(_of_sample(table, given[name], ".".join(rest), unit), key=table.key, **own)
     parabola = table.interpolation == "parabola"
-    return Nuisance(_of_signal(table, here, templates, implicit), key=table.key, parabola=parabola, **own)
+    parameter = _of_signal(table, here, templates, implicit)
+    degree = _degree_on_grid(table.key, here)
+    return Nuisance(parameter, key=table.key, morph=present, parabola=parabola, degree=degree, **own)
 
 
 def _check_name(table: NuisanceTable) -> None:
@@ -221,7 +228,8 @@ def _of_signal(
         low, high = centre - table.sigma, centre + table.sigma
     for end in (low, high):
         try:
-            here.described({table.key: end})
+            # The ends of a matrix' grid stand in its file, not in the schema.
+            _ = here.at({table.key: end}) if ON_GRID in table.key else here.described({table.key: end})
         except InputError as error:
             reason = str(error).removeprefix(f"'{here.path}': ")
             raise InputError(
@@ -229,6 +237,13 @@ def _of_signal(
                 "[LOW, HIGH]"
             ) from error
     return parameter
+
+
+def _degree_on_grid(key: str, here: Signal) -> int | None:
+    """Return the degree of a matrix in a place on its grid, None where the key leads elsewhere."""
+    room, on_grid, name = key.partition(ON_GRID)
+    response = here.electron if room.endswith("electron") else here.nuclear
+    return dict(response.grid)[name] - 1 if on_grid and isinstance(response, Matrix) else None
 
 
 def _of_sample(table: NuisanceTable, sample: Sample, number: str, per: str) -> Parameter:

@@ -79,15 +79,16 @@ class DataTable(Table):
 class RunTable(Table):
     """[[runs]]: counts of one detector with the source on, and off.
 
-    Nuisances that are each detector's own are shared by runs of one `detector`, by default the run's name. Without a
-    `file` data are expected: of the Standard Model and all samples ("sm"), or of the samples alone ("background").
+    `edges` are those of a single axis, or lists for each of several. Nuisances that are each detector's own are shared
+    by runs of one `detector`, by default the run's name. Without a `file` data are expected: of the Standard Model and
+    all samples ("sm"), or of the samples alone ("background").
     """
 
     name: RunName
     detector: RunName | None = None
     on_kg_d: Exposure
     off_kg_d: Exposure | None = None
-    edges: EvenEdges
+    edges: EvenEdges | dict[Text, Annotated[list[Edge], Field(min_length=2)]]
     file: Text | None = None
     expected: Literal["sm", "background"] | None = None
 
@@ -184,8 +185,10 @@ class NuisanceTable(Table):
 
     @model_validator(mode="after")
     def _one_effect(self) -> "NuisanceTable":
-        if sum((bool(self.scale), self.key is not None, bool(self.morph))) != 1:
-            raise ValueError("it needs exactly one of scale, key, morph")
+        # Energy scales and yields change the signal and the tables of samples: such a key comes with a morph.
+        both = self.key is not None and not self.key.startswith("sample.") and bool(self.morph)
+        if sum((bool(self.scale), self.key is not None, bool(self.morph))) != (2 if both else 1):
+            raise ValueError("it needs exactly one of scale, key, morph; or a key of the signal together with a morph")
         if self.interpolation == "parabola" and (self.key is None or self.sigma is None):
             raise ValueError("a parabola leads through the signal at plus and minus one sigma: give a key and a sigma")
         if self.free == (self.sigma is not None):

@@ -137,7 +137,7 @@ def signal(description: Description, path: Path, axes: tuple[Axis, ...], like: S
         if like is not None and same("response", "target"):
             nuclear, electron = like.nuclear, like.electron
         else:
-            nuclear, electron = responses(description.response, path.parent, axes[0], made_of, corners)
+            nuclear, electron = responses(description.response, path.parent, axes, made_of, corners)
     return Signal(description, path, axes, made_of, components, moments, nuclear, electron)
 
 
@@ -152,9 +152,10 @@ def _naming(path: Path) -> Iterator[None]:
 
 def _components(description: Description, folder: Path, axes: tuple[Axis, ...]) -> tuple[Component, ...]:
     source, profile = description.source, description.response.nuclear.profile
-    covered = [] if profile is None else profile.axes
+    covered = description.response.nuclear.matrix_axes if profile is None else profile.axes
     if strange := [name for name in covered if name not in [axis.name for axis in axes[1:]]]:
-        raise InputError(f"response.nuclear.profile has '{strange[0]}', which is no second axis")
+        given = "matrix_axes" if profile is None else "profile"
+        raise InputError(f"response.nuclear.{given} has '{strange[0]}', which is no second axis")
     beside = {axis.name: axis for axis in axes[1:] if axis.name not in covered}
     along = description.response.efficiencies
     if unknown := [name for name in along if name not in beside]:

@@ -78,7 +78,7 @@ def moved_numbers(index: int, nuisances: Sequence[JointNuisance]) -> tuple[Moved
         if nuisance is not None and nuisance.moves_signal:
             assert nuisance.key is not None
             through = (joint.centre, joint.step) if nuisance.parabola else None
-            found.append(Moved(joint.name, nuisance.key, *joint.limits, through))
+            found.append(Moved(joint.name, nuisance.key, *joint.limits, through, nuisance.degree))
     return tuple(found)
 
 
@@ -138,11 +138,14 @@ def _is_closed(joint: JointNuisance, experiments: Sequence[Experiment]) -> bool:
 def _term(index: int, experiment: Experiment, signal: Expanded, layout: Layout, built: frozenset[str]) -> Term:
     """Return one experiment's term, without a leading axis."""
     size = len(layout.names)
-    here = [
+    every = [
         (len(layout.couplings) + i, joint, n)
         for i, joint in enumerate(layout.nuisances)
-        if joint.name not in built and (n := joint.of(index)) is not None
+        if (n := joint.of(index)) is not None
     ]
+    here = [one for one in every if one[1].name not in built]
+    # What is built into the signal morphs tables all the same.
+    morphs = [one for one in every if one[2].morph]
     shapes = [(i, joint) for i, joint, n in here if n.moves_signal]
     on_signal = [(i, joint) for i, joint, n in here if SIGNAL in n.scale]
     strength = [(i, joint) for i, joint in on_signal if _is_strength(joint, experiment)]
@@ -152,8 +155,8 @@ def _term(index: int, experiment: Experiment, signal: Expanded, layout: Layout, 
     half = np.array([(high - low) / 2 for low, high in ranges])
     middle = np.array([(high + low) / 2 for low, high in ranges])
     centre = np.array([joint.centre for _, joint in shapes])
-    templates = tuple(_template(sample, experiment, here, size) for sample in experiment.samples)
-    own = sorted({*range(len(layout.couplings)), *(i for i, *_ in here)})
+    templates = tuple(_template(sample, experiment, here, morphs, size) for sample in experiment.samples)
+    own = sorted({*range(len(layout.couplings)), *(i for i, *_ in [*here, *morphs])})
     return Term(
         kind=experiment.term,
         degrees=signal.degrees,
@@ -183,6 +186,7 @@ def _template(
     sample: Sample,
     experiment: Experiment,
     here: Sequence[tuple[int, JointNuisance, Nuisance]],
+    morphing: Sequence[tuple[int, JointNuisance, Nuisance]],
     size: int,
 ) -> Template:
     prefix = f"sample.{sample.name}."
@@ -195,7 +199,7 @@ def _template(
         steps.append(0.0 if joint is None else joint.step)
     factors = [(i, joint.step) for i, joint, n in here if sample.name in n.scale]
     shifts = [(i, joint) for i, joint, n in here if n.key == SHIFT]
-    morphs = [(i, sample.morphs[n.name]) for i, joint, n in here if sample.name in n.morph and n.name in sample.morphs]
+    morphs = [(i, sample.morphs[n.name]) for i, _, n in morphing if sample.name in n.morph and n.name in sample.morphs]
     table = np.zeros(0) if sample.table is None else sample.table
     linear = np.array([(up - down) / 2 for _, (up, down) in morphs]).reshape(len(morphs), table.size)
     square = np.array([(up + down) / 2 - table for _, (up, down) in morphs]).reshape(len(morphs), table.size)
