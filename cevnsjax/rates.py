@@ -131,23 +131,20 @@ def nuclear_rate(
 ) -> Float[Array, "components nodes"]:
     """Return dR/dE off nuclei [events kg^-1 s^-1 MeV^-1] of each flux component: Eq. (17) of arXiv:2501.12441."""
     recoil = _recoil(nodes)
-    rates = []
-    for flavour, weight in zip(flavours, nodes.weight, strict=True):
-        coefficients = jax.vmap(jax.vmap(partial(model.nuclear, params, flavour=flavour)))(recoil)
-        rates.append(jnp.einsum("nij,ijn->j", jnp.asarray(weight), coefficients))
-    return jnp.stack(rates)
+    # Once for each flavour: a source may have many components.
+    of = {f: jax.vmap(jax.vmap(partial(model.nuclear, params, flavour=f)))(recoil) for f in dict.fromkeys(flavours)}
+    pairs = zip(flavours, nodes.weight, strict=True)
+    return jnp.stack([jnp.einsum("nij,ijn->j", jnp.asarray(weight), of[flavour]) for flavour, weight in pairs])
 
 
 def electron_rate(
     model: Model, flavours: tuple[Flavour, ...], nodes: ElectronNodes, params: Parameters
 ) -> Float[Array, "components nodes"]:
     """Return dR/dE off electrons [events kg^-1 s^-1 MeV^-1] of each flux component: Eq. (19) of arXiv:2501.12441."""
-    rates = []
-    for flavour, weight in zip(flavours, nodes.weight, strict=True):
-        electron = partial(model.electron, params, flavour=flavour)
-        coefficients = jax.vmap(electron)(ElectronRecoil(jnp.asarray(nodes.T)))
-        rates.append(jnp.einsum("nj,jn->j", jnp.asarray(weight), coefficients))
-    return jnp.stack(rates)
+    recoil = ElectronRecoil(jnp.asarray(nodes.T))
+    of = {f: jax.vmap(partial(model.electron, params, flavour=f))(recoil) for f in dict.fromkeys(flavours)}
+    pairs = zip(flavours, nodes.weight, strict=True)
+    return jnp.stack([jnp.einsum("nj,jn->j", jnp.asarray(weight), of[flavour]) for flavour, weight in pairs])
 
 
 def rates_at(

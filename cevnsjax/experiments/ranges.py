@@ -20,6 +20,7 @@ __all__ = [
     "Name",
     "NotNegative",
     "Positive",
+    "Potential",
     "Power",
     "Range",
     "RunName",
@@ -83,6 +84,7 @@ Width = Annotated[float, Range(1e-3, 1e9)]
 Share = Annotated[float, Range(0.0, 1.0)]
 Factor = Annotated[float, Range(1e-3, 1e3)]
 Flux = Annotated[float, Range(1e-3, 1e20)]
+Potential = Annotated[float, Range(0.0, 1e-9)]
 Sigma = Annotated[float, Range(1e-30, 1e12)]
 Edge = Annotated[float, Range(-1e9, 1e9)]
 Finite = Annotated[float, Range(-1e30, 1e30)]

@@ -16,12 +16,22 @@ from cevnsjax.experiments.cells import Axis
 from cevnsjax.experiments.parsing import parse_table
 from cevnsjax.experiments.responses import efficiency_of, responses
 from cevnsjax.experiments.schema import Description
-from cevnsjax.experiments.signal_schema import PionAtRestTable, ReactorTable, ResponseTable, TargetTable
+from cevnsjax.experiments.signal_schema import PionAtRestTable, ReactorTable, ResponseTable, SolarTable, TargetTable
 from cevnsjax.flavours import FLAVOURS
 from cevnsjax.matter import Target, target
 from cevnsjax.resources import read_table
 from cevnsjax.response import Efficiency, Response
-from cevnsjax.sources import Component, Moments, Pulse, fission_spectrum, pion_at_rest, reactor_flux, tabulated_flux
+from cevnsjax.sources import (
+    Component,
+    Mixing,
+    Moments,
+    Pulse,
+    fission_spectrum,
+    pion_at_rest,
+    reactor_flux,
+    solar_neutrinos,
+    tabulated_flux,
+)
 
 __all__ = ["Signal", "number_of", "signal"]
 
@@ -164,10 +174,13 @@ def _components(description: Description, folder: Path, axes: tuple[Axis, ...]) 
         return _of_pions(source, {name: efficiency_of(e, folder, beside[name]) for name, e in along.items()}, beside)
     if along:
         raise InputError("response.efficiencies are of a source that has a pulse; profiles of tables contain them")
-    if isinstance(source, ReactorTable):
+    if isinstance(source, ReactorTable | SolarTable):
         if beside:
-            raise InputError(f"a reactor has no profile along '{next(iter(beside))}': give a source of kind 'table'")
-        return (_of_reactor(source),)
+            raise InputError(
+                f"a source of kind '{source.kind}' has no profile along '{next(iter(beside))}': give one of kind "
+                "'table'"
+            )
+        return (_of_reactor(source),) if isinstance(source, ReactorTable) else _of_sun(source)
     found = []
     for table in source.components:
         if unknown := [name for name in table.profiles if name not in beside]:
@@ -196,6 +209,11 @@ def _of_reactor(source: ReactorTable) -> Component:
     )
     total = source.total_flux_per_cm2_s
     return flux if total is None else flux.normalised_to(total)
+
+
+def _of_sun(source: SolarTable) -> tuple[Component, ...]:
+    mixing = Mixing(source.sin2_theta_12, source.sin2_theta_13, source.dm2_21_eV2)
+    return solar_neutrinos(source.fluxes, source.potentials_eV, mixing)
 
 
 def _of_pions(

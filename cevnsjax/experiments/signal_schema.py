@@ -1,6 +1,6 @@
 """[target], [source] and [response] of an experiment file: where a signal comes from and how a detector answers."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -10,6 +10,7 @@ from cevnsjax.experiments.ranges import (
     Finite,
     Flux,
     Positive,
+    Potential,
     Power,
     Range,
     Share,
@@ -19,6 +20,7 @@ from cevnsjax.experiments.ranges import (
 )
 from cevnsjax.flavours import FLAVOURS
 from cevnsjax.matter import ELECTRONS, FORM_FACTORS
+from cevnsjax.sources import SOLAR_COMPONENTS, SOLAR_MODELS, solar_fluxes, solar_potentials
 from cevnsjax.sources.reactor import ENERGY_TABLES
 from cevnsjax.sources.spectra import ABOVE_2_MEV, ABOVE_8_MEV, BELOW_2_MEV, ISOTOPES
 
@@ -33,6 +35,7 @@ __all__ = [
     "ReactorTable",
     "RecoilTable",
     "ResponseTable",
+    "SolarTable",
     "Table",
     "TableSource",
     "TabulatedYield",
@@ -113,7 +116,51 @@ class PionAtRestTable(Table):
     pulse: PulseTable | None = None
 
 
-AnySource = Annotated[ReactorTable | TableSource | PionAtRestTable, Field(discriminator="kind")]
+SolarComponent = Annotated[str, one_of(*SOLAR_COMPONENTS)]
+
+
+class SolarTable(Table):
+    """[source] of kind "solar".
+
+    `fluxes` and `potentials_eV` always hold those of all `components`, so that nuisances can move them: what the file
+    leaves out is the solar model's.
+    """
+
+    kind: Literal["solar"]
+    components: Annotated[list[SolarComponent], Field(min_length=1)] | None = None
+    model: Annotated[str, one_of(*SOLAR_MODELS)] = "gs98"
+    fluxes: dict[SolarComponent, Flux] = Field(default_factory=dict)
+    potentials_eV: dict[SolarComponent, Potential] = Field(default_factory=dict)
+    sin2_theta_12: Annotated[float, Range(0.01, 0.99)] = 0.307
+    sin2_theta_13: Annotated[float, Range(0.0, 0.5)] = 0.022
+    dm2_21_eV2: Annotated[float, Range(1e-6, 1e-3)] = 7.53e-5
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        """Fill in the numbers that the file leaves out, where those that it gives make sense so far."""
+        if not isinstance(given, dict) or given.get("model", "gs98") not in SOLAR_MODELS:
+            return given
+        chosen = given.get("components") or SOLAR_COMPONENTS
+        usual = {"fluxes": solar_fluxes(given.get("model", "gs98")), "potentials_eV": solar_potentials()}
+        if not isinstance(chosen, list | tuple) or any(not isinstance(given.get(key, {}), dict) for key in usual):
+            return given
+        known = [name for name in SOLAR_COMPONENTS if name in chosen]
+        filled = {key: {name: all_of[name] for name in known} | given.get(key, {}) for key, all_of in usual.items()}
+        return {**given, **filled}
+
+    @model_validator(mode="after")
+    def _alike(self) -> "SolarTable":
+        chosen = SOLAR_COMPONENTS if self.components is None else self.components
+        if len(set(chosen)) < len(chosen):
+            raise ValueError("components must differ; name each once")
+        for key in ("fluxes", "potentials_eV"):
+            if extra := [name for name in getattr(self, key) if name not in chosen]:
+                raise ValueError(f"{key} has {extra[0]}, which is not among the components")
+        return self
+
+
+AnySource = Annotated[ReactorTable | TableSource | PionAtRestTable | SolarTable, Field(discriminator="kind")]
 
 
 Shift = Annotated[float, Range(-10.0, 10.0)]

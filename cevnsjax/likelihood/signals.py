@@ -1,6 +1,7 @@
 """Signals of experiments under a model: at given parameters, or as polynomials in couplings and moved numbers."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from cevnsjax.errors import InputError
 from cevnsjax.experiments import Experiment
 from cevnsjax.flavours import Flavour
 from cevnsjax.interactions import Model
@@ -170,6 +172,11 @@ class Signals:
             return None
         found = []
         for component in experiment.signal.components:
+            if not math.isfinite(component.baseline):
+                raise InputError(
+                    f"{experiment.label}: the model {self.model.name} changes the flux by its distance, and neutrinos "
+                    "of this source have no distance over which they are coherent"
+                )
             traced = any(isinstance(value, jax.core.Tracer) for value in params.values())
             given = self.model, params, component.energies(), component.baseline, component.flavour
             if traced:

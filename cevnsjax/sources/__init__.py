@@ -12,10 +12,20 @@ from cevnsjax.sources.moments import (
 )
 from cevnsjax.sources.pion_at_rest import MuonDecay, Pulse, pion_at_rest
 from cevnsjax.sources.reactor import ReactorFlux, energy_per_fission, reactor_flux
+from cevnsjax.sources.solar import (
+    SOLAR_COMPONENTS,
+    SOLAR_MODELS,
+    Mixing,
+    solar_fluxes,
+    solar_neutrinos,
+    solar_potentials,
+)
 from cevnsjax.sources.spectra import FissionSpectrum, fission_spectrum
 from cevnsjax.sources.table import TabulatedFlux, tabulated_flux
 
 __all__ = [
+    "SOLAR_COMPONENTS",
+    "SOLAR_MODELS",
     "Component",
     "Continuum",
     "EnergyGrid",
@@ -23,6 +33,7 @@ __all__ = [
     "FluxMoments",
     "Line",
     "LineMoments",
+    "Mixing",
     "Moments",
     "MuonDecay",
     "Pulse",
@@ -34,6 +45,9 @@ __all__ = [
     "flux_moments",
     "pion_at_rest",
     "reactor_flux",
+    "solar_fluxes",
+    "solar_neutrinos",
+    "solar_potentials",
     "tabulated_flux",
     "total_flux",
 ]
