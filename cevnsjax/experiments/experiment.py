@@ -60,8 +60,8 @@ class Experiment:
     on, then those with the source off. `exposure` turns a rate of the signal [kg^-1 s^-1] into the data's unit,
     `detector_exposure` is each detector's part of it, and `sample_exposure` [kg d] multiplies templates given per kg
     and day. `first` is the response's bin of each cell: the bin along the first axis, or that along all axes which a
-    matrix covers. `shape` is the probability of each cell's bins along some other axes, as a file has it; along the rest
-    they follow from the source. `template` are counts of a signal that does not depend on the model.
+    matrix covers. `shape` is the probability of each cell's bins along some other axes, as a file has it; others
+    follow from the source. `template` are counts of a signal that does not depend on the model.
 
     `observed` is None where data are expected of a `hypothesis` (a key of HYPOTHESES): a likelihood makes them, of the
     experiment as it is then. `sample_shift` moves formulas along the first axis, as the energy scale does. `sigma` are

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from cevnsjax.errors import InputError, unknown_name
-from cevnsjax.experiments.building import experiment_of_data, experiments_of_runs, file_of_run
+from cevnsjax.experiments.building import experiment_of_data
 from cevnsjax.experiments.experiment import Experiment, Identity
 from cevnsjax.experiments.parsing import parse, printable
+from cevnsjax.experiments.runs import experiments_of_runs, file_of_run
 from cevnsjax.experiments.schema import Description
 from cevnsjax.resources import data_folder, read_bytes, read_text
 

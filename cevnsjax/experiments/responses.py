@@ -10,7 +10,7 @@ from jaxtyping import Float
 from cevnsjax.constants import ELECTRON_MASS, KEV
 from cevnsjax.errors import InputError
 from cevnsjax.experiments.cells import ENERGY_UNITS, Axis
-from cevnsjax.experiments.signal_schema import (
+from cevnsjax.experiments.response_schema import (
     AnySmearing,
     AnyYield,
     EfficiencyTable,

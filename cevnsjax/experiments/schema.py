@@ -20,7 +20,8 @@ from cevnsjax.experiments.ranges import (
     Text,
     Width,
 )
-from cevnsjax.experiments.signal_schema import AnySource, ResponseTable, Table, TargetTable
+from cevnsjax.experiments.response_schema import ResponseTable
+from cevnsjax.experiments.signal_schema import AnySource, Table, TargetTable
 
 __all__ = [
     "FORMAT",

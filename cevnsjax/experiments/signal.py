@@ -14,9 +14,15 @@ from cevnsjax.constants import DAY, METRE
 from cevnsjax.errors import InputError
 from cevnsjax.experiments.cells import Axis
 from cevnsjax.experiments.parsing import parse_table
+from cevnsjax.experiments.response_schema import ResponseTable
 from cevnsjax.experiments.responses import efficiency_of, responses
 from cevnsjax.experiments.schema import Description
-from cevnsjax.experiments.signal_schema import PionAtRestTable, ReactorTable, ResponseTable, SolarTable, TargetTable
+from cevnsjax.experiments.signal_schema import (
+    PionAtRestTable,
+    ReactorTable,
+    SolarTable,
+    TargetTable,
+)
 from cevnsjax.flavours import FLAVOURS
 from cevnsjax.matter import Target, target
 from cevnsjax.resources import read_table

@@ -84,7 +84,7 @@ def matrix(path: Path, bins: int, at: Mapping[str, float] | None = None) -> Matr
     )
     if set(given) != set(points):
         raise InputError(
-            f"'{path}': the grid has {', '.join(points) or 'no axes'}, and matrix_at {', '.join(given) or 'none'}: give "
+            f"'{path}': the grid has {', '.join(points) or 'no axes'}, matrix_at {', '.join(given) or 'none'}: give "
             "a number for each axis of the grid"
         )
     for name, places in points.items():
