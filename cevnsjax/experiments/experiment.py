@@ -194,6 +194,7 @@ class Experiment:
         for sample in self.samples:
             arrays += [np.array(list(sample.numbers.values()))] + ([] if sample.table is None else [sample.table])
             arrays += [table for pair in sample.morphs.values() for table in pair]
+            arrays += [] if sample.tables is None else [sample.tables, *sample.points.values()]
         arrays += [np.asarray(leaf) for leaf in jax.tree.leaves(self.signal.moments)]
         for array in arrays:
             found.update(np.ascontiguousarray(array).tobytes())

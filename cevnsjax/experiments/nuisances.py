@@ -164,7 +164,8 @@ def _nuisance(
     if table.key is None:
         about = f"morphs {', '.join(table.morph)}"
         like = Parameter(table.name, 0.0, 1.0, latex=_latex(table.name), description=about)
-        return Nuisance(_parameter(table, like), morph=present, **own) if present else None
+        parameter = _parameter(table, like)
+        return _on_grids(Nuisance(parameter, morph=present, **own), given) if present else None
     if table.key.startswith("sample."):
         _, name, *rest = table.key.split(".")
         _check_samples([name], [sample.name for sample in description.sample])
@@ -175,7 +176,8 @@ def _nuisance(
     parabola = table.interpolation == "parabola"
     parameter = _of_signal(table, here, templates, implicit)
     degree = _degree_on_grid(table.key, here)
-    return Nuisance(parameter, key=table.key, morph=present, parabola=parabola, degree=degree, **own)
+    made = Nuisance(parameter, key=table.key, morph=present, parabola=parabola, degree=degree, **own)
+    return _on_grids(made, given)
 
 
 def _check_name(table: NuisanceTable) -> None:
@@ -192,6 +194,13 @@ def _check_name(table: NuisanceTable) -> None:
         right = wanted == (f"key = '{table.key}'" if table.key is not None else f"scale = {table.scale}")
     if not right:
         raise InputError(f"this name means the same in all experiments: give it {wanted}, or another name")
+
+
+def _on_grids(nuisance: Nuisance, given: Mapping[str, Sample]) -> Nuisance:
+    """Return a nuisance; raises `InputError` where it may go beyond the grid of a table that it morphs."""
+    for name in nuisance.morph:
+        given[name].check_reach(nuisance.name, *((end - nuisance.centre) / nuisance.step for end in nuisance.limits))
+    return nuisance
 
 
 def _check_samples(names: Iterable[str], known: Sequence[str]) -> None:

@@ -151,12 +151,22 @@ AnySample = Annotated[SampleTable, Field(discriminator="kind")]
 
 
 class MorphTable(Table):
-    """morph = { SAMPLE = { up, down, column, down_column } }: tables at plus and minus one standard deviation."""
+    """morph = { SAMPLE = { up, down, column, down_column } }: tables at plus and minus one standard deviation.
 
-    up: Text
+    Or { SAMPLE = { axis } }: an axis of the grid of the sample's own tables.
+    """
+
+    axis: Text | None = None
+    up: Text | None = None
     down: Text | None = None
     column: Text = "expected"
     down_column: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "MorphTable":
+        if (self.axis is None) == (self.up is None) or (self.axis is not None and self.down is not None):
+            raise ValueError("give either up, and down if there is one, or the axis of the sample's grid")
+        return self
 
 
 class SignalTemplate(Table):

@@ -12,9 +12,10 @@ from jaxtyping import Float, Int
 from cevnsjax.experiments import SHIFT, SIGNAL, Experiment, Nuisance, Sample
 from cevnsjax.likelihood.kernel import Data, Kernel, Template, Term
 from cevnsjax.likelihood.nuisances import JointNuisance
-from cevnsjax.likelihood.shapes import Moved
+from cevnsjax.likelihood.shapes import Degrees, Moved
 from cevnsjax.likelihood.signals import Expanded
 from cevnsjax.parameters import NORM, Parameter
+from cevnsjax.response import chebyshev_of, weights
 
 __all__ = ["Layout", "assemble", "data_of", "moved_numbers"]
 
@@ -199,8 +200,12 @@ def _template(
         steps.append(0.0 if joint is None else joint.step)
     factors = [(i, joint.step) for i, joint, n in here if sample.name in n.scale]
     shifts = [(i, joint) for i, joint, n in here if n.key == SHIFT]
+    along = {n.name: (i, joint) for i, joint, n in morphing if n.name in sample.points}
     morphs = [(i, sample.morphs[n.name]) for i, _, n in morphing if sample.name in n.morph and n.name in sample.morphs]
     table = np.zeros(0) if sample.table is None else sample.table
+    degrees, tables = _polynomial(sample, tuple(along))
+    ends = [(sample.points[name][0], sample.points[name][-1]) for name in sample.points if name in along]
+    half = np.array([(high - low) / 2 for low, high in ends])
     linear = np.array([(up - down) / 2 for _, (up, down) in morphs]).reshape(len(morphs), table.size)
     square = np.array([(up + down) / 2 - table for _, (up, down) in morphs]).reshape(len(morphs), table.size)
     cells, formula = experiment.cells, sample.table is None
@@ -215,7 +220,11 @@ def _template(
         low=np.tile(cells.low(), experiment.phases) if formula else np.zeros(0),
         high=np.tile(cells.high(), experiment.phases) if formula else np.zeros(0),
         weight=experiment.sample_exposure * np.tile(cells.share(), experiment.phases) if formula else np.zeros(0),
-        table=table,
+        degrees=degrees,
+        tables=tables,
+        grid_index=_integers(along[name][0] for name in sample.points if name in along),
+        grid_offset=-np.array([(high + low) / 2 for low, high in ends]) / half,
+        grid_slope=1 / half,
         ends=experiment.ends,
         keV=np.float64(experiment.keV),
         shift_index=_integers(i for i, _ in shifts),
@@ -225,6 +234,17 @@ def _template(
         morph_linear=linear,
         morph_square=square,
     )
+
+
+def _polynomial(sample: Sample, moved: Sequence[str]) -> tuple[Degrees, Float[np.ndarray, "terms cells"]]:
+    """Return a sample's tables as a polynomial in the nuisances that move along its grid: one table without a grid."""
+    if sample.tables is None:
+        return ((),), np.zeros((1, 0)) if sample.table is None else sample.table[None]
+    # Nuisances that this set of systematics leaves out stay at zero.
+    tables, names = sample.tables, list(sample.points)
+    for number in reversed([i for i, name in enumerate(names) if name not in moved]):
+        tables = np.tensordot(weights(sample.points[names[number]], 0.0, names[number]), tables, (0, number))
+    return chebyshev_of(tables, {name: places for name, places in sample.points.items() if name in moved})
 
 
 def _integers(numbers: Iterable[int]) -> Int[np.ndarray, " n"]:

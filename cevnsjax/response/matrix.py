@@ -1,9 +1,4 @@
-"""A response given as a matrix: the probability of each bin at tabulated recoil energies, and on a grid of shifts.
-
-A Monte Carlo of a detector is often published for several values of its yields: the same matrix at each point of a
-grid, in standard deviations of a light and a charge yield for instance. Between the points lies the polynomial that
-passes through all of them, along each axis of the grid. It equals the tables at every point, and is smooth everywhere.
-"""
+"""A response given as a matrix: the probability of each bin at tabulated recoil energies, and on a grid of shifts."""
 
 import functools
 import math
@@ -20,18 +15,13 @@ from cevnsjax.numeric import AnyArray, namespace
 from cevnsjax.quadrature import panel_nodes
 from cevnsjax.resources import read_arrays, read_table
 from cevnsjax.response.chain import RESPONSE_ORDER, Response
+from cevnsjax.response.grid import contracted, points_of
 from cevnsjax.response.yields import Full, Yield
 
 __all__ = ["Matrix", "matrix"]
 
-RECOIL, PROBABILITY, GRID = "recoil_energy_keV", "probability", "grid"
-"""The arrays of a file: energies, probabilities, and the names of the grid's axes, which are arrays, too."""
-
-MOST_POINTS = 9
-"""Polynomials through more equidistant points swing between them."""
-
-BEYOND = 1e-9
-"""How far outside a grid is still its end: limits in standard deviations are products of decimals."""
+RECOIL, PROBABILITY = "recoil_energy_keV", "probability"
+"""The arrays of a file, beside those of its grid."""
 
 
 class Matrix(Response):
@@ -87,21 +77,9 @@ def matrix(path: Path, bins: int, at: Mapping[str, float] | None = None) -> Matr
             f"'{path}': the grid has {', '.join(points) or 'no axes'}, matrix_at {', '.join(given) or 'none'}: give "
             "a number for each axis of the grid"
         )
-    for name, places in points.items():
-        probability = np.tensordot(_weights(places, given[name], name, path), probability, 1)
+    probability = contracted(probability, points, given)
     grid = tuple((name, places.size) for name, places in points.items())
     return Matrix(recoil=recoil, table=np.ascontiguousarray(probability.T), yields=(Full(),), grid=grid)
-
-
-def _weights(places: Float[np.ndarray, " points"], x: float, name: str, path: Path) -> Float[np.ndarray, " points"]:
-    """Return Lagrange's weights of the tables at the points of an axis."""
-    away = BEYOND * (places[-1] - places[0])
-    if not places[0] - away <= x <= places[-1] + away:
-        raise InputError(
-            f"'{path}': {name} = {x:g} is outside of the grid: give a number from {places[0]:g} to {places[-1]:g}"
-        )
-    others = [np.delete(places, i) for i in range(places.size)]
-    return np.array([np.prod((x - o) / (p - o)) for p, o in zip(places, others, strict=True)])
 
 
 def _of_csv(path: Path, bins: int) -> tuple[Float[np.ndarray, " knots"], Float[np.ndarray, "bins knots"]]:
@@ -122,13 +100,7 @@ def _of_arrays(
     """
     arrays = read_arrays(path, (RECOIL, PROBABILITY))
     recoil, probability = arrays[RECOIL], arrays[PROBABILITY]
-    names = [str(name) for name in np.atleast_1d(arrays.get(GRID, np.zeros(0, dtype=str)))]
-    if missing := [name for name in names if name not in arrays]:
-        raise InputError(f"'{path}' lacks the array '{missing[0]}', the points of that axis of the grid")
-    points = {name: arrays[name] for name in names}
-    for name, places in points.items():
-        if places.ndim != 1 or not 2 <= places.size <= MOST_POINTS or not (np.diff(places) > 0).all():
-            raise InputError(f"'{path}': '{name}' must have 2 to {MOST_POINTS} points that rise")
+    points = points_of(path, arrays)
     sizes = (recoil.size, *(places.size for places in points.values()))
     if (
         recoil.ndim != 1
