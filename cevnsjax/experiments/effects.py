@@ -25,7 +25,7 @@ class Nuisance:
     - `key`: a number of the file, by its path; `sample.NAME.NUMBER` moves a template, others are calculated. As a
       `parabola` the signal is calculated at plus and minus one standard deviation only, and a parabola leads through
       the three in each cell.
-      `degree` is that of a number on which counts depend as a polynomial: a place on the grid of a matrix.
+      `degree` is that of a number in which counts are a polynomial: a flux, a place on the grid of a matrix.
     - `morph`: names of samples that have tables at plus and minus one standard deviation.
 
     `sigma` is the standard deviation of the constraint; None: there is none, and the nuisance is `free`, so that each

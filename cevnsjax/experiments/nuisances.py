@@ -13,7 +13,7 @@ from cevnsjax.experiments.cells import ENERGY_UNITS
 from cevnsjax.experiments.effects import SIGNAL, Nuisance
 from cevnsjax.experiments.samples import Sample
 from cevnsjax.experiments.schema import Description, NuisanceTable
-from cevnsjax.experiments.signal import NEUTRON_RADIUS_KEY, Signal, number_of
+from cevnsjax.experiments.signal import NEUTRON_RADIUS_KEY, ON_GRID, Signal, number_of
 from cevnsjax.interactions import MODELS
 from cevnsjax.parameters import (
     ENERGY_SHIFT,
@@ -24,16 +24,12 @@ from cevnsjax.parameters import (
     QUENCHING_YIELD,
     Parameter,
 )
-from cevnsjax.response import Matrix
 
 __all__ = ["DEFAULT_SET", "SHIFT", "nuisances"]
 
 DEFAULT_SET = "default"
 SHIFT = "response.shift"
 """The key that moves formulas with the signal."""
-
-ON_GRID = ".matrix_at."
-"""What stands before the axis of a matrix' grid in the key of a place there."""
 
 YIELDS = "response.nuclear.yield"
 RADIUS = "target.radius_factor"
@@ -175,8 +171,7 @@ def _nuisance(
         return Nuisance(_of_sample(table, given[name], ".".join(rest), unit), key=table.key, **own)
     parabola = table.interpolation == "parabola"
     parameter = _of_signal(table, here, templates, implicit)
-    degree = _degree_on_grid(table.key, here)
-    made = Nuisance(parameter, key=table.key, morph=present, parabola=parabola, degree=degree, **own)
+    made = Nuisance(parameter, key=table.key, morph=present, parabola=parabola, degree=here.degree(table.key), **own)
     return _on_grids(made, given)
 
 
@@ -246,13 +241,6 @@ def _of_signal(
                 "[LOW, HIGH]"
             ) from error
     return parameter
-
-
-def _degree_on_grid(key: str, here: Signal) -> int | None:
-    """Return the degree of a matrix in a place on its grid, None where the key leads elsewhere."""
-    room, on_grid, name = key.partition(ON_GRID)
-    response = here.electron if room.endswith("electron") else here.nuclear
-    return dict(response.grid)[name] - 1 if on_grid and isinstance(response, Matrix) else None
 
 
 def _of_sample(table: NuisanceTable, sample: Sample, number: str, per: str) -> Parameter:

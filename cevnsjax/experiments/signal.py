@@ -26,7 +26,7 @@ from cevnsjax.experiments.signal_schema import (
 from cevnsjax.flavours import FLAVOURS
 from cevnsjax.matter import Target, target
 from cevnsjax.resources import read_table
-from cevnsjax.response import Efficiency, Response
+from cevnsjax.response import Efficiency, Matrix, Response
 from cevnsjax.sources import (
     Component,
     Mixing,
@@ -39,13 +39,19 @@ from cevnsjax.sources import (
     tabulated_flux,
 )
 
-__all__ = ["Signal", "number_of", "signal"]
+__all__ = ["NEUTRON_RADIUS_KEY", "ON_GRID", "Signal", "number_of", "signal"]
 
 ROOMS: dict[str, type[BaseModel]] = {"target": TargetTable, "source": ReactorTable, "response": ResponseTable}
 """The tables of a description that make the signal; a source may be of another kind."""
 
 NEUTRON_RADIUS_KEY = "target.neutron_radius"
 """A number that may be moved where the file does not set it."""
+
+ON_GRID = ".matrix_at."
+"""What stands before the axis of a matrix' grid in the key of a place there."""
+
+FLUXES = "source.fluxes."
+"""What the keys of the Sun's fluxes begin with."""
 
 TIME = "time"
 """The axis along which a pulsed source has a profile."""
@@ -79,6 +85,14 @@ class Signal:
         if not values:
             return self
         return signal(self.described(values), self.path, self.axes, like=self)
+
+    def degree(self, key: str) -> int | None:
+        """Return the degree of the polynomial that counts are in a number, None where they are no polynomial in it."""
+        room, on_grid, name = key.partition(ON_GRID)
+        response = self.electron if room.endswith("electron") else self.nuclear
+        if on_grid and isinstance(response, Matrix):
+            return dict(response.grid)[name] - 1
+        return 1 if key.startswith(FLUXES) else None
 
     def described(self, values: Mapping[str, float]) -> Description:
         """Return the description with other numbers, checked; errors are those of `at`."""
