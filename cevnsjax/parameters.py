@@ -71,6 +71,11 @@ MU_NU = {
     for lepton, symbol in (("e", "e"), ("mu", r"\mu"), ("tau", r"\tau"))
 }  # fmt: skip
 
+MU_NU_COMMON = Parameter(
+    "mu_nu", 0.0, 1e-11, (0.0, math.inf), "mu_B", r"\mu_\nu", "effective magnetic moment, the same of all flavours",
+    power=1,
+)  # fmt: skip
+
 _PAIRS = ("ee", "emu", "etau", "mumu", "mutau", "tautau")
 _SYMBOLS = ("ee", r"e\mu", r"e\tau", r"\mu\mu", r"\mu\tau", r"\tau\tau")
 

@@ -19,7 +19,8 @@ from cevnsjax.likelihood.kernel import coupling_monomials
 
 # A step that moves the counts by about as much as they are; tests go four decades above and below.
 STEPS = {
-    "sin2_theta_w": 0.2, "mu_nu_e": 3e-10, "q_ee": 3e-12, "q_emu": 3e-12, "r2_ee": 3e-31, "r2_etau": 3e-31,
+    "sin2_theta_w": 0.2, "mu_nu_e": 3e-10, "mu_nu": 3e-10, "q_ee": 3e-12, "q_emu": 3e-12,
+    "r2_ee": 3e-31, "r2_etau": 3e-31,
     "g_bl": 3e-5, "g_z": 3e-5, "g_phi": 5e-6, "eps_ee_uv": 0.5, "eps_ee_dv": 0.5, "eps_etau_dv": 0.5,
     "eps_ee_ut": 0.5, "eps_ee_dt": 0.5, "sin2_2theta_14": 0.3,
 }  # fmt: skip

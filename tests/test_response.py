@@ -389,7 +389,7 @@ def test_arrays_that_are_no_matrix(tmp_path, changed, message):
 
 def test_files_that_hold_no_arrays(tmp_path):
     (tmp_path / "text.npz").write_text("energy,probability")
-    with pytest.raises(InputError, match="not a valid .npz"):
+    with pytest.raises(InputError, match=r"not a valid \.npz"):
         matrix(tmp_path / "text.npz", 2)
     with pytest.raises(InputError, match="No such file"):
         matrix(tmp_path / "none.npz", 2)

@@ -37,6 +37,10 @@ KINDS = {
     "fano": (Gaussian(2.0, 0.3), lambda m: gaussian(m, 2.0, 0.3, 0.0)),
     "relative": (Gaussian(0.0, 0.0, 0.25), lambda m: gaussian(m, 0.0, 0.0, 0.25)),
     "all three": (Gaussian(1.0, 0.3, 0.1), lambda m: gaussian(m, 1.0, 0.3, 0.1)),
+    "linear": (
+        Gaussian(1.0, 0.3, 0.0, 0.05),
+        lambda m: stats.norm(m, width(m, 1.0, 0.3, 0.0) + 0.05 * m),
+    ),
     "truncated": (Gaussian(2.0, 0.3, 0.1, truncated=True), lambda m: truncated(m, 2.0, 0.3, 0.1)),
     "gamma": (Gamma(0.7), lambda m: gamma(m, 0.7)),
 }

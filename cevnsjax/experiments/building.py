@@ -176,14 +176,14 @@ def assembled(
 
 def _bin_of_response(description: Description, cells: Cells) -> Int[np.ndarray, " cells"]:
     """Return the response's bin of each cell: along the first axis, and those that a matrix covers."""
-    covered = description.response.nuclear.matrix_axes
+    covered = description.response.matrix_axes
     numbers = [i for i, axis in enumerate(cells.axes) if i == 0 or axis.name in covered]
     return np.ravel_multi_index([cells.index(i) for i in numbers], [cells.axes[i].size for i in numbers])
 
 
 def _shape(description: Description, cells: Cells, path: Path) -> Float[np.ndarray, " cells"] | None:
     """Return the probability of each cell's bins along the axes that a profile of the response covers."""
-    profile = description.response.nuclear.profile
+    profile = description.response.profile
     if profile is None:
         return None
     numbers = [0, *(i for i, axis in enumerate(cells.axes) if i and axis.name in profile.axes)]

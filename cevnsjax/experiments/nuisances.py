@@ -94,11 +94,12 @@ def _implicit(here: Signal, templates: Sequence[Sample], term: str) -> dict[str,
     norm = dataclasses.replace(NORM, bounds=bounds)
     found = [Nuisance(norm, scale=(SIGNAL,), own="experiment")]
     nuclear = here.description.response.nuclear
-    if nuclear.yield_ is not None and nuclear.yield_.kind == "lindhard":
-        k = dataclasses.replace(QUENCHING_K, default=nuclear.yield_.k)
+    given = None if nuclear == "none" else nuclear.yield_
+    if given is not None and given.kind == "lindhard":
+        k = dataclasses.replace(QUENCHING_K, default=given.k)
         found.append(Nuisance(k, key=f"{YIELDS}.k"))
-    if nuclear.yield_ is not None and nuclear.yield_.kind == "table":
-        factor = dataclasses.replace(QUENCHING_YIELD, default=nuclear.yield_.factor)
+    if given is not None and given.kind == "table":
+        factor = dataclasses.replace(QUENCHING_YIELD, default=given.factor)
         found.append(Nuisance(factor, key=f"{YIELDS}.factor"))
     if _can_shift(here, templates):
         axis = here.axes[0]

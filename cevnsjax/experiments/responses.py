@@ -10,7 +10,7 @@ from jaxtyping import Float
 from cevnsjax.constants import ELECTRON_MASS, KEV
 from cevnsjax.errors import InputError
 from cevnsjax.experiments.cells import ENERGY_UNITS, Axis
-from cevnsjax.experiments.response_schema import (
+from cevnsjax.experiments.signal_schema import (
     AnySmearing,
     AnyYield,
     EfficiencyTable,
@@ -30,6 +30,7 @@ from cevnsjax.response import (
     Gaussian,
     Lindhard,
     LogisticEfficiency,
+    Matrix,
     Poisson,
     Polynomial,
     Response,
@@ -65,11 +66,12 @@ def responses(
     largest recoil there. Raises `InputError` for files and numbers that make no sense.
     """
     nuclear, electron, axis = table.nuclear, table.electron, axes[0]
-    kinks = np.zeros(0)
-    if nuclear.matrix_file is not None:
+    kinks: Float[np.ndarray, " kinks"] = np.zeros(0)
+    answers: Response | None = None
+    if nuclear != "none" and nuclear.matrix_file is not None:
         bins = math.prod(a.size for a in axes if a is axis or a.name in nuclear.matrix_axes)
-        answers: Response = matrix(folder / nuclear.matrix_file, bins, nuclear.matrix_at)
-    else:
+        answers = matrix(folder / nuclear.matrix_file, bins, nuclear.matrix_at)
+    elif nuclear != "none":
         yields = _yields(nuclear, folder, target)
         kinks = np.concatenate([one.kinks() for one in yields])
         ends = [
@@ -78,7 +80,7 @@ def responses(
             for mass in np.asarray(element.isotopes.mass)
         ]
         answers = _chain(nuclear, table, folder, axis, target, yields, np.concatenate([kinks, *ends]))
-    if electron == "none" or (electron is None and nuclear.matrix_file is not None):
+    if electron == "none" or (electron is None and isinstance(answers, Matrix)):
         return answers, None
     given = nuclear if electron is None else electron
     assert isinstance(given, RecoilTable)
@@ -214,9 +216,9 @@ def _smearing(table: AnySmearing | None, gain: float) -> Smearing:
         return Exact()
     if table.kind == "gaussian":
         poisson = table.fano * table.pair_energy + table.relative_at_1_keV**2 * gain * KEV
-        if not (table.noise or poisson or table.relative):
+        if not (table.noise or poisson or table.relative or table.linear):
             raise InputError("a gaussian smearing needs a noise, or a width that grows with the signal")
-        return Gaussian(table.noise or 0.0, poisson, table.relative, table.truncated)
+        return Gaussian(table.noise or 0.0, poisson, table.relative, table.linear, table.truncated)
     if table.kind == "gamma":
         return Gamma(table.shape_per_keV / (gain * KEV))
     return Poisson()

@@ -133,7 +133,7 @@ def _axes_of_run(description: Description, run: RunTable, path: Path) -> tuple[A
 def _with_matrix(description: Description, run: str) -> Description:
     """Return the description with the name of the run in that of its matrix."""
     response = description.response
-    if response.nuclear.matrix_file is None:
+    if response.nuclear == "none" or response.nuclear.matrix_file is None:
         return description
     file = file_of_run(response.nuclear.matrix_file, run)
     nuclear = response.nuclear.model_copy(update={"matrix_file": file})

@@ -20,8 +20,9 @@ from cevnsjax.experiments.ranges import (
     Text,
     Width,
 )
-from cevnsjax.experiments.response_schema import ResponseTable
-from cevnsjax.experiments.signal_schema import AnySource, Table, TargetTable
+from cevnsjax.experiments.signal_schema import ResponseTable, TargetTable
+from cevnsjax.experiments.source_schema import AnySource
+from cevnsjax.experiments.tables import Table
 
 __all__ = [
     "FORMAT",

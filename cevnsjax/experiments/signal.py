@@ -14,15 +14,10 @@ from cevnsjax.constants import DAY, METRE
 from cevnsjax.errors import InputError
 from cevnsjax.experiments.cells import Axis
 from cevnsjax.experiments.parsing import parse_table
-from cevnsjax.experiments.response_schema import ResponseTable
 from cevnsjax.experiments.responses import efficiency_of, responses
 from cevnsjax.experiments.schema import Description
-from cevnsjax.experiments.signal_schema import (
-    PionAtRestTable,
-    ReactorTable,
-    SolarTable,
-    TargetTable,
-)
+from cevnsjax.experiments.signal_schema import ResponseTable, TargetTable
+from cevnsjax.experiments.source_schema import PionAtRestTable, ReactorTable, SolarTable
 from cevnsjax.flavours import FLAVOURS
 from cevnsjax.matter import Target, target
 from cevnsjax.resources import read_table
@@ -181,8 +176,8 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _components(description: Description, folder: Path, axes: tuple[Axis, ...]) -> tuple[Component, ...]:
-    source, profile = description.source, description.response.nuclear.profile
-    covered = description.response.nuclear.matrix_axes if profile is None else profile.axes
+    source, profile = description.source, description.response.profile
+    covered = description.response.matrix_axes if profile is None else profile.axes
     if strange := [name for name in covered if name not in [axis.name for axis in axes[1:]]]:
         given = "matrix_axes" if profile is None else "profile"
         raise InputError(f"response.nuclear.{given} has '{strange[0]}', which is no second axis")

@@ -9,13 +9,14 @@ that a charge or a radius of the neutrino means the same for both.
 import abc
 from typing import ClassVar
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
 from cevnsjax.constants import ALPHA, ELECTRON_MASS, G_FERMI, HBAR_C_MEV_CM
 from cevnsjax.flavours import Flavour, Lepton, pair_of
 from cevnsjax.interactions.base import Amplitude, Coefficients, ElectronRecoil, Interaction, NuclearRecoil
-from cevnsjax.parameters import CHARGE_RADII, MILLICHARGES, MU_NU, Parameter, Parameters
+from cevnsjax.parameters import CHARGE_RADII, MILLICHARGES, MU_NU, MU_NU_COMMON, Parameter, Parameters
 
 __all__ = [
     "ChargeRadius",
@@ -35,10 +36,16 @@ _DIPOLE = jnp.pi * ALPHA**2 / ELECTRON_MASS**2 * HBAR_C_MEV_CM**2
 class MagneticMoment(Interaction):
     """An effective magnetic moment mu of each flavour, in Bohr magnetons; Eqs. (6a) and (6b).
 
-    d(sigma)/dT = (pi alpha^2 / m_e^2) (1/T - 1/E) (mu / mu_B)^2 off an electron, times Z^2 F^2 off a nucleus.
+    d(sigma)/dT = (pi alpha^2 / m_e^2) (1/T - 1/E) (mu / mu_B)^2 off an electron, times Z^2 F^2 off a nucleus. If it is
+    `common` all flavours have one moment, as solar experiments quote it.
     """
 
-    parameters: ClassVar[tuple[Parameter, ...]] = tuple(MU_NU.values())
+    common: bool = eqx.field(static=True, default=False)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The moment of each flavour, or the one of all."""
+        return (MU_NU_COMMON,) if self.common else tuple(MU_NU.values())
 
     def nuclear_terms(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Coefficients:
         """Return the coefficients of Eq. (6a)."""
@@ -50,7 +57,8 @@ class MagneticMoment(Interaction):
         return self._terms(params, recoil.T, flavour)
 
     def _terms(self, params: Parameters, T: Float[Array, ""], flavour: Flavour) -> Coefficients:
-        strength = _DIPOLE * params[MU_NU[flavour.lepton].name] ** 2
+        moment = MU_NU_COMMON if self.common else MU_NU[flavour.lepton]
+        strength = _DIPOLE * params[moment.name] ** 2
         return strength * jnp.stack([1 / T, -jnp.ones_like(T), jnp.zeros_like(T)])
 
 

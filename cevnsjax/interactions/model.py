@@ -116,6 +116,12 @@ MODELS: dict[str, Model] = {
     for m in (
         Model("sm", "Standard Model", (StandardModel(),), ("sin2_theta_w",)),
         _beyond("magnetic_moment", "effective magnetic moments", MagneticMoment(), ("mu_nu_e",)),
+        _beyond(
+            "magnetic_moment_effective",
+            "one effective magnetic moment of all flavours",
+            MagneticMoment(common=True),
+            ("mu_nu",),
+        ),
         _beyond("millicharge", "electric charges of neutrinos", Millicharge(), ("q_ee", "q_emu", "q_etau")),
         _beyond("charge_radius", "charge radii of neutrinos", ChargeRadius(), ("r2_ee", "r2_emu", "r2_etau")),
         _beyond("vector_bl", "light vector mediator of B - L", VectorMediator(G_BL, M_Z, B_MINUS_L), ("g_bl",)),

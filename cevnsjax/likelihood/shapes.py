@@ -51,8 +51,8 @@ BLOCK = 2_000_000
 class Moved:
     """A number of the description, by its path, and the range in which a polynomial describes its effect.
 
-    `parabola` has the centre and the standard deviation of a number whose effect is a parabola by definition. `degree`
-    is that of a number whose effect is a polynomial by definition, whatever the others are.
+    `parabola` has the centre and the standard deviation of a number whose effect is a parabola by definition, and
+    `degree` is that of a polynomial by definition, of which all products with others count.
     """
 
     name: str
@@ -113,7 +113,6 @@ class SignalGrid:
         """Take the numbers that move the signal, the degree of the polynomial in each, and the kinds of recoil."""
         self.experiment, self.moved, self.channel, self.limits = experiment, tuple(moved), channel, tuple(limits)
         every = itertools.product(*(range(limit + 1) for limit in limits))
-        # Where a degree is known all products count; of fitted numbers high degrees of several are small.
         free = [i for i, m in enumerate(moved) if m.degree is None]
         self.degrees: Degrees = tuple(d for d in every if sum(d[i] / limits[i] for i in free) <= 1 + 1e-9)
         rate_side = [i for i, m in enumerate(moved) if not m.of_response]
@@ -132,7 +131,8 @@ class SignalGrid:
         self._signals = [experiment.signal.at(values) for values in self.rate_values]
         self._responses = [experiment.signal.at(values) for values in self.response_values]
         given = experiment.template is not None
-        self.nuclear = [] if given or channel == "eves" else [Sampled.of(signal, "nuclear") for signal in self._signals]
+        unseen = given or channel == "eves" or experiment.signal.nuclear is None
+        self.nuclear = [] if unseen else [Sampled.of(signal, "nuclear") for signal in self._signals]
         self.electron = [] if given or channel == "cevns" else self._electrons()
 
     def _electrons(self) -> list["Sampled"]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cevnsjax.experiments import Experiment, load_runs, projected
+from cevnsjax.experiments.signal import number_of
 from cevnsjax.figures import projection_figure
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import NORM
@@ -51,10 +52,7 @@ def projections(results: Results) -> dict[str, Any]:
 
 def measured_k() -> float:
     """Return Lindhard's k as the collaboration measured it, which "quenching factor known" (talk) means."""
-    description = load_runs("conus_plus")[0].signal.description.response.nuclear.yield_
-    assert description is not None
-    assert description.kind == "lindhard"
-    return description.k
+    return number_of(load_runs("conus_plus")[0].signal.description, "response.nuclear.yield.k")
 
 
 def future(kg_years: float, threshold: float) -> Experiment:

@@ -56,22 +56,24 @@ class Exact(Smearing):
 
 
 class Gaussian(Smearing):
-    """A Gaussian of sigma^2 = noise^2 + poisson E + (relative E)^2, in the unit of the axis.
+    """A Gaussian of sigma = sqrt(noise^2 + poisson E + (relative E)^2) + linear E, in the unit of the axis.
 
-    In a semiconductor `poisson` is Fano's factor times the pair energy. If `truncated`, no signal below zero is
+    In a semiconductor `poisson` is Fano's factor times the pair energy. `linear` is of collaborations that fit a
+    E^(1/2) + b E to the width. If `truncated`, no signal below zero is
     reconstructed, and the Gaussian is normalised above it.
     """
 
     noise: Float[AnyArray, ""] | float
     poisson: Float[AnyArray, ""] | float
     relative: Float[AnyArray, ""] | float = 0.0
+    linear: Float[AnyArray, ""] | float = 0.0
     truncated: bool = eqx.field(static=True, default=False)
 
     def between(
         self, low: Float[AnyArray, "#b #n"], high: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]
     ) -> Float[AnyArray, "b n"]:
         """Return the probability of the Gaussian between the limits."""
-        given = mean, low, high, self.noise, self.poisson, self.relative
+        given = mean, low, high, self.noise, self.poisson, self.relative, self.linear
         xp, erf = namespace(*given), special(*given).erf
         width = 2.0**0.5 * self.deviation(mean)
         if self.truncated:
@@ -81,7 +83,7 @@ class Gaussian(Smearing):
 
     def deviation(self, mean: Float[AnyArray, "*n"] | float) -> Float[AnyArray, "*n"] | float:
         """Return sigma."""
-        return (self.noise**2 + self.poisson * mean + (self.relative * mean) ** 2) ** 0.5
+        return (self.noise**2 + self.poisson * mean + (self.relative * mean) ** 2) ** 0.5 + self.linear * mean
 
 
 class Gamma(Smearing):

@@ -20,6 +20,7 @@ from ingredients import (
     read_table,
 )
 from scipy.integrate import quad
+from scipy.interpolate import CubicSpline
 
 SPECTRA = {"pp": (0.42341, 1), "hep": (18.77, 2), "13N": (1.1982, 6), "15O": (1.7317, 7), "17F": (1.7364, 8)}
 LINES = {"pep": ((1.442, 1.0),), "7Be": ((0.8613, 0.896), (0.3843, 0.104))}
@@ -147,3 +148,83 @@ def cevns_events(low: float, symbol: str, fluxes: dict[str, float], sin2: float,
             )
         )
     return total * 1000 * SECONDS_PER_YEAR
+
+
+ELECTRON_SOURCES = ("pp", "pep", "7Be", "13N", "15O", "17F")
+
+
+@cache
+def _moments_of_electrons() -> tuple[CubicSpline, CubicSpline]:
+    """Moments of all sources above energies up to 200 keV, of nu_e and of the others; no line ends there."""
+    minima = np.geomspace(1e-3, 0.2, 60)
+    fluxes = {name: FLUXES[name] for name in ELECTRON_SOURCES}
+    both = [all_moments(float(minimum), fluxes) for minimum in minima]
+    return tuple(CubicSpline(np.log(minima), [pair[i] for pair in both]) for i in (0, 1))
+
+
+def electrons(T: float, sin2: float, moment: float = 0.0) -> float:
+    """Events / kg / s / MeV of electron recoils in xenon: free electrons of shells that are bound by less than T.
+
+    `moment` [mu_B] is a magnetic moment of all flavours.
+    """
+    shells = [(float(r["binding_energy_eV"]) * 1e-6, float(r["occupancy"])) for r in _shells()]
+    number = sum(occupancy for energy, occupancy in shells if energy < T)
+    minimum = (T + math.sqrt(T * T + 2 * ELECTRON_MASS * T)) / 2
+    total = 0.0
+    for spline, g_v, g_a in zip(_moments_of_electrons(), (0.5, -0.5), (0.5, -0.5), strict=True):
+        m0, m1, m2 = spline(math.log(minimum))
+        left, right = (g_v + 2 * sin2 + g_a) ** 2, (g_v + 2 * sin2 - g_a) ** 2
+        mixed = (g_v + 2 * sin2) ** 2 - g_a**2
+        bracket = left * m0 + right * (m0 - 2 * T * m1 + T * T * m2) - mixed * ELECTRON_MASS * T * m2
+        total += FERMI_CONSTANT**2 * ELECTRON_MASS / (2 * math.pi) * bracket
+        total += math.pi * FINE_STRUCTURE**2 / ELECTRON_MASS**2 * moment**2 * (m0 / T - m1)
+    return 1000 * AVOGADRO / xenon_mass() * number * total * CM2_PER_MEV2
+
+
+@cache
+def _shells() -> tuple[dict[str, str], ...]:
+    return tuple(row for row in read_table("atoms/binding_energies.csv") if row["element"] == "Xe")
+
+
+@cache
+def xenon_mass() -> float:
+    """Mean atomic mass [g / mol]."""
+    rows = [row for row in read_table("nuclei/isotopes.csv") if row["element"] == "Xe"]
+    shares = np.array([float(row["abundance"]) for row in rows])
+    return float(shares @ [float(row["atomic_mass_u"]) for row in rows] / shares.sum())
+
+
+def xenonnt_counts(low: float, high: float, sin2: float, moment: float = 0.0) -> float:
+    """Electron recoils in 1.16 t yr between two reconstructed energies [keV], with XENONnT's efficiency.
+
+    The width at a recoil of E keV is 0.310 sqrt(E) + 0.0037 E keV.
+    """
+    rows = read_table("xenonnt_er/efficiency.csv")
+    knots, shares = (np.array([float(row[c]) for row in rows]) for c in ("energy", "efficiency"))
+    x, w = np.polynomial.legendre.leggauss(5)
+
+    def nodes(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+        return (middle[:, None] + half[:, None] * x).ravel(), (half[:, None] * w).ravel()
+
+    seen, seen_weight = nodes(
+        np.unique([low, *knots[(knots > low) & (knots < high)], *np.linspace(low, high, 5), high])
+    )
+    recorded = np.interp(seen, knots, shares) * seen_weight
+    reach = 7 * (0.310 * math.sqrt(high) + 0.0037 * high)
+    first, last = max(0.02, low - reach), high + reach
+    bound = [float(row["binding_energy_eV"]) / 1e3 for row in _shells()]
+    edges = np.unique([e for e in (*np.geomspace(first, last, 100), *np.linspace(first, last, 60), *bound)
+                       if first <= e <= last])  # fmt: skip
+    total = 0.0
+    for T, weight in zip(*nodes(edges), strict=True):
+        sigma = 0.310 * math.sqrt(T) + 0.0037 * T
+        probability = gaussian(seen, T, sigma) @ recorded
+        if probability > 1e-12:
+            total += weight * probability * electrons(T * 1e-3, sin2, moment) * 1e-3
+    return total * 1160 * SECONDS_PER_YEAR
+
+
+def gaussian(x: np.ndarray, mean: float, sigma: float) -> np.ndarray:
+    """Density of a Gaussian."""
+    return np.exp(-(((x - mean) / sigma) ** 2) / 2) / (math.sqrt(2 * math.pi) * sigma)
