@@ -23,7 +23,7 @@ def test_germanium(energy_eV, electrons):
     assert z_eff(energy_eV) == pytest.approx(electrons, abs=1e-4)
 
 
-@pytest.mark.parametrize("symbol", ["Na", "Si", "Ar", "Ge", "I", "Xe", "Cs"])
+@pytest.mark.parametrize("symbol", ["O", "F", "Na", "Al", "Si", "Ar", "Ca", "Zn", "Ge", "I", "Xe", "Cs", "W"])
 def test_neutral_atoms_have_as_many_electrons_as_protons(symbol):
     assert float(shells(symbol).occupancy.sum()) == pytest.approx(element(symbol).atomic_number, abs=1e-4)
     assert float(shells(symbol).binding_energy.min()) > 0.0

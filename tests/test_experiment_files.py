@@ -85,7 +85,7 @@ MISTAKES = {
     ),
     "unknown source": ('kind = "reactor"', 'kind = "sun"', "'reactor', 'table'"),
     "no kind of source": ('kind = "reactor"', "", "'source.kind' is missing"),
-    "unknown element": ("Ge = 1", "Germanium = 1", "unknown atom 'Germanium' (known: Na,"),
+    "unknown element": ("Ge = 1", "Germanium = 1", "unknown atom 'Germanium' (known: O, F, Na,"),
     "no atoms": ("Ge = 1", "Ge = 0", "target.elements.Ge = 0 is wrong: give a number from 1e-12"),
     "no elements": ("{ Ge = 1 }", "{}", "target.elements is wrong: give at least 1 entries"),
     "unknown form factor": ('"helm"', '"wood_saxon"', "helm, klein_nystrand, point"),

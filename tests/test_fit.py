@@ -197,3 +197,14 @@ def test_a_free_mass(conus_plus) -> None:
     np.testing.assert_allclose(result.delta_chi2 + result.chi2_min, expected, atol=1e-6)
     assert result.chi2_min <= min(expected)
     assert float(likelihood.chi2({n: result.best_fit[n] for n in ("g_bl", "m_z")})) == pytest.approx(result.chi2_min)
+
+
+def test_intervals_of_some_only() -> None:
+    """The others are free all the same, and the interval is the same."""
+    likelihood = cevnsjax.Likelihood("conus_plus", model="charge_radius")
+    every = cevnsjax.fit(likelihood, ["r2_ee", "r2_emu"])
+    one = cevnsjax.fit(likelihood, ["r2_ee", "r2_emu"], of=["r2_ee"])
+    assert one.intervals == {"r2_ee": every.intervals["r2_ee"]}
+    assert one.best_fit.keys() == every.best_fit.keys()
+    with pytest.raises(InputError, match="r2_mumu"):
+        cevnsjax.fit(likelihood, ["r2_ee"], of=["r2_mumu"])

@@ -233,3 +233,35 @@ def test_variables_of_any_size(n: int, scale: float) -> None:
     found = of_a_form(matrix / np.outer(units, units), there)
     np.testing.assert_allclose(np.asarray(found.place) / units, there / units, atol=1e-5)
     assert float(found.value) < 1e-9
+
+
+def test_walls_do_not_hold_up_what_is_free() -> None:
+    """A quadratic with strong correlations, its minimum far behind two walls: the least value within them, soon."""
+    matrix = jnp.asarray([[1.0, 0.9, 0.5], [0.9, 1.0, 0.8], [0.5, 0.8, 1.0]])
+    centre = jnp.asarray([40.0, -30.0, 25.0])
+    low, high = jnp.asarray([-5.0, -5.0, -np.inf]), jnp.asarray([5.0, 5.0, np.inf])
+
+    def function(y):
+        away = matrix @ (y - centre)
+        return Local((y - centre) @ away / 2, away, matrix, jnp.zeros((3, 3)))
+
+    result = descend(function, jnp.zeros(3), jnp.zeros(3, dtype=bool), low, high)
+    grid = np.linspace(-5.0, 5.0, 401)
+    first, second = np.meshgrid(grid, grid, indexing="ij")
+    third = 25.0 - (0.5 * (first - 40.0) + 0.8 * (second + 30.0))  # where the slope along it vanishes
+    away = np.stack([first - 40.0, second + 30.0, third - 25.0])
+    least = (away * np.tensordot(np.asarray(matrix), away, 1)).sum(axis=0).min() / 2
+    assert float(result.value) == pytest.approx(least, rel=1e-9)
+    assert int(result.steps) < 12
+    assert bool(result.converged)
+
+
+def test_searches_far_above_end_early() -> None:
+    """Above `far` a thousandth of the height is left; below it all is as without."""
+    function = lambda y: Local(  # noqa: E731
+        jnp.sum(y**4) + 1e4, 4 * y**3, jnp.diag(12 * y**2), jnp.zeros((1, 1))
+    )
+    start, held, wall = jnp.asarray([10.0]), jnp.zeros(1, dtype=bool), jnp.asarray([np.inf])
+    exact, early, same = (descend(function, start, held, -wall, wall, far=far) for far in (np.inf, 0.0, 1e5))
+    assert int(early.steps) < int(exact.steps) == int(same.steps)
+    assert float(early.value) == pytest.approx(float(exact.value), rel=2e-3)

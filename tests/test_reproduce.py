@@ -14,7 +14,7 @@ import xarray as xr
 import cevnsjax
 from cevnsjax.inference import threshold
 from cevnsjax.interactions.electromagnetic import millicharge_of_moment
-from cevnsjax.reproduce import conus_planes, reproduce, tensor
+from cevnsjax.reproduce import coherent_planes, conus_planes, reproduce, tensor
 from cevnsjax.reproduce.assumptions import INTEGRATED, LIKELY, ONE_SIGMA, angle_assumptions, limit_assumptions
 from cevnsjax.reproduce.conus_limits import LOWEST_RECOIL
 from cevnsjax.reproduce.tensor import BRACKET
@@ -30,6 +30,12 @@ def folder(tmp_path_factory) -> Path:
         patch.setattr(conus_planes, "EPSILONS_D", (-3.0, 3.0, 7))
         patch.setattr(conus_planes, "SPLITTINGS", (0.05, 5.0, 11))
         patch.setattr(tensor, "SWITCHES", tensor.SWITCHES[:1])
+        # Of COHERENT's planes two, one of them with two of its data.
+        radius, _, flavours, *_ = coherent_planes.PLANES
+        coarse = ("eps_ee_dv", -0.3, 0.7, 11), ("eps_mumu_dv", -0.3, 0.7, 11)
+        smaller = [dataclasses.replace(radius, x=("neutron_radius", 3.5, 7.5, 9), y=("sin2_theta_w", 0.14, 0.42, 9))]
+        smaller += [dataclasses.replace(flavours, x=coarse[0], y=coarse[1], data=flavours.data[::2])]
+        patch.setattr(coherent_planes, "PLANES", tuple(smaller))
         whole = reproduce(out)
     assert json.loads((out / "report.json").read_text()) == whole
     return out
@@ -65,6 +71,9 @@ def test_all_is_there_and_nothing_else(folder: Path) -> None:
     curves += [*conus, "conus_events", "conus_scalar_cevns"]
     figures += [*conus, "conus_events", "conus_scalar", "dresden2_strengths", "coherent_sin2_theta_w"]
     curves += [f"coherent_sin2_theta_w_{name}" for name in ("csi", "lar", "csi_lar")]
+    curves += ["coherent_radius_csi", "coherent_events_csi", "coherent_events_lar"]
+    curves += [f"coherent_nsi_flavours_{name}" for name in ("csi", "csi_lar_conus_plus")]
+    figures += [f"coherent_{name}" for name in ("spectra", "events", "radius", "nsi_flavours")]
     expected = {f"{name}.{suffix}" for name in figures for suffix in ("pdf", "png")} | {f"{name}.nc" for name in curves}
     studies = "conus_plus", "conus", "dresden2", "coherent", "report"
     pages = {f"{name}{suffix}" for name in studies for suffix in (".json", ".md")}
@@ -304,3 +313,29 @@ def test_coherent_beside_what_is_published(studies: dict) -> None:
     assert (first[0], second[1]) == pytest.approx((-69e-32, 14e-32), rel=0.1)
     for name, published in (("mu_nu_e", 4.2e-9), ("q_ee", 5e-10), ("q_emu", 1.8e-10)):
         assert limits[name,]["obtained"][0][1] == pytest.approx(published, rel=0.2)
+
+
+def test_predictions_of_coherent(studies: dict) -> None:
+    """Within 1 % of numbers that were calculated elsewhere; radiative corrections add 2 %."""
+    rows = {(r["experiment"], r["model"], r["form_factor"]): r["events"] for r in studies["coherent"]["predictions"]}
+    original = "Klein and Nystrand, R = 1.2 A^(1/3) fm"
+    for experiment, helm, klein_nystrand in (("coherent_csi", 346.7, 322.2), ("coherent_lar", 135.4, 131.7)):
+        assert rows[experiment, "sm", "Helm"] == pytest.approx(helm, rel=0.01)
+        assert rows[experiment, "sm", original] == pytest.approx(klein_nystrand, rel=0.01)
+        for form_factor in ("Helm", original):
+            more = rows[experiment, "sm:radiative", form_factor] / rows[experiment, "sm", form_factor]
+            assert more == pytest.approx(1.02, abs=0.006)
+
+
+def test_planes_of_coherent(folder: Path, studies: dict) -> None:
+    """More data allow less; the best fit of a plane is that of the couplings."""
+    names = [f"coherent_nsi_flavours_{data}.nc" for data in ("csi", "csi_lar_conus_plus")]
+    allowed = []
+    for name in names:
+        with xr.open_dataset(folder / name, engine="h5netcdf") as plane:
+            allowed.append(float((plane["delta_chi2"] < -2 * math.log(1 - 0.9)).sum()))
+    assert 0 < allowed[1] <= allowed[0]
+    row = next(r for r in studies["coherent"]["planes"] if r["plane"] == "coherent_nsi_flavours")
+    likelihood = cevnsjax.Likelihood("coherent_csi", model="nsi_vector")
+    assert float(likelihood.chi2(row["best_fit"])) == pytest.approx(row["chi2_min"], abs=1e-6)
+    assert row["standard_model"] == pytest.approx(float(likelihood.chi2({})) - row["chi2_min"], abs=1e-9)

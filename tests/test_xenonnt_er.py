@@ -95,6 +95,14 @@ def test_the_effective_moment() -> None:
     assert free == pytest.approx(6.120e-12, rel=1e-3)
 
 
+def test_the_expected_limit(likelihood) -> None:
+    """Of data that equal the Standard Model's expectation: the observed limit, 7.07e-12, is stronger by chance."""
+    data = likelihood.experiments[0].with_data(np.asarray(likelihood.expected({})))
+    acting = cevnsjax.Likelihood(data, model="magnetic_moment_effective")
+    ((_, high),) = cevnsjax.fit(acting, ["mu_nu"], cl=CL).intervals["mu_nu"]
+    assert high == pytest.approx(1.047e-11, rel=1e-3)
+
+
 def test_one_moment_is_that_of_all_flavours(moments, likelihood) -> None:
     each = cevnsjax.Likelihood("xenonnt_er", model="magnetic_moment")
     values = dict.fromkeys(("mu_nu_e", "mu_nu_mu", "mu_nu_tau"), 7e-12)

@@ -44,7 +44,11 @@ from cevnsjax.response import (
 
 __all__ = ["efficiency_of", "responses"]
 
-MEASURED_OF = {"germanium_collar_2021.csv": "Ge"}
+MEASURED_OF = {
+    "germanium_collar_2021.csv": "Ge",
+    "silicon_2016_2017.csv": "Si",
+    "xenon_nest_2.csv": "Xe",
+}
 """The element of each table in `data/quenching/`."""
 
 NEAR = 3.0

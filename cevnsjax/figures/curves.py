@@ -101,7 +101,11 @@ def plane_figure(
             getattr(axes, f"set_{which}lim")(axis.values[0] / unit, axis.values[-1] / unit)
         level = level_label(first.cl, first.dof)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="best", title=level, title_fontsize=6.5)
+            # Above the plane, where no curve passes.
+            axes.legend(
+                loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, columnspacing=1.0, borderaxespad=0.2,
+                title=level, title_fontsize=6.5,
+            )  # fmt: skip
         else:
             axes.set_title(f"no contour of {level}")
     return figure

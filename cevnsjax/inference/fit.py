@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from cevnsjax.errors import InputError
 from cevnsjax.inference.general import GeneralSearch
-from cevnsjax.inference.intervals import Interval, allowed_intervals, threshold
+from cevnsjax.inference.intervals import FAR, Interval, allowed_intervals, threshold
 from cevnsjax.inference.profile import Curve
 from cevnsjax.inference.pulls import nuisance_results
 from cevnsjax.inference.search import Minima, PolynomialSearch, Search, checked, free_or_default
@@ -117,7 +117,7 @@ class Fitted:
         if not self.search.acts(parameter.name):
             return [(None, None)]
         curve, grid = self.curve(parameter.name), self.grid(parameter)
-        curve.at(grid)
+        curve.at(grid, far=self.chi2_min + level + FAR)
         self._polish(curve)
         return allowed_intervals(curve, grid, self.chi2_min + level)
 
@@ -143,11 +143,13 @@ def fit(
     free: Sequence[str] | None = None,
     values: Mapping[str, float] | None = None,
     cl: float = 0.90,
+    of: Sequence[str] | None = None,
 ) -> FitResult:
     """Minimise chi^2 over the free parameters, and find what is allowed for each at a confidence level.
 
     `free` names what varies, by default the model's own choice less what `values` fixes. The minimum is the
-    least of several starts, with exact gradients; intervals come from the profiles. Raises `InputError` for unknown,
+    least of several starts, with exact gradients; intervals come from the profiles, and `of` names those that are
+    wanted where not all are. Raises `InputError` for unknown,
     doubly given or impossible names and values.
 
         >>> import cevnsjax
@@ -159,10 +161,12 @@ def fit(
     names, given = free_or_default(likelihood, free, values)
     parameters, fixed = checked(likelihood, names, given)
     fitted = Fitted(search_of(likelihood, parameters, fixed))
+    wanted = names if of is None else of
+    check_names(wanted, names)
     intervals = {}
     for _ in range(2):  # once more if a profile has found a lower minimum
         before = fitted.chi2_min
-        intervals = {p.name: fitted.intervals(p, level) for p in parameters}
+        intervals = {p.name: fitted.intervals(p, level) for p in parameters if p.name in wanted}
         if fitted.chi2_min >= before - SAME:
             break
     pulls = nuisance_results(likelihood, fitted.search, fitted.best)

@@ -65,7 +65,7 @@ class GeneralSearch(Search):
         default = np.array([float(c.of(c.parameter.default)) for c in every])
         self.start = np.clip(default, self.low, self.high)
         self.searched = np.ones(len(every), dtype=bool)
-        self._program: Callable[..., Minima] = jax.jit(jax.vmap(self._search, in_axes=(0, None)))
+        self._program: Callable[..., Minima] = jax.jit(jax.vmap(self._search, in_axes=(0, None, None)))
 
     def place(self, name: str) -> int:
         """Return the place of a parameter among the variables."""
@@ -94,19 +94,19 @@ class GeneralSearch(Search):
         value = jnp.where(jnp.isnan(value), jnp.inf, value)
         return Local(value, jnp.nan_to_num(slope), positive, jnp.zeros_like(positive))
 
-    def _search(self, start: Float[Array, " n"], held: Bool[Array, " n"]) -> Minima:
+    def _search(self, start: Float[Array, " n"], held: Bool[Array, " n"], far: Float[Array, ""]) -> Minima:
         low, high = jnp.asarray(self.low), jnp.asarray(self.high)
-        found = descend(self._quadratic, jnp.where(held, start, jnp.clip(start, low, high)), held, low, high)
+        found = descend(self._quadratic, jnp.where(held, start, jnp.clip(start, low, high)), held, low, high, far=far)
         return Minima(found.place, found.value, found.converged)  # type: ignore[arg-type]
 
-    def minima(self, start: Float[np.ndarray, "lanes n"], hold: Sequence[int] = ()) -> Minima:
+    def minima(self, start: Float[np.ndarray, "lanes n"], hold: Sequence[int] = (), far: float = np.inf) -> Minima:
         """Return the minima reached from each start."""
         held = np.zeros(start.shape[1], dtype=bool)
         held[list(hold)] = True
         parts = []
         for first in range(0, len(start), LANES):
             chunk = np.minimum(np.arange(first, first + LANES), len(start) - 1)
-            parts.append(self._program(start[chunk], held))
+            parts.append(self._program(start[chunk], held, np.float64(far)))
         columns = [
             np.concatenate([np.asarray(getattr(p, name)) for p in parts])[: len(start)] for name in Minima._fields
         ]

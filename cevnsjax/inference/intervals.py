@@ -8,7 +8,7 @@ from jaxtyping import Float
 from cevnsjax.errors import InputError
 from cevnsjax.inference.profile import SECTIONS, Curve
 
-__all__ = ["Interval", "allowed_intervals", "lowest", "threshold"]
+__all__ = ["FAR", "Interval", "allowed_intervals", "lowest", "threshold"]
 
 Interval = tuple[float | None, float | None]
 """Low and high end; None where the data give no end within the range that was searched."""
@@ -23,8 +23,11 @@ ACCURACY = 1e-10
 """Accuracy of an end, relative to its first bracket and to the value of the parameter."""
 
 
-ROUGH = 1e-6
-"""By how much chi^2 must turn, to be followed."""
+ROUGH, ROUGH_SHARE = 1e-6, 2e-3
+"""By how much chi^2 must turn, to be followed; and what share of it above FAR."""
+
+FAR = 100.0
+"""How far above a level chi^2 needs no digits."""
 
 
 def threshold(cl: float) -> float:
@@ -62,8 +65,9 @@ def _with_turns(
 ) -> tuple[Float[np.ndarray, " more"], Float[np.ndarray, " more"]]:
     """Return the points, and the bottoms of dips and the tops of rises that may hide a piece."""
     middle, left, right = excess[1:-1], excess[:-2], excess[2:]
-    # On a plateau minima differ by what searches leave.
-    dips = np.flatnonzero((middle > 0) & (np.minimum(left, right) > middle + ROUGH) & np.isfinite(middle)) + 1
+    # On a plateau, and high up, minima differ by what searches leave.
+    rough = ROUGH + ROUGH_SHARE * np.where(np.isfinite(middle), np.maximum(middle - FAR, 0.0), 0.0)
+    dips = np.flatnonzero((middle > 0) & (np.minimum(left, right) > middle + rough) & np.isfinite(middle)) + 1
     rises = np.flatnonzero((middle <= 0) & (np.maximum(left, right) < middle - ROUGH)) + 1
     found = [
         lowest(curve, x[index - 1], x[index + 1], sign, level)
@@ -77,9 +81,9 @@ def _with_turns(
 
 def lowest(curve: Curve, low: float, high: float, sign: float = 1.0, level: float | None = None) -> float:
     """Return where a curve is lowest (or highest, of sign -1) between two values, or the first value past `level`."""
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         cuts = np.linspace(low, high, SECTIONS + 1)
-        values = sign * curve.at(cuts)
+        values = sign * curve.at(cuts, near=number > 0)
         best = int(np.argmin(values))
         if level is not None and values[best] <= sign * level:
             break
@@ -99,13 +103,13 @@ def _crossings(
     """Return where the curve crosses the level in each bracket; all brackets are cut at once."""
     low, high = low.copy(), high.copy()
     width = high - low
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         open_ones = np.flatnonzero(high - low > ACCURACY * np.minimum(width, np.maximum(abs(low), abs(high)) + 1e-300))
         if not open_ones.size:
             break
         share = np.linspace(0.0, 1.0, SECTIONS + 1)
         cuts = low[open_ones, None] + (high - low)[open_ones, None] * share
-        inside = curve.at(cuts.ravel()).reshape(cuts.shape) <= level
+        inside = curve.at(cuts.ravel(), near=number > 0).reshape(cuts.shape) <= level
         # The first cut from the left that is on the side of the high end.
         turned = inside == allowed_at_high[open_ones, None]
         turned[:, -1] = True

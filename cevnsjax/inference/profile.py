@@ -53,19 +53,23 @@ class Curve:
         self.value = np.zeros(0)
         self.place = np.zeros((0, search.start.size))
 
-    def at(self, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """Return chi^2 at values of the parameter, in any order."""
+    def at(self, x: Float[np.ndarray, " n"], near: bool = False, far: float = np.inf) -> Float[np.ndarray, " n"]:
+        """Return chi^2 at values of the parameter, in any order.
+
+        `near` says that known values are so close on both sides that searches need not start from anywhere else. Above
+        `far` chi^2 is left a thousandth of its height above its minimum.
+        """
         x = np.asarray(x, dtype=float)
         new = np.setdiff1d(x, self.x)
         if new.size:
-            self._add(new)
+            self._add(new, near, far)
         return self.value[np.searchsorted(self.x, x)]
 
     def place_at(self, x: float) -> Float[np.ndarray, " n"]:
         """Return all variables where chi^2 is least at a value that was asked for."""
         return self.place[np.searchsorted(self.x, x)]
 
-    def _add(self, new: Float[np.ndarray, " n"]) -> None:
+    def _add(self, new: Float[np.ndarray, " n"], near: bool, far: float) -> None:
         starts = np.repeat(self.seeds[None], new.size, axis=0)  # values, seeds, variables
         if self.x.size:  # and the minima on both sides, which are close where a bracket is cut
             right = np.clip(np.searchsorted(self.x, new), 0, self.x.size - 1)
@@ -73,18 +77,20 @@ class Curve:
             starts = np.concatenate(
                 [starts[:, :1], self.place[left][:, None], self.place[right][:, None], starts[:, 1:]], 1
             )
+            if near and self.several:
+                starts = starts[:, 1:3]
             if not self.several:
                 nearer = np.abs(self.x[left] - new) < np.abs(self.x[right] - new)
                 starts = np.where(nearer[:, None, None], starts[:, 1:2], starts[:, 2:3])
-        value, place = self._searched(new, starts)
+        value, place = self._searched(new, starts, far)
         order = np.argsort(np.append(self.x, new))
         self.x = np.append(self.x, new)[order]
         self.value = np.append(self.value, value)[order]
         self.place = np.concatenate([self.place, place])[order]
-        if self.several:
-            self._hand_on(np.isin(self.x, new))
+        if self.several and not near:
+            self._hand_on(np.isin(self.x, new), far)
 
-    def _hand_on(self, asked: Bool[np.ndarray, " n"]) -> None:
+    def _hand_on(self, asked: Bool[np.ndarray, " n"], far: float) -> None:
         """Start again from the minima of both neighbours, as long as that finds something lower."""
         for _ in range(SWEEPS):
             numbers = np.flatnonzero(asked)
@@ -92,7 +98,7 @@ class Curve:
                 return
             left, right = np.clip(numbers - 1, 0, None), np.clip(numbers + 1, None, self.x.size - 1)
             starts = np.stack([self.place[left], self.place[right]], axis=1)
-            value, place = self._searched(self.x[numbers], starts)
+            value, place = self._searched(self.x[numbers], starts, far)
             better = value < self.value[numbers] - LOWER
             self.value[numbers[better]], self.place[numbers[better]] = value[better], place[better]
             asked = np.zeros(self.x.size, dtype=bool)
@@ -100,13 +106,13 @@ class Curve:
                 asked[np.clip(numbers[better] + shift, 0, self.x.size - 1)] = True
 
     def _searched(
-        self, x: Float[np.ndarray, " n"], starts: Float[np.ndarray, "n starts variables"]
+        self, x: Float[np.ndarray, " n"], starts: Float[np.ndarray, "n starts variables"], far: float
     ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n variables"]]:
         """Return the least chi^2 from several starts at each value, and where it lies."""
         number = starts.shape[1]
         lanes = starts.reshape(x.size * number, -1).copy()
         lanes[:, self.index] = np.repeat(self.search.variable(self.name, x), number)
-        minima = self.search.minima(lanes, [self.index, *self.hold])
+        minima = self.search.minima(lanes, [self.index, *self.hold], far)
         value = np.where(np.isfinite(minima.value), minima.value, np.inf).reshape(x.size, number)
         best = np.argmin(value, axis=1)
         rows = np.arange(x.size)

@@ -69,8 +69,11 @@ class Search(abc.ABC):
         """Return the parameter's values of a variable."""
 
     @abc.abstractmethod
-    def minima(self, start: Float[np.ndarray, "lanes n"], hold: Sequence[int] = ()) -> Minima:
-        """Return the minima reached from each start, the variables numbered in `hold` kept there."""
+    def minima(self, start: Float[np.ndarray, "lanes n"], hold: Sequence[int] = (), far: float = np.inf) -> Minima:
+        """Return the minima reached from each start, the variables numbered in `hold` kept there.
+
+        Where chi^2 lies above `far` searches end early, a thousandth of its height from the minimum.
+        """
 
     @abc.abstractmethod
     def nuisances(self, y: Float[np.ndarray, " n"]) -> dict[str, float]:
@@ -130,13 +133,14 @@ class PolynomialSearch(Search):
         """Return the parameter's values of a variable."""
         return self.view.layout.value(name, variable)
 
-    def minima(self, start: Float[np.ndarray, "lanes n"], hold: Sequence[int] = ()) -> Minima:
+    def minima(self, start: Float[np.ndarray, "lanes n"], hold: Sequence[int] = (), far: float = np.inf) -> Minima:
         """Return the minima reached from each start."""
         held = self.held.copy()
         held[list(hold)] = True
         parts = []
         for chunk in _batches(len(start)):
-            parts.append(_minimise(self.view.kernel, self.view.data, start[chunk], held, len(np.unique(chunk))))
+            number = len(np.unique(chunk))
+            parts.append(_minimise(self.view.kernel, self.view.data, start[chunk], held, number, np.float64(far)))
         columns = (np.concatenate([np.asarray(part) for part in column]) for column in zip(*parts, strict=True))
         return Minima(*(column[: len(start)] for column in columns))
 
@@ -178,7 +182,12 @@ def _batches(number: int) -> list[np.ndarray]:
 
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
 def _minimise(
-    kernel: Kernel, data: Data, start: Float[Array, "lanes n"], held: Bool[Array, " n"], number: Int[Array, ""]
+    kernel: Kernel,
+    data: Data,
+    start: Float[Array, "lanes n"],
+    held: Bool[Array, " n"],
+    number: Int[Array, ""],
+    far: Float[Array, ""],
 ) -> Reached:
     """Search from the first `number` starts, and return place, value and whether each search ended by itself.
 
@@ -187,7 +196,7 @@ def _minimise(
 
     lanes = len(start)
     alike = jax.tree.map(lambda leaf: leaf[None], data)
-    reached = minimise_all(kernel, alike, start, jnp.tile(held, (lanes, 1)), number, at_once(lanes))
+    reached = minimise_all(kernel, alike, start, jnp.tile(held, (lanes, 1)), number, at_once(lanes), far=far)
     return reached.place, reached.value, reached.converged
 
 

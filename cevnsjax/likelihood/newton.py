@@ -27,6 +27,9 @@ MAX_STEPS = 100
 CLOSE, SHARE = 1e-12, 1e-13
 """A step by which chi-squared would fall no more than this, or this share of its value, ends the search."""
 
+FAR_SHARE = 1e-3
+"""The share of chi-squared above `far` that a search may leave: nobody asks for its digits there."""
+
 DAMPING, UNDAMPED, STIFF = 1e-3, 1e-2, 1e12
 """First damping; largest damping at which a small step ends the search; damping at which the search gives up."""
 
@@ -92,12 +95,14 @@ def minimise_all(
     number: Int[Array, ""] | int,
     together: int,
     close: float = CLOSE,
+    far: Float[Array, ""] | float = jnp.inf,
 ) -> Minimum:
     """Return the minima of the first `number` of many searches, `together` of which are under way at any time.
 
     `data` have a leading axis: search i is of data i // (jobs / data). Where a search ends the next one takes its
     place, so that none waits for the slowest: searches side by side take as many steps as all need together. Minima of
-    other jobs are zeros.
+    other jobs are zeros. A search ends where a step would lower chi-squared by no more than `close`, and above `far`
+    by no more than a share of what it lies above it.
     """
     jobs = len(start)
     start = jnp.where(held, start, jnp.clip(start, kernel.low, kernel.high))
@@ -109,7 +114,7 @@ def minimise_all(
         state = _improve(
             lambda y: Local(*quadratic(kernel, given, y, held[job])), kept[job], kernel.low, kernel.high, state
         )
-        return state, _unfinished(kept[job], close, state)
+        return state, _unfinished(kept[job], close, far, state)
 
     def turn(carry: tuple[Array, _State, Minimum]) -> tuple[Array, _State, Minimum]:
         job, state, found = carry
@@ -136,14 +141,21 @@ def minimise_all(
 
 
 def descend(
-    function: Callable[[Vector], Local], start: Vector, kept: Held, low: Vector, high: Vector, close: float = CLOSE
+    function: Callable[[Vector], Local],
+    start: Vector,
+    kept: Held,
+    low: Vector,
+    high: Vector,
+    close: float = CLOSE,
+    far: Float[Array, ""] | float = jnp.inf,
 ) -> Minimum:
     """Return the minimum that Levenberg and Marquardt's steps reach within bounds, some variables kept.
 
-    A start where the function is not finite ends at once. Traceable, and vmaps.
+    A start where the function is not finite ends at once. Above `far` searches end early, as in `minimise_all`.
+    Traceable, and vmaps.
     """
     last = jax.lax.while_loop(
-        lambda state: _unfinished(kept, close, state),
+        lambda state: _unfinished(kept, close, far, state),
         lambda state: _improve(function, kept, low, high, state),
         _begun(start),
     )
@@ -179,6 +191,7 @@ def _improve(function: Callable[[Vector], Local], kept: Held, low: Vector, high:
     systems = jnp.stack([damped + here.bent, damped])
     (exact, plain), (definite, _) = jax.vmap(lambda one: _solved(*_within(stuck, one, downhill)))(systems)
     step = jnp.where(definite, exact, plain)
+    step = _along_walls(stuck, jnp.where(definite, systems[0], systems[1]), downhill, step, low - place, high - place)
     trial = jnp.where(stuck, place, jnp.clip(place + step, low, high))
     gain = jnp.where(stuck, 0.0, downhill) @ step
     predicted = (gain + step @ (ridge * step)) / 2
@@ -186,8 +199,16 @@ def _improve(function: Callable[[Vector], Local], kept: Held, low: Vector, high:
     return _State(place, here, trial, gain, predicted, damping, growth, state.steps + 1)
 
 
-def _unfinished(kept: Held, close: float, state: _State) -> Bool[Array, ""]:
-    small = close + SHARE * jnp.abs(state.here.value)
+def _along_walls(stuck: Held, matrix: Matrix, downhill: Vector, step: Vector, below: Vector, above: Vector) -> Vector:
+    """Return a step that leads some variables to their walls and the others where is best for them then."""
+    beyond = ~stuck & ((step < below) | (step > above))
+    to_wall = jnp.where(beyond, jnp.clip(step, below, above), 0.0)
+    others, _ = _solved(*_within(stuck | beyond, matrix, downhill - matrix @ to_wall))
+    return others + to_wall
+
+
+def _unfinished(kept: Held, close: float, far: Float[Array, ""] | float, state: _State) -> Bool[Array, ""]:
+    small = close + SHARE * jnp.abs(state.here.value) + FAR_SHARE * jnp.maximum(state.here.value - far, 0.0)
     near = (state.gain == 0) | ((state.gain <= small) & (state.damping <= UNDAMPED))
     going = ~near & (state.damping < STIFF) & jnp.isfinite(state.here.value) & ~kept.all()
     return (state.steps == 0) | (going & (state.steps < MAX_STEPS))

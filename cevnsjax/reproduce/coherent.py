@@ -11,7 +11,7 @@ from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import NORM
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
-from cevnsjax.reproduce.coherent_counts import BACKGROUNDS, CSI, LAR, TEMPLATES, counts_steps, predicted_counts
+from cevnsjax.reproduce.coherent_counts import BACKGROUNDS, CSI, LAR, MODELS, TEMPLATES, counts_steps, predicted_counts
 from cevnsjax.reproduce.coherent_planes import PLANES, plane_rows, plane_steps
 from cevnsjax.reproduce.markdown import pieces, table, with_errors
 from cevnsjax.reproduce.published import beside, published_by, published_rows
@@ -140,7 +140,7 @@ def _one_sigma(likelihood: Likelihood, name: str) -> list[float | None]:
 
 
 def _limit(model: str, name: str, others: tuple[str, ...], work: Workspace) -> dict[str, Any]:
-    result = fit(Likelihood(*BOTH, model=model), [name, *others])
+    result = fit(Likelihood(*BOTH, model=model), [name, *others], of=[name])
     quoted = next(r for r in published_rows("limits") if (r["quantity"], r["experiment"]) == (name, QUOTED))
     ends = [float(quoted[end]) if quoted[end] else None for end in ("low", "high")]
     return {
@@ -214,6 +214,10 @@ def _page(content: Mapping[str, Any]) -> dict[str, str]:
         for row in content["limits"]
     ]  # fmt: skip
     (csi,) = (row for row in content["comparisons"] if row["name"] == "csi_events")
+    corrected = [
+        row["events"] for row in content["predictions"] if (row["experiment"], row["model"]) == (CSI, MODELS[1])
+    ]
+    csi_expected = next(row for row in content["published_only"] if row["name"] == "csi_predicted")
     return {
         "comparisons": table(("quantity", "unit", "published", "source", "obtained", "deviation"), comparisons),
         "strengths": table(
@@ -222,6 +226,9 @@ def _page(content: Mapping[str, Any]) -> dict[str, str]:
         "csi_published_error": f"{(csi['published'][2] - csi['published'][1]) / 2:.0f}",
         "csi_error": f"{content['strengths'][0]['error_of_counting']:.0f}",
         "angles": _values("data", "sin^2(theta_W)", content["angles"], ".3f"),
+        "csi_expected": f"{csi_expected['value']}",
+        "csi_least": f"{min(corrected):.0f}",
+        "csi_most": f"{max(corrected):.0f}",
         "published_only": table(
             ("quantity", "unit", "published", "source"),
             [
