@@ -2,14 +2,17 @@
 
 import csv
 import functools
+import io
 import stat
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from cevnsjax.errors import InputError
 
-__all__ = ["data_folder", "read_rows", "read_table", "read_text"]
+__all__ = ["data_folder", "read_arrays", "read_bytes", "read_rows", "read_table", "read_text"]
 
 LARGEST = 32 << 20
 """Bytes of the largest file that is read: more is no table of this field, but a mistake."""
@@ -22,10 +25,10 @@ def data_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "data"
 
 
-def read_text(path: Path, kind: str) -> str:
-    """Return the text of a file of a kind, "table" for instance.
+def read_bytes(path: Path, kind: str) -> bytes:
+    """Return the content of a file of a kind, "table" for instance.
 
-    Raises `InputError` for what is no regular file, is too large, cannot be read, or is no UTF-8.
+    Raises `InputError` for what is no regular file, is too large, or cannot be read.
     """
     try:
         about = path.stat()
@@ -33,14 +36,47 @@ def read_text(path: Path, kind: str) -> str:
             raise InputError(f"cannot read the {kind} '{path}': it is no regular file")
         if about.st_size > LARGEST:
             raise InputError(f"cannot read the {kind} '{path}': it has {about.st_size} bytes, more than {LARGEST}")
-        return path.read_text(encoding="utf-8-sig")  # as spreadsheets write it
+        return path.read_bytes()
     except InputError:
         raise
-    except UnicodeDecodeError as error:
-        raise InputError(f"cannot read the {kind} '{path}': it is not a UTF-8 text") from error
     except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read the {kind} '{path}': {reason}") from error
+
+
+def read_text(path: Path, kind: str) -> str:
+    """Return the text of a file; raises `InputError` as `read_bytes` does, and for what is no UTF-8."""
+    content = read_bytes(path, kind)
+    try:
+        text = content.decode("utf-8-sig")  # as spreadsheets write it
+    except UnicodeDecodeError as error:
+        raise InputError(f"cannot read the {kind} '{path}': it is not a UTF-8 text") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return all arrays of an .npz file, numbers as float64; `names` are those that must be there.
+
+    Raises `InputError` for a file that is none, one that is too large unpacked, an array that is missing, and arrays
+    of anything but numbers and texts.
+    """
+    content = read_bytes(path, "file of arrays")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > LARGEST:
+            raise InputError(f"'{path}' has {size} bytes when it is unpacked, more than {LARGEST}")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+    except InputError:
+        raise
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"'{path}' is not a valid .npz file of numbers: {error}") from error
+    if missing := [name for name in names if name not in found]:
+        raise InputError(f"'{path}' lacks the array '{missing[0]}'; its arrays are {', '.join(found)}")
+    if strange := [name for name, array in found.items() if array.dtype.kind not in "fiuU"]:
+        raise InputError(f"'{path}': the array '{strange[0]}' holds neither numbers nor texts")
+    return {name: array if array.dtype.kind == "U" else array.astype(np.float64) for name, array in found.items()}
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -344,3 +344,58 @@ def test_derivatives_with_smearing():
 def test_derivatives_without_smearing():
     assert np.isin(200 * EV, SHARP.breaks)
     assert_derivatives(SHARP, [name for name in VARIED if name not in ("k", "noise", "fano")])
+
+
+def a_grid(**changed):
+    """The arrays of a matrix of two bins on a grid of two shifts; the probability is 0.1 + 0.1 x + 0.02 x y of each."""
+    x, y = np.array([-1.0, 0.0, 1.0]), np.array([-1.0, 2.0])
+    table = 0.1 + 0.1 * x[:, None] / 2 + 0.02 * x[:, None] * y
+    made = {
+        "recoil_energy_keV": np.array([1.0, 3.0]), "grid": np.array(["x", "y"]), "x": x, "y": y,
+        "probability": np.broadcast_to(table[None, :, :, None], (2, 3, 2, 2)),
+    }  # fmt: skip
+    return {name: array for name, array in {**made, **changed}.items() if array is not None}
+
+
+def test_a_matrix_on_a_grid(tmp_path):
+    """A polynomial through all points of each axis; a term of both is exact."""
+    np.savez_compressed(tmp_path / "matrix.npz", **a_grid())
+    for x, y in ((0.0, 0.0), (0.3, 1.7), (-1.0, 2.0)):
+        response = matrix(tmp_path / "matrix.npz", 2, {"x": x, "y": y})
+        np.testing.assert_allclose(response.table, 0.1 + 0.05 * x + 0.02 * x * y, rtol=1e-12)
+        assert response.grid == (("x", 3), ("y", 2))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"recoil_energy_keV": None}, "lacks the array 'recoil_energy_keV'"),
+        ({"x": None}, "lacks the array 'x', the points"),
+        ({"x": np.array([1.0, 0.0, -1.0])}, "points that rise"),
+        ({"x": np.arange(10.0)}, "2 to 9 points"),
+        ({"probability": np.zeros((2, 2, 3, 2))}, "energies, grid and bins make"),
+        ({"probability": np.full((2, 3, 2, 2), 1.5)}, "between 0 and 1"),
+        ({"probability": np.full((2, 3, 2, 2), np.nan)}, "between 0 and 1"),
+        ({"recoil_energy_keV": np.array([3.0, 1.0])}, "rise from row to row"),
+        ({"more": np.array([None], dtype=object)}, r"not a valid \.npz file of numbers"),
+        ({"more": np.array([1j])}, "neither numbers nor texts"),
+    ],
+)
+def test_arrays_that_are_no_matrix(tmp_path, changed, message):
+    np.savez(tmp_path / "matrix.npz", **a_grid(**changed))
+    with pytest.raises(InputError, match=message):
+        matrix(tmp_path / "matrix.npz", 2, {"x": 0.0, "y": 0.0})
+
+
+def test_files_that_hold_no_arrays(tmp_path):
+    (tmp_path / "text.npz").write_text("energy,probability")
+    with pytest.raises(InputError, match=r"not a valid \.npz"):
+        matrix(tmp_path / "text.npz", 2)
+    with pytest.raises(InputError, match="No such file"):
+        matrix(tmp_path / "none.npz", 2)
+    np.savez_compressed(tmp_path / "large.npz", recoil_energy_keV=np.zeros(5_000_000))
+    with pytest.raises(InputError, match="when it is unpacked"):
+        matrix(tmp_path / "large.npz", 2)
+    (tmp_path / "matrix.csv").write_text("recoil_energy_keV,bin_1\n1,0.5\n2,0.5\n")
+    with pytest.raises(InputError, match="has no grid"):
+        matrix(tmp_path / "matrix.csv", 1, {"x": 0.0})

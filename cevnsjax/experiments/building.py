@@ -1,26 +1,21 @@
-"""From a checked description and its tables to experiments: exposures, cells and data, one experiment for each run."""
+"""From a checked description and its tables to an experiment: exposures, cells and data."""
 
-import dataclasses
 import math
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cevnsjax.constants import DAY
-from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.errors import InputError
 from cevnsjax.experiments.cells import Axis, Cells, column_of_cells, edges_of_cells
 from cevnsjax.experiments.experiment import Experiment, Identity, Term
 from cevnsjax.experiments.nuisances import nuisances
-from cevnsjax.experiments.schema import AxisTable, Description, EvenEdges, RunTable
+from cevnsjax.experiments.schema import AxisTable, Description, EvenEdges
 from cevnsjax.experiments.signal import Signal, signal
 from cevnsjax.experiments.templates import samples
-from cevnsjax.resources import read_rows
 
-__all__ = ["experiment_of_data", "experiments_of_runs"]
-
-DEFAULT = "default"
-"""The analysis that an experiment's name alone stands for."""
+__all__ = ["assembled", "axis_of", "edges_of", "experiment_of_data"]
 
 MOST_CELLS = 1_000_000
 """More cells than this are a mistake of the edges."""
@@ -74,7 +69,7 @@ def experiment_of_data(description: Description, identity: Identity, path: Path)
     unit = "counts / kg" if data.per_kg else "counts"
     unit = unit if per_energy is None else f"{unit} / ({per_energy:g} {axis.unit})"
     sample_exposure = np.full(cells.size, float(mass @ days))
-    return _experiment(
+    return assembled(
         description, identity, path, signal(description, path, cells.axes), cells, 1, exposure.sum(axis=0), names,
         exposure, sample_exposure, data.term, observed, sigma, unit, events, "", True,
     )  # fmt: skip
@@ -116,20 +111,22 @@ def _axes(description: Description, data: Path, path: Path) -> tuple[Axis, ...]:
     for number, table in enumerate(description.axes):
         if table.edges is None and len(names) > 1:
             raise InputError(f"'{path}': axis '{table.name}' needs edges; data hold those of a single axis only")
-        low, high = edges_of_cells(data, table.name) if table.edges is None else _edges(table.edges, table.name, path)
-        found.append(_axis(table, low, high, path, first=number == 0))
+        low, high = edges_of_cells(data, table.name) if table.edges is None else edges_of(table.edges, table.name, path)
+        found.append(axis_of(table, low, high, path, first=number == 0))
     if (cells := math.prod(axis.size for axis in found)) > MOST_CELLS:
         raise InputError(f"'{path}': the axes make {cells} cells; give fewer bins, {MOST_CELLS} cells at most")
     return tuple(found)
 
 
-def _axis(table: AxisTable, low: np.ndarray, high: np.ndarray, path: Path, first: bool) -> Axis:
+def axis_of(table: AxisTable, low: np.ndarray, high: np.ndarray, path: Path, first: bool) -> Axis:
+    """Return an axis with given edges; raises `InputError` where the first one begins below zero."""
     if first and (low < 0).any():
         raise InputError(f"'{path}': the axis '{table.name}' begins at {low.min():g}, but a signal is not negative")
     return Axis(table.name, table.unit, low, high)
 
 
-def _edges(edges: EvenEdges | list[float], name: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
+def edges_of(edges: EvenEdges | list[float], name: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper edges; raises `InputError` for edges that do not rise."""
     if isinstance(edges, EvenEdges):
         if edges.start >= edges.stop:
             raise InputError(f"'{path}': the axis '{name}' starts at {edges.start:g} and stops at {edges.stop:g}")
@@ -141,116 +138,13 @@ def _edges(edges: EvenEdges | list[float], name: str, path: Path) -> tuple[np.nd
     return all_edges[:-1], all_edges[1:]
 
 
-def experiments_of_runs(
-    description: Description, identity: Identity, part: str, path: Path, threshold: float | None
-) -> tuple[Experiment, ...]:
-    """Return the runs of an analysis, or the one of a given name; by default those of the analysis `default`, or all.
-
-    Raises `InputError` for an unknown name, and for tables that make no sense.
-    """
-    every = _checked(description, path)
-    known = {DEFAULT: list(every), **description.analyses}
-    if part and part not in {**known, **every}:
-        raise unknown_name(f"analysis or run of {description.name}", part, {**known, **every})
-    chosen = [every[name] for name in ([part] if part in every else known[part or DEFAULT])]
-    if threshold is not None:
-        chosen = [_from(run, threshold, path) for run in chosen]
-    found: list[Experiment] = []
-    like: Signal | None = None
-    for run in chosen:
-        found.append(_run(description, identity, run, path, like))
-        like = found[0].signal
-    return tuple(found)
-
-
-def _checked(description: Description, path: Path) -> dict[str, RunTable]:
-    """Return the runs by name, where all that names them makes sense."""
-    every = {run.name: run for run in description.runs}
-    if len(description.axes) != 1 or description.axes[0].edges is not None:
-        raise InputError(f"'{path}': with [[runs]] give one axis without edges, as each run has its own")
-    if description.detectors:
-        raise InputError(f"'{path}': [[detectors]] belong to [data]; of [[runs]] exposures are given")
-    if both := [name for name in description.variants if name in {**every, **description.analyses}]:
-        raise InputError(f"'{path}': '{both[0]}' is a variant and a run, or an analysis; rename one")
-    if len(every) < len(description.runs):
-        raise InputError(
-            f"'{path}': names of runs must differ; given are {', '.join(r.name for r in description.runs)}"
-        )
-    for analysis, names in description.analyses.items():
-        for name in names:
-            if name not in every:
-                raise InputError(f"'{path}': analysis '{analysis}': {unknown_name('run', name, every)}")
-    for sample in description.sample:
-        for name in sample.runs or []:
-            if name not in every:
-                raise InputError(f"'{path}': sample '{sample.name}': {unknown_name('run', name, every)}")
-    return every
-
-
-def _from(run: RunTable, threshold: float, path: Path) -> RunTable:
-    """Return a run that begins at a threshold, with bins about as wide."""
-    start, stop, bins = run.edges.start, run.edges.stop, run.edges.bins
-    if run.file is not None:
-        raise InputError(
-            f"'{path}': run '{run.name}' has data, which begin where they begin; no threshold can be given"
-        )
-    if not 0 < threshold < stop:
-        raise InputError(
-            f"a threshold of {threshold:g} is not possible: give one above 0 and below {stop:g}, where run "
-            f"'{run.name}' ends"
-        )
-    bins = max(1, round((stop - threshold) / ((stop - start) / bins)))
-    return run.model_copy(update={"edges": EvenEdges(start=threshold, stop=stop, bins=bins)})
-
-
-def _run(description: Description, identity: Identity, run: RunTable, path: Path, like: Signal | None) -> Experiment:
-    table = description.axes[0]
-    axis = _axis(table, *_edges(run.edges, table.name, path), path, first=True)
-    cells, phases = Cells((axis,)), 1 if run.off_kg_d is None else 2
-    exposures = [run.on_kg_d] if run.off_kg_d is None else [run.on_kg_d, run.off_kg_d]
-    sample_exposure: Float[np.ndarray, " all"] = np.repeat(np.array(exposures), cells.size)
-    exposure = np.where(np.arange(phases * cells.size) < cells.size, run.on_kg_d * DAY, 0.0)
-    identity = dataclasses.replace(identity, run=run.name, detector=run.detector or run.name)
-    here = signal(description, path, cells.axes)
-    if like is not None:
-        here = dataclasses.replace(here, target=like.target, components=like.components, moments=like.moments)
-    observed, hypothesis = _counted(run, cells, path), ""
-    if observed is None:
-        hypothesis = run.expected or "sm"
-    sigma = np.ones(phases * cells.size) if observed is None else np.sqrt(np.maximum(observed, 1.0))
-    found = _experiment(
-        description, identity, path, here, cells, phases, exposure, (identity.detector,), exposure[None],
-        sample_exposure, "poisson", observed, sigma, "counts", np.ones(phases * cells.size), hypothesis,
-        observed is not None,
-    )  # fmt: skip
-    off = slice(cells.size, None)
-    if observed is not None and phases == 2 and (observed[off][found.background()[off] == 0] > 0).any():
-        raise InputError(
-            f"'{path}': run '{run.name}' has counts with the source off where nothing is expected; describe a "
-            "background in [[sample]]"
-        )
-    return found
-
-
-def _counted(run: RunTable, cells: Cells, path: Path) -> np.ndarray | None:
-    """Return the counts with the source on, then off; None where there is no file."""
-    if run.file is None:
-        return None
-    file = path.parent / run.file
-    if run.expected is not None:
-        raise InputError(f"'{path}': run '{run.name}' has a file, and what is expected in its place; choose one")
-    if run.off_kg_d is None and "off" in read_rows(file)[0]:
-        raise InputError(f"'{path}': run '{run.name}' has counts without the source: give their exposure, off_kg_d")
-    columns = ("on",) if run.off_kg_d is None else ("on", "off")
-    return np.concatenate([column_of_cells(file, cells, column) for column in columns])
-
-
-def _experiment(
+def assembled(
     description: Description, identity: Identity, path: Path, here: Signal, cells: Cells, phases: int,
     exposure: np.ndarray, detectors: tuple[str, ...], detector_exposure: np.ndarray, sample_exposure: np.ndarray,
     term: Term, observed: np.ndarray | None, sigma: np.ndarray, unit: str, events: np.ndarray, hypothesis: str,
     public: bool,
 ) -> Experiment:  # fmt: skip
+    """Return an experiment of what data and runs have in common: samples, nuisances, a template of the signal."""
     templates = samples(description, identity.run, cells, sample_exposure, path)
     template = None
     if description.signal is not None:
@@ -261,7 +155,7 @@ def _experiment(
         signal=here,
         cells=cells,
         phases=phases,
-        first=cells.index(0),
+        first=_bin_of_response(description, cells),
         exposure=exposure,
         detectors=detectors,
         detector_exposure=detector_exposure,
@@ -278,6 +172,13 @@ def _experiment(
         shape=_shape(description, cells, path),
         template=template,
     )
+
+
+def _bin_of_response(description: Description, cells: Cells) -> Int[np.ndarray, " cells"]:
+    """Return the response's bin of each cell: along the first axis, and those that a matrix covers."""
+    covered = description.response.matrix_axes
+    numbers = [i for i, axis in enumerate(cells.axes) if i == 0 or axis.name in covered]
+    return np.ravel_multi_index([cells.index(i) for i in numbers], [cells.axes[i].size for i in numbers])
 
 
 def _shape(description: Description, cells: Cells, path: Path) -> Float[np.ndarray, " cells"] | None:

@@ -19,12 +19,13 @@ Own = Literal["experiment", "detector", "run"]
 
 @dataclasses.dataclass(frozen=True)
 class Nuisance:
-    """A nuisance of one experiment: its parameter, its width, and one kind of effect.
+    """A nuisance of one experiment: its parameter, its width, and one kind of effect; a key may come with a morph.
 
     - `scale`: a factor on samples, of centre one. Factors on the same sample add: 1 + sum_j (nu_j - 1).
     - `key`: a number of the file, by its path; `sample.NAME.NUMBER` moves a template, others are calculated. As a
       `parabola` the signal is calculated at plus and minus one standard deviation only, and a parabola leads through
       the three in each cell.
+      `degree` is that of a number in which counts are a polynomial: a flux, a place on the grid of a matrix.
     - `morph`: names of samples that have tables at plus and minus one standard deviation.
 
     `sigma` is the standard deviation of the constraint; None: there is none, and the nuisance is `free`, so that each
@@ -40,6 +41,7 @@ class Nuisance:
     morph: tuple[str, ...] = ()
     own: Own | None = None
     parabola: bool = False
+    degree: int | None = None
 
     @property
     def name(self) -> str:

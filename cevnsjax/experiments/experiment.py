@@ -59,9 +59,9 @@ class Experiment:
     `phases` is two for counts with the source on and off, else one. Arrays over "all" hold the cells with the source
     on, then those with the source off. `exposure` turns a rate of the signal [kg^-1 s^-1] into the data's unit,
     `detector_exposure` is each detector's part of it, and `sample_exposure` [kg d] multiplies templates given per kg
-    and day. `first` is the bin of each cell along the first axis. `shape` is the probability of each cell's bins along
-    some other axes, as a file has it; along the rest they follow from the source. `template` are counts of a signal
-    that does not depend on the model.
+    and day. `first` is the response's bin of each cell: the bin along the first axis, or that along all axes which a
+    matrix covers. `shape` is the probability of each cell's bins along some other axes, as a file has it; others
+    follow from the source. `template` are counts of a signal that does not depend on the model.
 
     `observed` is None where data are expected of a `hypothesis` (a key of HYPOTHESES): a likelihood makes them, of the
     experiment as it is then. `sample_shift` moves formulas along the first axis, as the energy scale does. `sigma` are
@@ -194,6 +194,7 @@ class Experiment:
         for sample in self.samples:
             arrays += [np.array(list(sample.numbers.values()))] + ([] if sample.table is None else [sample.table])
             arrays += [table for pair in sample.morphs.values() for table in pair]
+            arrays += [] if sample.tables is None else [sample.tables, *sample.points.values()]
         arrays += [np.asarray(leaf) for leaf in jax.tree.leaves(self.signal.moments)]
         for array in arrays:
             found.update(np.ascontiguousarray(array).tobytes())

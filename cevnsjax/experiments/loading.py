@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from cevnsjax.errors import InputError, unknown_name
-from cevnsjax.experiments.building import experiment_of_data, experiments_of_runs
+from cevnsjax.experiments.building import experiment_of_data
 from cevnsjax.experiments.experiment import Experiment, Identity
 from cevnsjax.experiments.parsing import parse, printable
+from cevnsjax.experiments.runs import experiments_of_runs, file_of_run
 from cevnsjax.experiments.schema import Description
-from cevnsjax.resources import data_folder, read_text
+from cevnsjax.resources import data_folder, read_bytes, read_text
 
 __all__ = ["copy_experiment", "describe", "experiment_names", "load_experiment", "load_runs"]
 
@@ -188,9 +189,10 @@ def _digest(path: Path, description: Description) -> str:
     """Return the digest of the description and of the tables beside it that it names."""
     found = hashlib.sha256(read_text(path, "experiment file").encode())
     for name in sorted(set(_files(description.model_dump()))):
-        beside = path.parent / name
-        if beside.exists():  # others come with the package
-            found.update(read_text(beside, "table").encode())
+        for one in dict.fromkeys(file_of_run(name, run.name) for run in description.runs) or (name,):
+            beside = path.parent / one
+            if beside.exists():  # others come with the package
+                found.update(read_bytes(beside, "table"))
     return found.hexdigest()
 
 

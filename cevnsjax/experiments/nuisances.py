@@ -13,7 +13,7 @@ from cevnsjax.experiments.cells import ENERGY_UNITS
 from cevnsjax.experiments.effects import SIGNAL, Nuisance
 from cevnsjax.experiments.samples import Sample
 from cevnsjax.experiments.schema import Description, NuisanceTable
-from cevnsjax.experiments.signal import NEUTRON_RADIUS_KEY, Signal, number_of
+from cevnsjax.experiments.signal import NEUTRON_RADIUS_KEY, ON_GRID, Signal, number_of
 from cevnsjax.interactions import MODELS
 from cevnsjax.parameters import (
     ENERGY_SHIFT,
@@ -143,6 +143,7 @@ def _nuisance(
     """Return a nuisance, or None where it is of samples that this run has not."""
     given = {sample.name: sample for sample in templates}
     _check_name(table)
+    present: tuple[str, ...] = ()
     own: dict[str, Any] = {"sigma": table.sigma, "free": table.free, "own": table.own}
     if table.scale:
         _check_samples(table.scale, [SIGNAL, *(sample.name for sample in description.sample)])
@@ -157,10 +158,11 @@ def _nuisance(
     if table.morph:
         _check_samples(table.morph, [sample.name for sample in description.sample if sample.kind == "table"])
         present = tuple(name for name in table.morph if name in given)
+    if table.key is None:
         about = f"morphs {', '.join(table.morph)}"
         like = Parameter(table.name, 0.0, 1.0, latex=_latex(table.name), description=about)
-        return Nuisance(_parameter(table, like), morph=present, **own) if present else None
-    assert table.key is not None
+        parameter = _parameter(table, like)
+        return _on_grids(Nuisance(parameter, morph=present, **own), given) if present else None
     if table.key.startswith("sample."):
         _, name, *rest = table.key.split(".")
         _check_samples([name], [sample.name for sample in description.sample])
@@ -169,7 +171,9 @@ def _nuisance(
         unit = "keV" if here.axes[0].unit in ENERGY_UNITS else here.axes[0].unit
         return Nuisance(_of_sample(table, given[name], ".".join(rest), unit), key=table.key, **own)
     parabola = table.interpolation == "parabola"
-    return Nuisance(_of_signal(table, here, templates, implicit), key=table.key, parabola=parabola, **own)
+    parameter = _of_signal(table, here, templates, implicit)
+    made = Nuisance(parameter, key=table.key, morph=present, parabola=parabola, degree=here.degree(table.key), **own)
+    return _on_grids(made, given)
 
 
 def _check_name(table: NuisanceTable) -> None:
@@ -186,6 +190,13 @@ def _check_name(table: NuisanceTable) -> None:
         right = wanted == (f"key = '{table.key}'" if table.key is not None else f"scale = {table.scale}")
     if not right:
         raise InputError(f"this name means the same in all experiments: give it {wanted}, or another name")
+
+
+def _on_grids(nuisance: Nuisance, given: Mapping[str, Sample]) -> Nuisance:
+    """Return a nuisance; raises `InputError` where it may go beyond the grid of a table that it morphs."""
+    for name in nuisance.morph:
+        given[name].check_reach(nuisance.name, *((end - nuisance.centre) / nuisance.step for end in nuisance.limits))
+    return nuisance
 
 
 def _check_samples(names: Iterable[str], known: Sequence[str]) -> None:
@@ -222,7 +233,8 @@ def _of_signal(
         low, high = centre - table.sigma, centre + table.sigma
     for end in (low, high):
         try:
-            here.described({table.key: end})
+            # The ends of a matrix' grid stand in its file, not in the schema.
+            _ = here.at({table.key: end}) if ON_GRID in table.key else here.described({table.key: end})
         except InputError as error:
             reason = str(error).removeprefix(f"'{here.path}': ")
             raise InputError(

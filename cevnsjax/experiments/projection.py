@@ -25,11 +25,7 @@ def projected(
             raise InputError(f"a factor of {factor:g} on the {name} is not possible: give a number from 1e-9 to 1e9")
     samples = tuple(sample.scaled(background) for sample in experiment.samples)
     # A table holds the counts of the whole run, a formula those of a kilogram and a day.
-    samples = tuple(s if s.table is None else dataclasses.replace(s, table=s.table * exposure) for s in samples)
-    samples = tuple(
-        dataclasses.replace(s, morphs={n: (u * exposure, d * exposure) for n, (u, d) in s.morphs.items()})
-        for s in samples
-    )
+    samples = tuple(s.exposed(exposure) for s in samples)
     amplitudes = {f"sample.{s.name}.{s.amplitude}" for s in samples}
     nuisances = {
         name: tuple(_scaled(n, background) if n.key in amplitudes else n for n in chosen)

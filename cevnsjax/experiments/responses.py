@@ -1,5 +1,7 @@
 """From [response] to chains and matrices: yields, smearing and efficiency as a file names them."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,19 +59,22 @@ LEAST_YIELD, LEAST_RECOIL = 1e-4, 1e-9
 
 
 def responses(
-    table: ResponseTable, folder: Path, axis: Axis, target: Target, corners: Float[np.ndarray, " corners"]
+    table: ResponseTable, folder: Path, axes: Sequence[Axis], target: Target, corners: Float[np.ndarray, " corners"]
 ) -> tuple[Response | None, Response | None]:
     """Return the responses to nuclear and to electron recoils in the bins of the first axis.
+
+    A matrix may cover more of the axes: its bins are all products of theirs, the last of them running fastest.
 
     A response is None where the detector does not see that kind of recoil. `folder` holds the files that the table
     names. `corners` [MeV] are energies at which the flux has a corner: no panel of the quadrature reaches across the
     largest recoil there. Raises `InputError` for files and numbers that make no sense.
     """
-    nuclear, electron = table.nuclear, table.electron
+    nuclear, electron, axis = table.nuclear, table.electron, axes[0]
     kinks: Float[np.ndarray, " kinks"] = np.zeros(0)
     answers: Response | None = None
     if nuclear != "none" and nuclear.matrix_file is not None:
-        answers = matrix(folder / nuclear.matrix_file, axis.size)
+        bins = math.prod(a.size for a in axes if a is axis or a.name in nuclear.matrix_axes)
+        answers = matrix(folder / nuclear.matrix_file, bins, nuclear.matrix_at)
     elif nuclear != "none":
         yields = _yields(nuclear, folder, target)
         kinks = np.concatenate([one.kinks() for one in yields])
@@ -84,7 +89,7 @@ def responses(
     given = nuclear if electron is None else electron
     assert isinstance(given, RecoilTable)
     if given.matrix_file is not None:
-        return answers, matrix(folder / given.matrix_file, axis.size)
+        return answers, matrix(folder / given.matrix_file, axis.size, given.matrix_at)
     ends = [np.asarray(maximal_recoil_energy(corners, ELECTRON_MASS))]
     return answers, _chain(given, table, folder, axis, target, (Full(),), np.concatenate([kinks, *ends]))
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Array, Float
 
+from cevnsjax.errors import InputError
 from cevnsjax.numeric import AnyArray, namespace, special
+from cevnsjax.response import contracted
 
 __all__ = ["Sample", "formula_counts"]
 
@@ -19,7 +21,8 @@ class Sample:
 
     `kind` is "flat", "exponential", "line" (with the number of followers, and which have a width of their own) or
     "table". `numbers` are in the order that the formula takes them in, by their paths in the file. `table` has counts
-    in all cells, in the data's unit, at a factor of one; `morphs` an upper and a lower table, by nuisance.
+    in all cells, in the data's unit, at a factor of one; `morphs` an upper and a lower table, by nuisance. Tables may
+    lie on a grid: `points` in standard deviations, by nuisance, and `tables` with these axes first.
     """
 
     name: str
@@ -29,6 +32,8 @@ class Sample:
     morphs: Mapping[str, tuple[Float[np.ndarray, " cells"], Float[np.ndarray, " cells"]]] = dataclasses.field(
         default_factory=dict
     )
+    points: Mapping[str, Float[np.ndarray, " points"]] = dataclasses.field(default_factory=dict)
+    tables: Float[np.ndarray, "..."] | None = None
 
     @property
     def amplitude(self) -> str:
@@ -41,10 +46,37 @@ class Sample:
             self, numbers={**self.numbers, self.amplitude: self.numbers[self.amplitude] * factor}
         )
 
+    def check_reach(self, nuisance: str, low: float, high: float) -> None:
+        """Raise `InputError` where a nuisance may go, in standard deviations, beyond the grid of the tables."""
+        places = self.points.get(nuisance)
+        if places is not None and not (places[0] - 1e-9 <= low and high <= places[-1] + 1e-9):
+            raise InputError(
+                f"it may go from {low:g} to {high:g} standard deviations, but the grid of '{self.name}' from "
+                f"{places[0]:g} to {places[-1]:g}; give bounds = [LOW, HIGH]"
+            )
+
+    def exposed(self, factor: float) -> "Sample":
+        """Return the sample with the counts of all its tables multiplied: those are of the whole exposure."""
+        if self.table is None:
+            return self
+        return dataclasses.replace(
+            self,
+            table=self.table * factor,
+            morphs={name: (up * factor, down * factor) for name, (up, down) in self.morphs.items()},
+            tables=None if self.tables is None else self.tables * factor,
+        )
+
     def morphed(self, z: Mapping[str, float]) -> "Sample":
-        """Return the sample at nuisances in units of their widths: a parabola through both tables, straight beyond."""
+        """Return the sample at nuisances in units of their widths.
+
+        On a grid lies a polynomial; of two tables a parabola through both of them and the nominal one, straight beyond.
+        """
         table = self.table
+        if self.tables is not None:
+            table = contracted(self.tables, self.points, {name: z.get(name, 0.0) for name in self.points})
         for name, value in z.items():
+            if name in self.points:
+                continue
             assert table is not None
             assert self.table is not None
             (up, down), (linear, square) = self.morphs[name], _morphed(value)

@@ -81,15 +81,16 @@ class DataTable(Table):
 class RunTable(Table):
     """[[runs]]: counts of one detector with the source on, and off.
 
-    Nuisances that are each detector's own are shared by runs of one `detector`, by default the run's name. Without a
-    `file` data are expected: of the Standard Model and all samples ("sm"), or of the samples alone ("background").
+    `edges` are those of a single axis, or lists for each of several. Nuisances that are each detector's own are shared
+    by runs of one `detector`, by default the run's name. Without a `file` data are expected: of the Standard Model and
+    all samples ("sm"), or of the samples alone ("background").
     """
 
     name: RunName
     detector: RunName | None = None
     on_kg_d: Exposure
     off_kg_d: Exposure | None = None
-    edges: EvenEdges
+    edges: EvenEdges | dict[Text, Annotated[list[Edge], Field(min_length=2)]]
     file: Text | None = None
     expected: Literal["sm", "background"] | None = None
 
@@ -151,12 +152,22 @@ AnySample = Annotated[SampleTable, Field(discriminator="kind")]
 
 
 class MorphTable(Table):
-    """morph = { SAMPLE = { up, down, column, down_column } }: tables at plus and minus one standard deviation."""
+    """morph = { SAMPLE = { up, down, column, down_column } }: tables at plus and minus one standard deviation.
 
-    up: Text
+    Or { SAMPLE = { axis } }: an axis of the grid of the sample's own tables.
+    """
+
+    axis: Text | None = None
+    up: Text | None = None
     down: Text | None = None
     column: Text = "expected"
     down_column: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "MorphTable":
+        if (self.axis is None) == (self.up is None) or (self.axis is not None and self.down is not None):
+            raise ValueError("give either up, and down if there is one, or the axis of the sample's grid")
+        return self
 
 
 class SignalTemplate(Table):
@@ -186,8 +197,10 @@ class NuisanceTable(Table):
 
     @model_validator(mode="after")
     def _one_effect(self) -> "NuisanceTable":
-        if sum((bool(self.scale), self.key is not None, bool(self.morph))) != 1:
-            raise ValueError("it needs exactly one of scale, key, morph")
+        # Energy scales and yields change the signal and the tables of samples: such a key comes with a morph.
+        both = self.key is not None and not self.key.startswith("sample.") and bool(self.morph)
+        if sum((bool(self.scale), self.key is not None, bool(self.morph))) != (2 if both else 1):
+            raise ValueError("it needs exactly one of scale, key, morph; or a key of the signal together with a morph")
         if self.interpolation == "parabola" and (self.key is None or self.sigma is None):
             raise ValueError("a parabola leads through the signal at plus and minus one sigma: give a key and a sigma")
         if self.free == (self.sigma is not None):

@@ -21,7 +21,7 @@ from cevnsjax.experiments.source_schema import PionAtRestTable, ReactorTable, So
 from cevnsjax.flavours import FLAVOURS
 from cevnsjax.matter import Target, target
 from cevnsjax.resources import read_table
-from cevnsjax.response import Efficiency, Response
+from cevnsjax.response import Efficiency, Matrix, Response
 from cevnsjax.sources import (
     Component,
     Mixing,
@@ -34,13 +34,19 @@ from cevnsjax.sources import (
     tabulated_flux,
 )
 
-__all__ = ["Signal", "number_of", "signal"]
+__all__ = ["NEUTRON_RADIUS_KEY", "ON_GRID", "Signal", "number_of", "signal"]
 
 ROOMS: dict[str, type[BaseModel]] = {"target": TargetTable, "source": ReactorTable, "response": ResponseTable}
 """The tables of a description that make the signal; a source may be of another kind."""
 
 NEUTRON_RADIUS_KEY = "target.neutron_radius"
 """A number that may be moved where the file does not set it."""
+
+ON_GRID = ".matrix_at."
+"""What stands before the axis of a matrix' grid in the key of a place there."""
+
+FLUXES = "source.fluxes."
+"""What the keys of the Sun's fluxes begin with."""
 
 TIME = "time"
 """The axis along which a pulsed source has a profile."""
@@ -74,6 +80,14 @@ class Signal:
         if not values:
             return self
         return signal(self.described(values), self.path, self.axes, like=self)
+
+    def degree(self, key: str) -> int | None:
+        """Return the degree of the polynomial that counts are in a number, None where they are no polynomial in it."""
+        room, on_grid, name = key.partition(ON_GRID)
+        response = self.electron if room.endswith("electron") else self.nuclear
+        if on_grid and isinstance(response, Matrix):
+            return dict(response.grid)[name] - 1
+        return 1 if key.startswith(FLUXES) else None
 
     def described(self, values: Mapping[str, float]) -> Description:
         """Return the description with other numbers, checked; errors are those of `at`."""
@@ -148,7 +162,7 @@ def signal(description: Description, path: Path, axes: tuple[Axis, ...], like: S
         if like is not None and same("response", "target"):
             nuclear, electron = like.nuclear, like.electron
         else:
-            nuclear, electron = responses(description.response, path.parent, axes[0], made_of, corners)
+            nuclear, electron = responses(description.response, path.parent, axes, made_of, corners)
     return Signal(description, path, axes, made_of, components, moments, nuclear, electron)
 
 
@@ -163,9 +177,10 @@ def _naming(path: Path) -> Iterator[None]:
 
 def _components(description: Description, folder: Path, axes: tuple[Axis, ...]) -> tuple[Component, ...]:
     source, profile = description.source, description.response.profile
-    covered = [] if profile is None else profile.axes
+    covered = description.response.matrix_axes if profile is None else profile.axes
     if strange := [name for name in covered if name not in [axis.name for axis in axes[1:]]]:
-        raise InputError(f"response.nuclear.profile has '{strange[0]}', which is no second axis")
+        given = "matrix_axes" if profile is None else "profile"
+        raise InputError(f"response.nuclear.{given} has '{strange[0]}', which is no second axis")
     beside = {axis.name: axis for axis in axes[1:] if axis.name not in covered}
     along = description.response.efficiencies
     if unknown := [name for name in along if name not in beside]:

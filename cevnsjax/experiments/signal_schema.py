@@ -179,6 +179,8 @@ class RecoilTable(Table):
     smearing: AnySmearing | None = None
     efficiency: EfficiencyTable | None = None
     matrix_file: Text | None = None
+    matrix_axes: list[Text] = Field(default_factory=list)
+    matrix_at: dict[Text, Finite] = Field(default_factory=dict)
     profile: ProfileTable | None = None
 
     @model_validator(mode="after")
@@ -186,6 +188,10 @@ class RecoilTable(Table):
         parts = {"yield": self.yield_, "yields": self.yields, "smearing": self.smearing, "efficiency": self.efficiency}
         if self.matrix_file is not None and (given := [name for name, part in parts.items() if part]):
             raise ValueError(f"a matrix holds the whole response; leave out {', '.join(given)}")
+        if self.matrix_file is None and (self.matrix_axes or self.matrix_at):
+            raise ValueError("matrix_axes and matrix_at are of a matrix; give a matrix_file, or leave them out")
+        if self.matrix_axes and self.profile is not None:
+            raise ValueError("a matrix with axes has the profile along them; leave out profile or matrix_axes")
         return self
 
 
@@ -206,6 +212,11 @@ class ResponseTable(Table):
         """How nuclear recoils go over other axes, None where the file does not say."""
         return None if self.nuclear == "none" else self.nuclear.profile
 
+    @property
+    def matrix_axes(self) -> list[str]:
+        """The axes beside the first that a matrix of nuclear recoils covers."""
+        return [] if self.nuclear == "none" else self.nuclear.matrix_axes
+
     @model_validator(mode="after")
     def _of_use(self) -> "ResponseTable":
         nuclear, electron = self.nuclear, self.electron
@@ -213,6 +224,10 @@ class ResponseTable(Table):
             raise ValueError("a detector that sees no nuclear recoils needs the response to electrons")
         if isinstance(electron, RecoilTable) and (electron.yield_ is not None or electron.yields):
             raise ValueError("all energy of an electron is visible; leave out the yield of electron")
+        if isinstance(electron, RecoilTable) and electron.matrix_axes:
+            raise ValueError("matrix_axes are of nuclear recoils; leave them out of electron")
+        if self.matrix_axes and isinstance(electron, RecoilTable):
+            raise ValueError("a matrix of nuclear recoils with axes is none of electrons: give electron = 'none'")
         if isinstance(electron, RecoilTable) and electron.profile is not None:
             raise ValueError("a profile is of nuclear recoils; leave it out of electron")
         if nuclear != "none" and nuclear.profile is not None and electron != "none":

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from cevnsjax.errors import InputError
+from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.experiments.cells import Cells, column_of_cells
 from cevnsjax.experiments.effects import SIGNAL
 from cevnsjax.experiments.samples import Sample
@@ -17,6 +17,8 @@ from cevnsjax.experiments.schema import (
     SampleTable,
     TabulatedTable,
 )
+from cevnsjax.resources import read_arrays
+from cevnsjax.response import contracted, points_of, weights
 
 __all__ = ["samples"]
 
@@ -71,16 +73,58 @@ def _tabulated(
             if not values.sum() > 0:
                 raise InputError(f"'{path.parent / file}': '{column}' adds up to nothing: no total can be given")
             values = values * (table.total / values.sum())
-        tiled = np.concatenate([values] * phases)
+        return in_all(values)
+
+    def in_all(values: Float[np.ndarray, "*grid cells"]) -> Float[np.ndarray, "*grid all"]:
+        tiled = np.concatenate([values] * phases, axis=-1)
         return tiled * exposure if table.per_kg_d else tiled
 
-    nominal, morphs = read(table.file, table.column), {}
-    for nuisance in description.nuisance:
-        if table.name in nuisance.morph:
-            if nuisance.name in morphs:
-                raise InputError(f"'{path}': two nuisances '{nuisance.name}' morph '{table.name}'; rename one")
-            given = nuisance.morph[table.name]
+    morphing = {n.name: n.morph[table.name] for n in description.nuisance if table.name in n.morph}
+    if len(morphing) < sum(table.name in n.morph for n in description.nuisance):
+        raise InputError(f"'{path}': two nuisances of one name morph '{table.name}'; rename one")
+    points: dict[str, Float[np.ndarray, " points"]] = {}
+    tables = None
+    if table.file.endswith(".npz"):
+        axes = {name: given.axis for name, given in morphing.items() if given.axis is not None}
+        points, on_grid = _on_grid(table, cells, axes, path.parent / table.file)
+        tables = in_all(on_grid)
+        nominal = contracted(tables, points, dict.fromkeys(points, 0.0))
+    elif any(given.axis is not None for given in morphing.values()):
+        raise InputError(f"'{path}': '{table.name}' is no .npz file, and has no grid: give up and down of its morph")
+    else:
+        nominal = read(table.file, table.column)
+    morphs = {}
+    for name, given in morphing.items():
+        if given.up is not None:
             up = read(given.up, given.column)
             down = 2 * nominal - up if given.down is None else read(given.down, given.down_column or given.column)
-            morphs[nuisance.name] = up, down
-    return Sample(table.name, ("table",), {"factor": table.factor}, nominal, morphs)
+            morphs[name] = up, down
+    return Sample(table.name, ("table",), {"factor": table.factor}, nominal, morphs, points, tables)
+
+
+def _on_grid(
+    table: TabulatedTable, cells: Cells, axes: dict[str, str], file: Path
+) -> tuple[dict[str, Float[np.ndarray, " points"]], Float[np.ndarray, "*grid cells"]]:
+    """Return the points of a grid, and a sample's tables on it; `axes` are those that nuisances move, by their names.
+
+    Along other axes of the file's grid the tables are those at zero.
+    """
+    if table.total is not None:
+        raise InputError(f"'{file}': tables on a grid have counts of their own; leave out total")
+    arrays = read_arrays(file, (table.column,))
+    points, tables = points_of(file, arrays), arrays[table.column]
+    if strange := [axis for axis in axes.values() if axis not in points]:
+        raise unknown_name(f"axis of the grid of '{file}'", strange[0], points)
+    sizes = [places.size for places in points.values()]
+    if list(tables.shape[: len(sizes)]) != sizes or tables.size != np.prod([*sizes, cells.size]):
+        raise InputError(
+            f"'{file}': '{table.column}' has the shape {tables.shape}; grid and cells make {(*sizes, cells.size)}"
+        )
+    if not (np.isfinite(tables).all() and (tables >= 0).all()):
+        raise InputError(f"'{file}': '{table.column}' must be finite and not negative")
+    tables = tables.reshape(*sizes, cells.size)
+    moved = {axis: name for name, axis in axes.items()}
+    for number, (axis, places) in reversed(list(enumerate(points.items()))):
+        if axis not in moved:
+            tables = np.tensordot(weights(places, 0.0, axis), tables, (0, number))
+    return {moved[axis]: places for axis, places in points.items() if axis in moved}, tables

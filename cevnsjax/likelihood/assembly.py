@@ -12,9 +12,10 @@ from jaxtyping import Float, Int
 from cevnsjax.experiments import SHIFT, SIGNAL, Experiment, Nuisance, Sample
 from cevnsjax.likelihood.kernel import Data, Kernel, Template, Term
 from cevnsjax.likelihood.nuisances import JointNuisance
-from cevnsjax.likelihood.shapes import Moved
+from cevnsjax.likelihood.shapes import Degrees, Moved
 from cevnsjax.likelihood.signals import Expanded
 from cevnsjax.parameters import NORM, Parameter
+from cevnsjax.response import chebyshev_of, weights
 
 __all__ = ["Layout", "assemble", "data_of", "moved_numbers"]
 
@@ -78,7 +79,7 @@ def moved_numbers(index: int, nuisances: Sequence[JointNuisance]) -> tuple[Moved
         if nuisance is not None and nuisance.moves_signal:
             assert nuisance.key is not None
             through = (joint.centre, joint.step) if nuisance.parabola else None
-            found.append(Moved(joint.name, nuisance.key, *joint.limits, through))
+            found.append(Moved(joint.name, nuisance.key, *joint.limits, through, nuisance.degree))
     return tuple(found)
 
 
@@ -138,11 +139,14 @@ def _is_closed(joint: JointNuisance, experiments: Sequence[Experiment]) -> bool:
 def _term(index: int, experiment: Experiment, signal: Expanded, layout: Layout, built: frozenset[str]) -> Term:
     """Return one experiment's term, without a leading axis."""
     size = len(layout.names)
-    here = [
+    every = [
         (len(layout.couplings) + i, joint, n)
         for i, joint in enumerate(layout.nuisances)
-        if joint.name not in built and (n := joint.of(index)) is not None
+        if (n := joint.of(index)) is not None
     ]
+    here = [one for one in every if one[1].name not in built]
+    # What is built into the signal morphs tables all the same.
+    morphs = [one for one in every if one[2].morph]
     shapes = [(i, joint) for i, joint, n in here if n.moves_signal]
     on_signal = [(i, joint) for i, joint, n in here if SIGNAL in n.scale]
     strength = [(i, joint) for i, joint in on_signal if _is_strength(joint, experiment)]
@@ -152,8 +156,8 @@ def _term(index: int, experiment: Experiment, signal: Expanded, layout: Layout, 
     half = np.array([(high - low) / 2 for low, high in ranges])
     middle = np.array([(high + low) / 2 for low, high in ranges])
     centre = np.array([joint.centre for _, joint in shapes])
-    templates = tuple(_template(sample, experiment, here, size) for sample in experiment.samples)
-    own = sorted({*range(len(layout.couplings)), *(i for i, *_ in here)})
+    templates = tuple(_template(sample, experiment, here, morphs, size) for sample in experiment.samples)
+    own = sorted({*range(len(layout.couplings)), *(i for i, *_ in [*here, *morphs])})
     return Term(
         kind=experiment.term,
         degrees=signal.degrees,
@@ -183,6 +187,7 @@ def _template(
     sample: Sample,
     experiment: Experiment,
     here: Sequence[tuple[int, JointNuisance, Nuisance]],
+    morphing: Sequence[tuple[int, JointNuisance, Nuisance]],
     size: int,
 ) -> Template:
     prefix = f"sample.{sample.name}."
@@ -195,8 +200,12 @@ def _template(
         steps.append(0.0 if joint is None else joint.step)
     factors = [(i, joint.step) for i, joint, n in here if sample.name in n.scale]
     shifts = [(i, joint) for i, joint, n in here if n.key == SHIFT]
-    morphs = [(i, sample.morphs[n.name]) for i, joint, n in here if sample.name in n.morph and n.name in sample.morphs]
+    along = {n.name: (i, joint) for i, joint, n in morphing if n.name in sample.points}
+    morphs = [(i, sample.morphs[n.name]) for i, _, n in morphing if sample.name in n.morph and n.name in sample.morphs]
     table = np.zeros(0) if sample.table is None else sample.table
+    degrees, tables = _polynomial(sample, tuple(along))
+    ends = [(sample.points[name][0], sample.points[name][-1]) for name in sample.points if name in along]
+    half = np.array([(high - low) / 2 for low, high in ends])
     linear = np.array([(up - down) / 2 for _, (up, down) in morphs]).reshape(len(morphs), table.size)
     square = np.array([(up + down) / 2 - table for _, (up, down) in morphs]).reshape(len(morphs), table.size)
     cells, formula = experiment.cells, sample.table is None
@@ -211,7 +220,11 @@ def _template(
         low=np.tile(cells.low(), experiment.phases) if formula else np.zeros(0),
         high=np.tile(cells.high(), experiment.phases) if formula else np.zeros(0),
         weight=experiment.sample_exposure * np.tile(cells.share(), experiment.phases) if formula else np.zeros(0),
-        table=table,
+        degrees=degrees,
+        tables=tables,
+        grid_index=_integers(along[name][0] for name in sample.points if name in along),
+        grid_offset=-np.array([(high + low) / 2 for low, high in ends]) / half,
+        grid_slope=1 / half,
         ends=experiment.ends,
         keV=np.float64(experiment.keV),
         shift_index=_integers(i for i, _ in shifts),
@@ -221,6 +234,17 @@ def _template(
         morph_linear=linear,
         morph_square=square,
     )
+
+
+def _polynomial(sample: Sample, moved: Sequence[str]) -> tuple[Degrees, Float[np.ndarray, "terms cells"]]:
+    """Return a sample's tables as a polynomial in the nuisances that move along its grid: one table without a grid."""
+    if sample.tables is None:
+        return ((),), np.zeros((1, 0)) if sample.table is None else sample.table[None]
+    # Nuisances that this set of systematics leaves out stay at zero.
+    tables, names = sample.tables, list(sample.points)
+    for number in reversed([i for i, name in enumerate(names) if name not in moved]):
+        tables = np.tensordot(weights(sample.points[names[number]], 0.0, names[number]), tables, (0, number))
+    return chebyshev_of(tables, {name: places for name, places in sample.points.items() if name in moved})
 
 
 def _integers(numbers: Iterable[int]) -> Int[np.ndarray, " n"]:

@@ -53,9 +53,13 @@ Numbers = Float[AnyArray, "*t _"]
 
 
 class Template(eqx.Module):
-    """A formula or a table. Each of its numbers is `numbers` + `steps` y[index]; factors on it add."""
+    """A formula or a table. Each of its numbers is `numbers` + `steps` y[index]; factors on it add.
+
+    A table is a polynomial of `degrees` in what moves along its grid, `grid_offset` + `grid_slope` y[grid_index].
+    """
 
     kind: tuple[str, *tuple[bool, ...]] = eqx.field(static=True)
+    degrees: Degrees = eqx.field(static=True)
     numbers: Numbers
     index: Index
     steps: Numbers
@@ -64,7 +68,10 @@ class Template(eqx.Module):
     low: Cells
     high: Cells
     weight: Cells
-    table: Cells
+    tables: Float[AnyArray, "*t terms _cells"]
+    grid_index: Index
+    grid_offset: Numbers
+    grid_slope: Numbers
     ends: Numbers
     keV: Scalars
     shift_index: Index
@@ -83,7 +90,8 @@ class Template(eqx.Module):
             inside = jnp.clip(z, -1.0, 1.0)
             # A parabola through both tables, and straight lines beyond them.
             square = inside**2 + 2 * inside * (z - inside)
-            table = self.table + z @ self.morph_linear + square @ self.morph_square
+            x = self.grid_offset + self.grid_slope * y[self.grid_index]
+            table = shape_monomials(x, self.degrees) @ self.tables + z @ self.morph_linear + square @ self.morph_square
             return factor * numbers[0] * table
         shift = self.shift + self.shift_step @ y[self.shift_index]
         rate = formula_counts(self.kind, numbers, self.low - shift, self.high - shift, self.ends - shift, self.keV)

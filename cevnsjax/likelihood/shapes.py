@@ -51,7 +51,8 @@ BLOCK = 2_000_000
 class Moved:
     """A number of the description, by its path, and the range in which a polynomial describes its effect.
 
-    `parabola` has the centre and the standard deviation of a number whose effect is a parabola by definition.
+    `parabola` has the centre and the standard deviation of a number whose effect is a parabola by definition, and
+    `degree` is that of a polynomial by definition, of which all products with others count.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Moved:
     low: float
     high: float
     parabola: tuple[float, float] | None = None
+    degree: int | None = None
 
     @property
     def of_response(self) -> bool:
@@ -111,12 +113,11 @@ class SignalGrid:
         """Take the numbers that move the signal, the degree of the polynomial in each, and the kinds of recoil."""
         self.experiment, self.moved, self.channel, self.limits = experiment, tuple(moved), channel, tuple(limits)
         every = itertools.product(*(range(limit + 1) for limit in limits))
-        self.degrees: Degrees = tuple(
-            d for d in every if sum(a / b for a, b in zip(d, limits, strict=True)) <= 1 + 1e-9
-        )
+        free = [i for i, m in enumerate(moved) if m.degree is None]
+        self.degrees: Degrees = tuple(d for d in every if sum(d[i] / limits[i] for i in free) <= 1 + 1e-9)
         rate_side = [i for i, m in enumerate(moved) if not m.of_response]
         response_side = [i for i, m in enumerate(moved) if m.of_response]
-        points = [_points(limit + 2) for limit in limits]
+        points = [_points(limit + (2 if m.degree is None else 1)) for limit, m in zip(limits, moved, strict=True)]
         self.rate_values = list(_combinations(moved, rate_side, points))
         self.response_values = list(_combinations(moved, response_side, points))
         places = [
@@ -238,7 +239,8 @@ def fitted(
     probes = Probes(experiment, moved, channel, rates)
     worst = np.inf
     for stretch in STRETCH:
-        grid = SignalGrid(experiment, moved, [round(limit * stretch) for limit in limits], channel)
+        stretched = [limit if m.degree else round(limit * stretch) for limit, m in zip(limits, moved, strict=True)]
+        grid = SignalGrid(experiment, moved, stretched, channel)
         coefficients = grid.coefficients(rates)
         worst = probes.error(grid.degrees, coefficients)
         if worst <= EXACT:
@@ -248,6 +250,8 @@ def fitted(
 
 def _degree(experiment: Experiment, moved: Moved, channel: Channel, rates: Rates) -> int:
     """Return the degree that one number needs by itself."""
+    if moved.degree is not None:
+        return moved.degree
     probes = Probes(experiment, (moved,), channel, rates)
     worst = np.inf
     for degree in LADDER:

@@ -2,6 +2,7 @@
 
 from cevnsjax.response.chain import RESPONSE_ORDER, Chain, Response, panel_edges
 from cevnsjax.response.efficiency import Efficiency, LogisticEfficiency, TabulatedEfficiency
+from cevnsjax.response.grid import chebyshev_of, contracted, points_of, weights
 from cevnsjax.response.matrix import Matrix, matrix
 from cevnsjax.response.smearing import Exact, Gamma, Gaussian, Poisson, Smearing
 from cevnsjax.response.yields import Full, Lindhard, Polynomial, Tabulated, Yield, recoil_energy, tabulated_yield
@@ -24,8 +25,12 @@ __all__ = [
     "Tabulated",
     "TabulatedEfficiency",
     "Yield",
+    "chebyshev_of",
+    "contracted",
     "matrix",
     "panel_edges",
+    "points_of",
     "recoil_energy",
     "tabulated_yield",
+    "weights",
 ]

@@ -1,7 +1,11 @@
-"""A response given as a matrix: the probability of each bin at tabulated recoil energies."""
+"""A response given as a matrix: the probability of each bin at tabulated recoil energies, and on a grid of shifts."""
 
+import functools
+import math
+from collections.abc import Mapping
 from pathlib import Path
 
+import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
@@ -9,19 +13,27 @@ from cevnsjax.constants import KEV
 from cevnsjax.errors import InputError
 from cevnsjax.numeric import AnyArray, namespace
 from cevnsjax.quadrature import panel_nodes
-from cevnsjax.resources import read_table
+from cevnsjax.resources import read_arrays, read_table
 from cevnsjax.response.chain import RESPONSE_ORDER, Response
+from cevnsjax.response.grid import contracted, points_of
 from cevnsjax.response.yields import Full, Yield
 
 __all__ = ["Matrix", "matrix"]
 
+RECOIL, PROBABILITY = "recoil_energy_keV", "probability"
+"""The arrays of a file, beside those of its grid."""
+
 
 class Matrix(Response):
-    """Probabilities of the bins at recoil energies [MeV], linear in between; nothing is recorded beyond them."""
+    """Probabilities of the bins at recoil energies [MeV], linear in between; nothing is recorded beyond them.
+
+    `grid` has the name of each axis of the grid that the table is taken from, and the number of its points.
+    """
 
     recoil: Float[AnyArray, " knots"]
     table: Float[AnyArray, "bins knots"]
     yields: tuple[Yield, ...]
+    grid: tuple[tuple[str, int], ...] = eqx.field(static=True, default=())
 
     @property
     def size(self) -> int:
@@ -39,17 +51,74 @@ class Matrix(Response):
         return xp.stack([xp.interp(energy, self.recoil, row, left=0.0, right=0.0) for row in self.table[bins]])
 
 
-def matrix(path: Path, bins: int) -> Matrix:
-    """Return a response from a CSV file: `recoil_energy_keV`, and `bin_1`, `bin_2`, ... with probabilities.
+def matrix(path: Path, bins: int, at: Mapping[str, float] | None = None) -> Matrix:
+    """Return a response from a file of probabilities in a number of bins.
 
-    Raises `InputError` for recoil energies that do not rise, or probabilities that are not between zero and one.
+    A CSV file has columns `recoil_energy_keV`, and `bin_1`, `bin_2`, ... An .npz file has arrays of the same: energies
+    of shape (knots,), `probability` of shape (knots, bins), or (knots, points of the grid, ..., bins) with `grid`, the
+    names of the grid's axes, each of them an array of points; `at` says where on the grid the response is. Bins may
+    have several axes, the last of them running fastest.
+
+    Raises `InputError` for recoil energies that do not rise, probabilities that are not between zero and one, and a
+    place that is not on the grid.
     """
+    given = dict(at or {})
+    if path.suffix != ".npz":
+        if given:
+            raise InputError(f"'{path}': a CSV file has no grid; leave out matrix_at, or give an .npz file")
+        recoil, table = _of_csv(path, bins)
+        return Matrix(recoil=recoil, table=table, yields=(Full(),))
+    about = path.stat() if path.exists() else None
+    recoil, probability, points = _of_arrays(
+        path, bins, 0 if about is None else about.st_mtime_ns, 0 if about is None else about.st_size
+    )
+    if set(given) != set(points):
+        raise InputError(
+            f"'{path}': the grid has {', '.join(points) or 'no axes'}, matrix_at {', '.join(given) or 'none'}: give "
+            "a number for each axis of the grid"
+        )
+    probability = contracted(probability, points, given)
+    grid = tuple((name, places.size) for name, places in points.items())
+    return Matrix(recoil=recoil, table=np.ascontiguousarray(probability.T), yields=(Full(),), grid=grid)
+
+
+def _of_csv(path: Path, bins: int) -> tuple[Float[np.ndarray, " knots"], Float[np.ndarray, "bins knots"]]:
     names = tuple(f"bin_{i + 1}" for i in range(bins))
-    columns = read_table(path, ("recoil_energy_keV", *names))
-    recoil = columns["recoil_energy_keV"] * KEV
+    columns = read_table(path, (RECOIL, *names))
     table = np.stack([columns[name] for name in names])
+    _check(path, columns[RECOIL], np.moveaxis(table, 0, -1))
+    return columns[RECOIL] * KEV, table
+
+
+@functools.lru_cache(maxsize=16)
+def _of_arrays(
+    path: Path, bins: int, changed: int, size: int
+) -> tuple[Float[np.ndarray, " knots"], Float[np.ndarray, "..."], dict[str, Float[np.ndarray, " points"]]]:
+    """Return energies [MeV], probabilities (points of each axis of the grid, ..., knots, bins), and the grid's points.
+
+    A file that has not changed is read once.
+    """
+    arrays = read_arrays(path, (RECOIL, PROBABILITY))
+    recoil, probability = arrays[RECOIL], arrays[PROBABILITY]
+    points = points_of(path, arrays)
+    sizes = (recoil.size, *(places.size for places in points.values()))
+    if (
+        recoil.ndim != 1
+        or probability.shape[: len(sizes)] != sizes
+        or math.prod(probability.shape[len(sizes) :]) != bins
+    ):
+        raise InputError(
+            f"'{path}': '{PROBABILITY}' has the shape {probability.shape}; energies, grid and bins make "
+            f"{(*sizes, bins)}"
+        )
+    probability = probability.reshape(*sizes, bins)
+    _check(path, recoil, probability)
+    return recoil * KEV, np.moveaxis(probability, 0, -2), points
+
+
+def _check(path: Path, recoil: Float[np.ndarray, " knots"], probability: Float[np.ndarray, "..."]) -> None:
+    """Raise `InputError` for energies that do not rise, and what are no probabilities along the last axis."""
     if recoil.size < 2 or not (np.isfinite(recoil).all() and (np.diff(recoil) > 0).all() and recoil[0] >= 0):
         raise InputError(f"'{path}': recoil_energy_keV must not be negative, and rise from row to row")
-    if not ((table >= 0) & (table <= 1)).all() or (table.sum(axis=0) > 1 + 1e-9).any():
+    if not ((probability >= 0) & (probability <= 1)).all() or (probability.sum(axis=-1) > 1 + 1e-9).any():
         raise InputError(f"'{path}': probabilities lie between 0 and 1, and those of one row add up to no more than 1")
-    return Matrix(recoil=recoil, table=table, yields=(Full(),))

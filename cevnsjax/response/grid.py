@@ -1,0 +1,76 @@
+"""Tables on a grid of shifts: arrays at each point, and the polynomial that passes through all of them.
+
+A Monte Carlo of a detector is often published for several values of its yields: one table at each point of a grid, in
+standard deviations of a light and a charge yield for instance. Between the points lies the product of Lagrange's
+polynomials along each axis of the grid. It equals the tables at every point, and is smooth everywhere.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from cevnsjax.errors import InputError
+
+__all__ = ["chebyshev_of", "contracted", "points_of", "weights"]
+
+GRID = "grid"
+"""The array with the names of the grid's axes."""
+
+MOST_POINTS = 9
+"""Polynomials through more equidistant points swing between them."""
+
+BEYOND = 1e-9
+"""How far outside a grid is still its end: limits in standard deviations are products of decimals."""
+
+
+def points_of(path: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, Float[np.ndarray, " points"]]:
+    """Return the points of each axis of a file's grid, none where it has no grid.
+
+    Raises `InputError` for an axis without points, and points that do not rise or are too many.
+    """
+    names = [str(name) for name in np.atleast_1d(arrays.get(GRID, np.zeros(0, dtype=str)))]
+    if missing := [name for name in names if name not in arrays]:
+        raise InputError(f"'{path}' lacks the array '{missing[0]}', the points of that axis of the grid")
+    points = {name: arrays[name] for name in names}
+    for name, places in points.items():
+        if places.ndim != 1 or not 2 <= places.size <= MOST_POINTS or not (np.diff(places) > 0).all():
+            raise InputError(f"'{path}': '{name}' must have 2 to {MOST_POINTS} points that rise")
+    return points
+
+
+def weights(places: Float[np.ndarray, " points"], x: float, name: str) -> Float[np.ndarray, " points"]:
+    """Return the weights of the tables along one axis at a place x; raises `InputError` outside of the grid."""
+    away = BEYOND * (places[-1] - places[0])
+    if not places[0] - away <= x <= places[-1] + away:
+        raise InputError(f"{name} = {x:g} is outside of its grid: give a number from {places[0]:g} to {places[-1]:g}")
+    others = [np.delete(places, i) for i in range(places.size)]
+    return np.array([np.prod((x - o) / (p - o)) for p, o in zip(places, others, strict=True)])
+
+
+def contracted(
+    tables: Float[np.ndarray, "..."], points: Mapping[str, Float[np.ndarray, " points"]], at: Mapping[str, float]
+) -> Float[np.ndarray, "..."]:
+    """Return tables at a place on the grid, whose axes come first; raises `InputError` outside of it."""
+    for name, places in points.items():
+        tables = np.tensordot(weights(places, at[name], name), tables, 1)
+    return tables
+
+
+def chebyshev_of(
+    tables: Float[np.ndarray, "..."], points: Mapping[str, Float[np.ndarray, " points"]]
+) -> tuple[tuple[tuple[int, ...], ...], Float[np.ndarray, "terms cells"]]:
+    """Return the same polynomial as degrees of Chebyshev's polynomials and their coefficients.
+
+    `tables` have the axes of the grid first, then one of cells. The polynomials' argument is -1 and 1 at the ends of
+    each axis.
+    """
+    for axis, places in enumerate(points.values()):
+        x = (2 * places - places[-1] - places[0]) / (places[-1] - places[0])
+        inverse = np.linalg.inv(np.polynomial.chebyshev.chebvander(x, places.size - 1))
+        tables = np.moveaxis(np.tensordot(inverse, tables, (1, axis)), 0, axis)
+    sizes = [places.size for places in points.values()]
+    degrees = tuple(tuple(int(d) for d in one) for one in np.ndindex(*sizes))
+    return degrees, tables.reshape(math.prod(sizes), -1)
