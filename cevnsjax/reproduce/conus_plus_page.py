@@ -79,14 +79,14 @@ def _readings(published: list[float], variants: Mapping[str, Content]) -> str:
 
 def _angles(content: Content) -> str:
     rows = [
-        (p["experiment"], f"{p['scale_MeV']:.1f}", f"{p['value']:.3f}", interval(_rounded(p)))
+        (p["experiment"], f"{p['scale_MeV']:.1f}", f"{p['value']:.3f}", f"[{_angle(p['low'])}, {_angle(p['high'])}]")
         for p in content["angles"]
     ]
     return table(("experiment", "momentum transfer [MeV]", "sin^2(theta_W)", "1 sigma"), rows)
 
 
-def _rounded(point: Content) -> list[float | None]:
-    return [None if point[end] is None else round(point[end], 3) for end in ("low", "high")]
+def _angle(end: float | None) -> str:
+    return "..." if end is None else f"{end:.3f}"
 
 
 def _limits(content: Content) -> str:

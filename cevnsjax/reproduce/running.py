@@ -42,7 +42,7 @@ ORDER = 64
 """Nodes of the integral over x. It is exact to 1e-12 for all masses and momentum transfers here; a test checks it."""
 
 SMALL = 1e3
-"""Momentum transfer [MeV] below which W(q) is linear in q^2 to 2e-5, while its closed form loses digits."""
+"""Momentum transfer [MeV] below which W(q) is linear in q^2 to 2e-9, while its closed form loses digits."""
 
 Momenta = Float[np.ndarray, " n"]
 
