@@ -113,6 +113,21 @@ def test_each_assumption_moves_what_it_should(content: dict) -> None:
     assert narrower["high"] - narrower["low"] < rows["default"]["high"] - rows["default"]["low"]
 
 
+def test_points_of_fig_3_are_those_of_the_studies(folder: Path, content: dict, studies: dict) -> None:
+    """The angles beside the curve are the ones that CONUS+ and COHERENT have in their own tables."""
+    points = {point["experiment"]: point for point in content["angles"]}
+    own = {"CONUS+": content["assumptions"][0], "COHERENT CsI": None, "COHERENT CsI+LAr": None}
+    for name, key in (("COHERENT CsI", "csi_angle"), ("COHERENT CsI+LAr", "both_angle")):
+        own[name] = dict(zip(("best", "low", "high"), studies["coherent"]["angles"][key], strict=True))
+    for name, row in own.items():
+        ends = [row[key] for key in ("best", "low", "high")]
+        assert [points[name][key] for key in ("value", "low", "high")] == pytest.approx(ends, abs=1e-6)
+    text = (folder / "conus_plus.md").read_text()
+    row = next(line for line in text.splitlines() if line.startswith("| Dresden-II | "))
+    assert f"{points['Dresden-II']['scale_MeV']:.1f} | {points['Dresden-II']['value']:.3f}" in row
+    assert f"At M_Z the curve is at {content['theory']['at_z']:.5f}" in text
+
+
 def test_curves_are_the_fits(folder: Path, content: dict) -> None:
     rows = {row["name"]: row for row in content["assumptions"]}
     for pull, name in (("profiled", "default"), ("marginalised", INTEGRATED.name)):
