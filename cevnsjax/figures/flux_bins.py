@@ -42,7 +42,7 @@ def flux_bins_figure(bins: FluxBins, cases: Sequence[tuple[str, Float[np.ndarray
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(1.9 * COLUMN_WIDTH, 4.9))
-        above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1.0))
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.15, 1.0))[:, 0]
         spectrum, ratio = above.subplots(1, 2)
         _draw_spectrum(spectrum, bins, cases)
         _draw_ratio(ratio, bins, cases)

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.interpolate import CubicSpline, RectBivariateSpline
 
 from cevnsjax.experiments import Experiment, projected
 from cevnsjax.figures import Band, plane_figure
-from cevnsjax.inference import ScanResult, expected_intervals, fit, threshold
+from cevnsjax.inference import ScanResult, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.markdown import at_cl
 from cevnsjax.reproduce.reactor_spectrum import conus_100
@@ -26,8 +27,11 @@ CL = 0.90
 
 PLANE = ("neutron_radius", "sin2_theta_w")
 
-RADII, ANGLES = (3.5, 7.6, 31), (0.14, 0.44, 31)
+RADII, ANGLES = (3.5, 7.6, 26), (0.14, 0.44, 26)
 """Ranges and numbers of values of the radius [fm], nearly up to its bound, and of the angle."""
+
+FINE = 601
+"""Number of values to which splines refine an axis."""
 
 CSI, CONUS_PLUS = "coherent_csi", "conus_plus"
 
@@ -43,13 +47,10 @@ def radius_steps() -> tuple[Step, ...]:
 def _plane(work: Workspace) -> dict[str, Any]:
     """Draw the contours, and return the angle of each germanium experiment and the intervals of each contour."""
     later = projected(conus_100(), systematics=CONSTRAINTS)
+    reactors: tuple[tuple[str, Experiment | str], ...] = (("CONUS+", CONUS_PLUS), ("CONUS-100", later))
     angle = PLANE[1]
-    ((plus,),) = (fit(Likelihood(CONUS_PLUS), [angle], cl=CL).intervals[angle],)
-    ((expected,),) = (expected_intervals(Likelihood(later), angle, cl=CL),)
-    reactors: tuple[tuple[str, tuple[float | None, float | None], Experiment | str], ...]
-    reactors = (("CONUS+", plus, CONUS_PLUS), ("CONUS-100", expected, later))
     cases: list[tuple[str, str, tuple[Experiment | str, ...]]] = [("CsI", "csi", (CSI,))]
-    cases += [(f"CsI + {label}", f"csi_{_plain(label)}", (CSI, germanium)) for label, _, germanium in reactors]
+    cases += [(f"CsI + {label}", f"csi_{_plain(label)}", (CSI, germanium)) for label, germanium in reactors]
     scans, rows = [], []
     for label, name, experiments in cases:
         likelihood = Likelihood(*experiments)
@@ -62,16 +63,18 @@ def _plane(work: Workspace) -> dict[str, Any]:
         intervals = {quantity: _interval(result, quantity) for quantity in PLANE}
         best = {PLANE[0]: result.best_fit[radius], angle: result.best_fit[angle]}
         rows.append({"data": label, "best_fit": best, "intervals": intervals, "chi2_min": result.chi2_min})
+    (_, alone), *both = scans
+    angles = {label: _added(alone, result) for (label, _), (_, result) in zip(reactors, both, strict=True)}
     bands = [
         Band(low, high, f"{label}{', expected' * (label != 'CONUS+')}, {at_cl(CL)}, 1 d.o.f.", number)
-        for number, (label, (low, high), _) in enumerate(reactors, start=1)
+        for number, (label, (low, high)) in enumerate(angles.items(), start=1)
         if low is not None and high is not None
     ]
     work.figure("reactor_radius", plane_figure(scans, work.overlays, bands=bands), likelihood)
     return {
         "cl": CL,
         "constraints": CONSTRAINTS,
-        "angles": {label: list(interval) for label, interval, _ in reactors},
+        "angles": angles,
         "contours": rows,
     }
 
@@ -83,16 +86,28 @@ def _plain(label: str) -> str:
 def _interval(result: ScanResult, quantity: str) -> list[float | None]:
     """Return what is allowed for one parameter of a plane at CL, one degree of freedom, the other one minimised.
 
-    None stands for an end beyond the plane. Delta chi^2 is straight between the values of the plane.
+    None stands for an end beyond the plane. Between its values the plane is a cubic spline.
     """
     along = PLANE.index(quantity)
-    values = (result.x, result.y)[along].values
-    delta = result.delta_chi2.min(axis=along)
-    return _ends(values, delta, threshold(CL))
+    fine = [np.linspace(axis.values[0], axis.values[-1], FINE) for axis in (result.x, result.y)]
+    delta = RectBivariateSpline(result.y.values, result.x.values, result.delta_chi2)(fine[1], fine[0])
+    return _ends(fine[along], delta.min(axis=along) - min(float(delta.min()), 0.0))
 
 
-def _ends(values: Float[np.ndarray, " n"], delta: Float[np.ndarray, " n"], level: float) -> list[float | None]:
-    """Return the outermost values at which a curve crosses a level, None where it is below it at the end."""
+def _added(alone: ScanResult, both: ScanResult) -> list[float | None]:
+    """Return the angles that germanium alone allows at CL, one degree of freedom.
+
+    All nuisances are its own and it does not see the radius, so that it adds a function of the angle to chi^2.
+    """
+    added = (both.delta_chi2 - alone.delta_chi2).mean(axis=1)
+    fine = np.linspace(both.y.values[0], both.y.values[-1], FINE)
+    curve = CubicSpline(both.y.values, added)(fine)
+    return _ends(fine, curve - curve.min())
+
+
+def _ends(values: Float[np.ndarray, " n"], delta: Float[np.ndarray, " n"]) -> list[float | None]:
+    """Return the outermost values at which a curve crosses the level of CL, None where it is below it at the end."""
+    level = threshold(CL)
     inside = np.flatnonzero(delta <= level)
     if inside.size == 0:
         return [None, None]

@@ -32,7 +32,7 @@ from cevnsjax.reproduce.projections import DAYS_PER_YEAR, future
 from cevnsjax.reproduce.published import published_rows
 from cevnsjax.reproduce.study import Step
 from cevnsjax.reproduce.workspace import Workspace
-from cevnsjax.sources import Moments
+from cevnsjax.sources import Continuum, Moments
 from cevnsjax.sources.spectra import MAXIMAL_ENERGY
 
 __all__ = [
@@ -188,6 +188,7 @@ def _spectrum(work: Workspace) -> dict[str, Any]:
     templates = flux_templates(run, EDGES)
     on = slice(0, run.cells.size)
     (component,), (moments,) = run.signal.components, run.signal.moments
+    assert isinstance(component, Continuum)
     edges = np.array(EDGES)
     flux = moments(edges[:-1])[0] - moments(edges[1:])[0]
     rows, covariances = [], {}
@@ -232,7 +233,7 @@ def _spectrum(work: Workspace) -> dict[str, Any]:
     }
 
 
-def fitted_covariance(likelihood: Likelihood, names: Sequence[str], errors: Sequence[float]) -> np.ndarray:
+def fitted_covariance(likelihood: Likelihood, names: Sequence[str], errors: Float[np.ndarray, " bins"]) -> np.ndarray:
     """Return the covariance of a fit to Asimov data: twice the inverse Hessian of chi^2, all nuisances minimised.
 
     The Hessian is made of second differences, in steps of DIFFERENCE errors.
@@ -251,7 +252,7 @@ def fitted_covariance(likelihood: Likelihood, names: Sequence[str], errors: Sequ
     return 2 * np.linalg.inv(hessian)
 
 
-def _at_ends(likelihood: Likelihood, names: Sequence[str], errors: Sequence[float]) -> list[list[float]]:
+def _at_ends(likelihood: Likelihood, names: Sequence[str], errors: Float[np.ndarray, " bins"]) -> list[list[float]]:
     """Return chi^2 of the fit with each bin one error below and above the truth: one each, if errors are Gaussian.
 
     The other bins and all nuisances are minimised; the least chi^2 is zero, at the truth.

@@ -60,7 +60,6 @@ def _expected(name: str, work: Workspace) -> dict[str, Any]:
     kg_d = float(experiment.sample_exposure[0])
     events = float(np.sum((np.asarray(both) - np.asarray(rest))[on]))
     background = float(np.sum(np.asarray(rest)[on]))
-    ((low, high),) = expected_intervals(likelihood, NORM.name, {}, CL)
     numbers = _Numbers(likelihood, events, background, kg_d)
     rows = [
         {
@@ -76,12 +75,15 @@ def _expected(name: str, work: Workspace) -> dict[str, Any]:
         for row in published_rows("reactors")
         if row["experiment"] == name
     ]
+    # Where the quenching is what is limited, the strength at one value of it would say little.
+    of_quenching = any(row["quantity"] == QUENCHING_K.name for row in rows)
+    strength = None if of_quenching else expected_intervals(likelihood, NORM.name, {}, CL)
     return {
         "experiment": name,
         "exposure_kg_d": kg_d,
         "events": events,
         "background": background,
-        "norm": [low, high],
+        "norm": strength,
         "stands_in": EXPERIMENTS[name],
         "published": rows,
         "notes": likelihood.notes,
@@ -133,7 +135,7 @@ def _page(content: Mapping[str, Any]) -> dict[str, str]:
     experiments = [
         (
             row["experiment"], f"{row['exposure_kg_d']:.4g}", f"{row['events']:.4g}", f"{row['background']:.4g}",
-            pieces([row["norm"]]), row["stands_in"],
+            "" if row["norm"] is None else pieces(row["norm"]), row["stands_in"],
         )
         for row in content["experiments"]
     ]  # fmt: skip
