@@ -5,6 +5,7 @@ two. Momentum transfers to germanium at a reactor are some 10 MeV, at which no r
 angle, and so cuts the band of caesium iodide.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ PLANE = ("neutron_radius", "sin2_theta_w")
 RADII, ANGLES = (3.5, 7.6, 26), (0.14, 0.44, 26)
 """Ranges and numbers of values of the radius [fm], nearly up to its bound, and of the angle."""
 
-FINE = 601
+FINE = 401
 """Number of values to which splines refine an axis."""
 
 CSI, CONUS_PLUS = "coherent_csi", "conus_plus"
@@ -60,7 +61,7 @@ def _plane(work: Workspace) -> dict[str, Any]:
         result, origin = work.answer(likelihood, "scan", **axes, free=[], cl=CL, dof=2)
         work.curve(f"reactor_radius_{name}", scan_dataset(result, likelihood, origin))
         scans.append((label, result))
-        intervals = {quantity: _interval(result, quantity) for quantity in PLANE}
+        intervals = {quantity: _interval(_refined(result), quantity) for quantity in PLANE}
         best = {PLANE[0]: result.best_fit[radius], angle: result.best_fit[angle]}
         rows.append({"data": label, "best_fit": best, "intervals": intervals, "chi2_min": result.chi2_min})
     (_, alone), *both = scans
@@ -70,7 +71,11 @@ def _plane(work: Workspace) -> dict[str, Any]:
         for number, (label, (low, high)) in enumerate(angles.items(), start=1)
         if low is not None and high is not None
     ]
-    work.figure("reactor_radius", plane_figure(scans, work.overlays, bands=bands), likelihood)
+    work.figure(
+        "reactor_radius",
+        plane_figure([(label, _refined(result)) for label, result in scans], work.overlays, bands=bands),
+        likelihood,
+    )
     return {
         "cl": CL,
         "constraints": CONSTRAINTS,
@@ -83,15 +88,24 @@ def _plain(label: str) -> str:
     return label.lower().replace("+", "_plus").replace("-", "_")
 
 
-def _interval(result: ScanResult, quantity: str) -> list[float | None]:
-    """Return what is allowed for one parameter of a plane at CL, one degree of freedom, the other one minimised.
+def _refined(result: ScanResult) -> ScanResult:
+    """Return a plane with many more values, between its own a cubic spline: its contours have no corners."""
+    x, y = (
+        dataclasses.replace(axis, values=np.linspace(axis.values[0], axis.values[-1], FINE))
+        for axis in (result.x, result.y)
+    )
+    spline = RectBivariateSpline(result.y.values, result.x.values, result.delta_chi2)
+    fine = dataclasses.replace(result, x=x, y=y, delta_chi2=spline(y.values, x.values))
+    return fine.at_level(result.cl, result.dof)
 
-    None stands for an end beyond the plane. Between its values the plane is a cubic spline.
+
+def _interval(fine: ScanResult, quantity: str) -> list[float | None]:
+    """Return what is allowed for one parameter of a refined plane at CL, one degree of freedom, the other minimised.
+
+    None stands for an end beyond the plane.
     """
     along = PLANE.index(quantity)
-    fine = [np.linspace(axis.values[0], axis.values[-1], FINE) for axis in (result.x, result.y)]
-    delta = RectBivariateSpline(result.y.values, result.x.values, result.delta_chi2)(fine[1], fine[0])
-    return _ends(fine[along], delta.min(axis=along) - min(float(delta.min()), 0.0))
+    return _ends((fine.x, fine.y)[along].values, fine.delta_chi2.min(axis=along))
 
 
 def _added(alone: ScanResult, both: ScanResult) -> list[float | None]:
