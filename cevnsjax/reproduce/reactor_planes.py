@@ -71,11 +71,8 @@ def _plane(work: Workspace) -> dict[str, Any]:
         for number, (label, (low, high)) in enumerate(angles.items(), start=1)
         if low is not None and high is not None
     ]
-    work.figure(
-        "reactor_radius",
-        plane_figure([(label, _refined(result)) for label, result in scans], work.overlays, bands=bands),
-        likelihood,
-    )
+    smooth = [(label, _refined(result)) for label, result in scans]
+    work.figure("reactor_radius", plane_figure(smooth, work.overlays, bands=bands), likelihood)
     return {
         "cl": CL,
         "constraints": CONSTRAINTS,
