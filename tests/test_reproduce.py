@@ -14,7 +14,7 @@ import xarray as xr
 import cevnsjax
 from cevnsjax.inference import threshold
 from cevnsjax.interactions.electromagnetic import millicharge_of_moment
-from cevnsjax.reproduce import coherent, coherent_planes, conus_planes, reproduce, tensor
+from cevnsjax.reproduce import coherent, coherent_planes, conus_planes, reactor_planes, reactors, reproduce, tensor
 from cevnsjax.reproduce.assumptions import INTEGRATED, LIKELY, ONE_SIGMA, angle_assumptions, limit_assumptions
 from cevnsjax.reproduce.conus_limits import LOWEST_RECOIL
 from cevnsjax.reproduce.tensor import BRACKET
@@ -40,6 +40,10 @@ def folder(tmp_path_factory) -> Path:
         smaller = [dataclasses.replace(radius, x=("neutron_radius", 3.5, 7.5, 9), y=("sin2_theta_w", 0.14, 0.42, 9))]
         smaller += [dataclasses.replace(flavours, x=coarse[0], y=coarse[1], data=flavours.data[:1])]
         patch.setattr(coherent_planes, "PLANES", tuple(smaller))
+        # Of reactor experiments two, and a coarse plane of radius and angle.
+        patch.setattr(reactors, "EXPERIMENTS", {name: reactors.EXPERIMENTS[name] for name in ("texono", "nucleus")})
+        patch.setattr(reactor_planes, "RADII", (3.5, 7.6, 13))
+        patch.setattr(reactor_planes, "ANGLES", (0.14, 0.44, 13))
         whole = reproduce(out)
     assert json.loads((out / "report.json").read_text()) == whole
     return out
@@ -78,8 +82,10 @@ def test_all_is_there_and_nothing_else(folder: Path) -> None:
     curves += ["coherent_radius_csi", "coherent_events_csi", "coherent_events_lar"]
     curves += ["coherent_nsi_flavours_csi"]
     figures += [f"coherent_{name}" for name in ("spectra", "events", "radius", "nsi_flavours")]
+    curves += [f"reactor_radius_{name}" for name in ("csi", "csi_conus_plus", "csi_conus_100")]
+    figures += ["reactor_radius", "reactor_spectrum"]
     expected = {f"{name}.{suffix}" for name in figures for suffix in ("pdf", "png")} | {f"{name}.nc" for name in curves}
-    studies = "conus_plus", "conus", "dresden2", "coherent", "report"
+    studies = "conus_plus", "conus", "dresden2", "coherent", "reactors", "report"
     pages = {f"{name}{suffix}" for name in studies for suffix in (".json", ".md")}
     assert {path.name for path in folder.iterdir()} == expected | pages
     assert list(folder.parent.iterdir()) == [folder]
@@ -361,3 +367,55 @@ def test_planes_of_coherent(folder: Path, studies: dict) -> None:
     likelihood = cevnsjax.Likelihood("coherent_csi", model="nsi_vector")
     assert float(likelihood.chi2(row["best_fit"])) == pytest.approx(row["chi2_min"], abs=1e-6)
     assert row["standard_model"] == pytest.approx(float(likelihood.chi2({})) - row["chi2_min"], abs=1e-9)
+
+
+def test_reactor_experiments_beside_what_is_published(studies: dict) -> None:
+    """The numbers of docs/experiments.md."""
+    rows = {(row["experiment"], row["quantity"]): row for row in studies["reactors"]["published"]}
+    assert set(rows) == {("texono", "norm"), ("nucleus", "significance"), ("nucleus", "precision")}
+    assert rows["texono", "norm"]["obtained"] == pytest.approx(1.82, abs=0.01)
+    assert rows["nucleus", "significance"]["obtained"] == pytest.approx(7.7, abs=0.1)
+    assert rows["nucleus", "precision"]["obtained"] == pytest.approx(0.17, abs=0.005)
+    # TEXONO's limit is published at the confidence level of the first table.
+    norms = {row["experiment"]: row["norm"] for row in studies["reactors"]["experiments"]}
+    assert norms["texono"][0][1] == rows["texono", "norm"]["obtained"]
+
+
+def test_flux_of_a_reactor_in_bins(studies: dict) -> None:
+    """The fit's covariance is the inverse information, and what is known better makes errors smaller."""
+    content = studies["reactors"]["spectrum"]
+    wide, narrow = content["cases"]
+    for case in (wide, narrow):
+        np.testing.assert_allclose(case["covariance_fit"], case["covariance_Fisher"], rtol=0.02, atol=2e-4)
+        assert (np.array(case["errors_smooth"]) < case["errors_Fisher"]).all()
+    assert (np.array(narrow["errors_Fisher"]) < wide["errors_Fisher"]).all()
+    # Counts alone would give the sum of all bins to 1 %: the energy scale costs the rest.
+    events, background = sum(content["counts"]), content["background"]
+    assert math.sqrt(events + background) / events < 0.01
+    assert min(wide["errors_Fisher"]) > 0.3
+
+
+def test_a_reactor_cuts_the_band_of_caesium_iodide(folder: Path, studies: dict) -> None:
+    """The germanium at a reactor adds a function of the angle alone, and leaves less of the radius."""
+    rows = {row["data"]: row for row in studies["reactors"]["radius"]["contours"]}
+    planes = {}
+    for label, name in (("CsI", "csi"), ("CsI + CONUS+", "csi_conus_plus"), ("CsI + CONUS-100", "csi_conus_100")):
+        with xr.open_dataset(folder / f"reactor_radius_{name}.nc", engine="h5netcdf") as plane:
+            assert plane["delta_chi2"].dims[0] == "sin2_theta_w"
+            planes[label] = plane["delta_chi2"].values + rows[label]["chi2_min"]
+    alone, level = planes.pop("CsI"), -2 * math.log(1 - 0.9)
+    allowed = alone - rows["CsI"]["chi2_min"] < level
+    for label, both in planes.items():
+        added = both - alone
+        # Chi-squared of the reactor: the same at all radii.
+        np.testing.assert_allclose(added, np.broadcast_to(added.mean(axis=1, keepdims=True), added.shape), atol=0.01)
+        # Each contour counts from its own minimum: inside, up to what the two data disagree by.
+        tension = rows[label]["chi2_min"] - rows["CsI"]["chi2_min"] - added.min()
+        joint = both - rows[label]["chi2_min"] < level
+        assert not (joint & (alone - rows["CsI"]["chi2_min"] > level + max(tension, 0.0) + 0.01)).any()
+        assert 0 < joint.sum() < allowed.sum()
+    # So the band of germanium follows from the planes: that of its own fit.
+    ((low, high),) = cevnsjax.fit(cevnsjax.Likelihood("conus_plus"), cl=0.90).intervals["sin2_theta_w"]
+    assert studies["reactors"]["radius"]["angles"]["CONUS+"] == pytest.approx([low, high], abs=1e-3)
+    low, high = rows["CsI + CONUS-100"]["intervals"]["neutron_radius"]
+    assert rows["CsI"]["intervals"]["neutron_radius"][0] < low < high < 7

@@ -1,6 +1,7 @@
 """Figures for a paper: spectra, profiles, planes, projections, posteriors."""
 
-from cevnsjax.figures.curves import Mark, Overlay, plane_figure, read_overlay
+from cevnsjax.figures.curves import Band, Mark, Overlay, plane_figure, read_overlay
+from cevnsjax.figures.flux_bins import FluxBins, flux_bins_figure
 from cevnsjax.figures.posterior import corner_figure, predictive_figure, trace_figure
 from cevnsjax.figures.profiles import Panel, bands_figure, profiles_figure
 from cevnsjax.figures.projection import PublishedEvents, events_figure, projection_figure
@@ -13,6 +14,8 @@ from cevnsjax.figures.weak_mixing_angle import AnglePoint, weak_mixing_angle_fig
 __all__ = [
     "STYLE",
     "AnglePoint",
+    "Band",
+    "FluxBins",
     "Mark",
     "Overlay",
     "Panel",
@@ -23,6 +26,7 @@ __all__ = [
     "bands_figure",
     "corner_figure",
     "events_figure",
+    "flux_bins_figure",
     "in_latex",
     "plane_figure",
     "power_of_ten",

@@ -26,7 +26,7 @@ from cevnsjax.inference import ScanResult
 from cevnsjax.parameters import Parameter
 from cevnsjax.resources import read_rows, read_table
 
-__all__ = ["Mark", "Overlay", "plane_figure", "read_overlay"]
+__all__ = ["Band", "Mark", "Overlay", "plane_figure", "read_overlay"]
 
 LOOKS = tuple(zip((BLUE, VERMILION, GREEN, ORANGE, SKY), ("-", "--", "-.", ":", "-"), strict=True))
 """Colour and line style of each scan, one after the other."""
@@ -50,6 +50,15 @@ class Mark(NamedTuple):
     colour: str | None = None
 
 
+class Band(NamedTuple):
+    """An interval of the parameter y at all x, in the colour of the scan that it belongs to, counted from zero."""
+
+    low: float
+    high: float
+    label: str
+    scan: int = 0
+
+
 def read_overlay(path: Path) -> Overlay:
     """Return the curves of a CSV file: two columns named after the parameters, and a third, `curve`, with labels.
 
@@ -69,11 +78,14 @@ def read_overlay(path: Path) -> Overlay:
 
 
 def plane_figure(
-    scans: Sequence[tuple[str, ScanResult]], overlays: Sequence[Overlay] = (), marks: Sequence[Mark] = ()
+    scans: Sequence[tuple[str, ScanResult]],
+    overlays: Sequence[Overlay] = (),
+    marks: Sequence[Mark] = (),
+    bands: Sequence[Band] = (),
 ) -> Figure:
     """Return the contours of scans of one plane, each with its label.
 
-    Curves of others are drawn beside them where they are of the same two parameters, and `marks` in any case.
+    Curves of others are drawn beside them where they are of the same two parameters, `marks` and `bands` in any case.
     """
     (_, first), *_ = scans
     with matplotlib.rc_context(STYLE):
@@ -81,6 +93,10 @@ def plane_figure(
         axes = figure.subplots()
         scaled = [_scaled(axis.parameter, axis.values) for axis in (first.x, first.y)]
         units = np.array([unit for unit, _ in scaled])
+        for band in bands:
+            colour, style = LOOKS[band.scan % len(LOOKS)]
+            ends = band.low / units[1], band.high / units[1]
+            axes.axhspan(*ends, facecolor=colour, alpha=0.15, edgecolor=colour, lw=0.5, ls=style, label=band.label)
         for (label, result), (colour, style) in zip(scans, itertools.cycle(LOOKS), strict=False):
             for i, curve in enumerate(result.contours):
                 axes.plot(*(curve / units).T, color=colour, ls=style, label=label if i == 0 else None)
