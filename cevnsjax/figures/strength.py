@@ -40,12 +40,12 @@ def strengths_figure(rows: Sequence[Strength], source: str) -> Figure:
         given = [(place, row.published) for place, row in enumerate(rows) if row.published is not None]
         for number, (place, (value, *error)) in enumerate(given):
             axes.errorbar(
-                value, -place - 0.25, xerr=[error[:1], error[-1:]], fmt="D", ms=3, lw=0.9, mfc="none", color=VERMILION, capsize=2,
-                label=source if number == 0 else None,
+                value, -place - 0.25, xerr=[error[:1], error[-1:]], fmt="D", ms=3, lw=0.9, mfc="none", color=VERMILION,
+                capsize=2, label=source if number == 0 else None,
             )  # fmt: skip
         axes.set_yticks([-place for place in range(len(rows))], [row.label for row in rows])
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(-len(rows) + 0.4, 0.6)
-        axes.set_xlabel(r"strength of the signal, 1$\sigma$")
+        figure.supxlabel(r"strength of the signal, 1$\sigma$", fontsize=8.0)
         figure.legend(loc="outside lower center", ncols=2)
     return figure

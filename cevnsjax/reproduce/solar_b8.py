@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from cevnsjax.experiments import load_runs
 from cevnsjax.figures import Panel, Strength, profiles_figure, strengths_figure
 from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
-from cevnsjax.parameters import NORM, Parameter
+from cevnsjax.parameters import Parameter
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
 from cevnsjax.reproduce.published import published_by
 from cevnsjax.reproduce.study import Step
@@ -28,11 +27,13 @@ TOGETHER = (XENONNT, PANDAX, LZ)
 REFERENCE = 5.25
 """Flux of the experiments' files [1e6 cm^-2 s^-1]: SNO's sum of all flavours, Phys. Rev. C 88, 025501 (2013)."""
 
-BACKGROUNDS, FREE_FLUX, B8_FLUX = "backgrounds", "free_flux", "b8_flux"
-"""Two sets of systematics, and the free parameter of the second. The first has no nuisance on the signal's strength."""
+FREE_FLUX, B8_FLUX, EFFICIENCY = "free_flux", "b8_flux", "signal_efficiency"
+"""The set of systematics with a free flux, the flux [cm^-2 s^-1] in it, and the efficiency of XENONnT's signal."""
 
 FLUX = Parameter("flux", REFERENCE, 1.0, (0.0, math.inf), "1e6 cm^-2 s^-1", r"\Phi(^8\mathrm{B})")
 """The flux as figures show it."""
+
+MILLION = 1e6
 
 LARGEST, POINTS = 20.0, 41
 """Largest flux [1e6 cm^-2 s^-1] of a profile, and its number of values."""
@@ -44,47 +45,36 @@ LIGHT, HEAVY = 1e-3, 1e3
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """A fit of the flux: its name, a label, experiments, and a set of systematics.
+    """A fit of the flux: its name, a label, and experiments.
 
-    `published` is the prefix of the rows of `data/published/solar.csv`.
+    `published` is the prefix of the rows of `data/published/solar.csv`. With `fixed` it is fitted a second time, with
+    the efficiency fixed. Its profiles are `drawn` in the figure, or not.
     """
 
     name: str
     label: str
     experiments: tuple[str, ...]
-    systematics: str = BACKGROUNDS
     published: str | None = None
-
-    @property
-    def parameter(self) -> str:
-        """The parameter that is free: the signal's strength, or the flux, which all experiments share."""
-        return B8_FLUX if self.systematics == FREE_FLUX else NORM.name
-
-    @property
-    def unit(self) -> float:
-        """The flux [1e6 cm^-2 s^-1] that one of the free parameter stands for."""
-        return 1e-6 if self.systematics == FREE_FLUX else REFERENCE
-
-    def likelihood(self) -> Likelihood:
-        """Return the likelihood of the Standard Model."""
-        return Likelihood(*self.experiments, systematics=self.systematics)
+    fixed: bool = False
+    drawn: bool = False
 
 
-EACH_RUN = tuple(Measurement(name.split(":")[1].lower(), f"XENONnT, {name.split(':')[1]}", (name,)) for name in RUNS)
 MEASUREMENTS = (
-    *EACH_RUN,
-    Measurement("first", "XENONnT, SR0 + SR1, efficiency fixed", (FIRST,)),
-    Measurement("first_efficiency", "XENONnT, SR0 + SR1", (FIRST,), FREE_FLUX, "xenonnt"),
-    Measurement("all_runs", "XENONnT, three runs, efficiency fixed", (XENONNT,)),
-    Measurement("all_runs_efficiency", "XENONnT, three runs", (XENONNT,), FREE_FLUX),
-    Measurement("pandax", "PandaX-4T, counts", (PANDAX,), BACKGROUNDS, "pandax"),
-    Measurement("lz", "LZ, published flux", (LZ,), FREE_FLUX, "lz"),
-    Measurement("together", "all experiments", TOGETHER, FREE_FLUX),
+    *(Measurement(run[-3:].lower(), f"XENONnT, {run[-3:]}", (run,), fixed=True) for run in RUNS),
+    Measurement("first", "XENONnT, SR0 + SR1", (FIRST,), "xenonnt", fixed=True, drawn=True),
+    Measurement("all_runs", "XENONnT, three runs", (XENONNT,), fixed=True, drawn=True),
+    Measurement("pandax", "PandaX-4T", (PANDAX,), "pandax"),
+    Measurement("lz", "LZ", (LZ,), "lz"),
+    Measurement("together", "all experiments", TOGETHER, drawn=True),
 )
 
-FIGURE = (("first_efficiency", "first"), ("all_runs_efficiency", "together"))
-"""Measurements that share a panel of the figure."""
-BANDS = (("xenonnt_flux", r"XENONnT, SR0 + SR1, published, $1\sigma$"), ("sno_flux", r"SNO, all flavours, $1\sigma$"))
+FIGURE = (
+    (("first", "free", "XENONnT, SR0 + SR1"), ("first", "fixed", "efficiency fixed")),
+    (("all_runs", "free", "XENONnT, three runs"), ("together", "free", "all experiments")),
+)
+"""Profiles that share a panel of the figure: a measurement, whether its efficiency is fixed, and a label."""
+BANDS = (("xenonnt_flux", r"published, SR0 + SR1, $1\sigma$"), ("sno_flux", r"SNO, all flavours, $1\sigma$"))
+"""The published flux of each panel, and its label."""
 
 ANGLES: dict[str, tuple[str, ...]] = {
     "XENONnT, three runs": (XENONNT,),
@@ -96,7 +86,6 @@ ANGLES: dict[str, tuple[str, ...]] = {
 B8_LIMITS: tuple[tuple[str, str, dict[str, float]], ...] = (
     ("magnetic_moment_effective", "mu_nu", {}),
     ("nsi_vector", "eps_ee_uv", {}),
-    ("nsi_vector", "eps_ee_dv", {}),
     ("vector_bl", "g_bl", {"m_z": LIGHT}),
     ("vector_bl", "g_bl", {"m_z": HEAVY}),
     ("scalar", "g_phi", {"m_phi": LIGHT}),
@@ -119,49 +108,45 @@ def b8_steps() -> tuple[Step, ...]:
 def _flux(one: Measurement, work: Workspace) -> dict[str, Any]:
     """Return the flux with one standard deviation, the significance of the signal, and counts.
 
-    The significance is the root of the chi-squared without a signal above its minimum. Where the flux is free it may
-    not vanish, and the significance is that of the fit without the efficiency's nuisance.
+    The significance is the root of chi-squared without a signal above its minimum: at 1 cm^-2 s^-1, the flux's bound.
     """
-    likelihood = one.likelihood()
-    profile = None
-    if any(one.name in names for names in FIGURE):
-        limits = (0.0 if one.parameter == NORM.name else 1.0, LARGEST / one.unit)
-        request = {"over": one.parameter, "free": [], "limits": limits, "points": POINTS, "cl": ONE_SIGMA}
-        result, origin = work.answer(likelihood, "profile", **request)
-        work.curve(f"solar_flux_{one.name}", profile_dataset(result, likelihood, origin))
-        profile = [(one.unit * result.x).tolist(), result.delta_chi2.tolist()]
-        ((low, high),) = result.intervals
-    else:
-        result = fit(likelihood, [one.parameter], cl=ONE_SIGMA)
-        ((low, high),) = result.intervals[one.parameter]
-    significance = None
-    if one.parameter == NORM.name:
-        significance = math.sqrt(float(likelihood.chi2({NORM.name: 0.0})) - result.chi2_min)
-    ends = [result.best_fit[one.parameter], low, high]
+    likelihood = Likelihood(*one.experiments, systematics=FREE_FLUX)
+    least = likelihood.parameters[B8_FLUX].bounds[0]
+    fluxes, profiles = {}, {}
+    for kind, values in (("free", {}), *([("fixed", {EFFICIENCY: 1.0})] if one.fixed else [])):
+        if one.drawn:
+            limits = (least, MILLION * LARGEST)
+            request = {"over": B8_FLUX, "free": [], "values": values, "limits": limits, "points": POINTS}
+            profile, origin = work.answer(likelihood, "profile", **request, cl=ONE_SIGMA)
+            work.curve(f"solar_flux_{one.name}_{kind}", profile_dataset(profile, likelihood, origin))
+            profiles[kind] = [(profile.x / MILLION).tolist(), profile.delta_chi2.tolist()]
+            chi2_min, best, ((low, high),) = profile.chi2_min, profile.best_fit[B8_FLUX], profile.intervals
+        else:
+            result = fit(likelihood, [B8_FLUX], values, cl=ONE_SIGMA)
+            chi2_min, best, ((low, high),) = result.chi2_min, result.best_fit[B8_FLUX], result.intervals[B8_FLUX]
+        fluxes[kind] = [None if x is None else x / MILLION for x in (best, low, high)]
     return {
         "name": one.name,
         "label": one.label,
-        "systematics": one.systematics,
-        "flux": [None if x is None else one.unit * x for x in ends],
-        "significance": significance,
-        "chi2_min": result.chi2_min,
+        "flux": fluxes["free"],
+        "flux_efficiency_fixed": fluxes.get("fixed"),
+        "significance": math.sqrt(float(likelihood.chi2({B8_FLUX: least})) - chi2_min),
+        "chi2_min": chi2_min,
         "published": one.published,
-        "profile": profile,
-        **_counts(one.experiments),
+        "profiles": profiles,
+        **_counts(likelihood),
     }
 
 
-def _counts(names: tuple[str, ...]) -> dict[str, float | int]:
+def _counts(likelihood: Likelihood) -> dict[str, float | int]:
     """Return observed events, and those that the nominal background and the Standard Model predict."""
-    runs = [run for name in names for run in load_runs(name)]
-    likelihood = Likelihood(*runs, systematics=FREE_FLUX)
     expected = float(sum(np.asarray(counts).sum() for counts in likelihood.expected_in({})))
-    background = float(sum(run.background().sum() for run in runs))
+    background = float(sum(run.background().sum() for run in likelihood.experiments))
     return {
-        "observed": float(sum(np.asarray(run.observed)[: run.cells.size].sum() for run in runs)),
+        "observed": float(sum(np.asarray(run.observed)[: run.cells.size].sum() for run in likelihood.experiments)),
         "background": background,
         "predicted": expected - background,
-        "cells": sum(run.cells.size for run in runs),
+        "cells": sum(run.cells.size for run in likelihood.experiments),
     }
 
 
@@ -169,12 +154,12 @@ def _draw(work: Workspace) -> None:
     """Draw the profiles of the flux, and all strengths beside the published ones."""
     published, panels = published_by("solar", "name"), []
     rows = {one.name: work.results[f"flux_{one.name}"] for one in MEASUREMENTS}
-    for names, (quoted, label) in zip(FIGURE, BANDS, strict=True):
+    for drawn, (quoted, text) in zip(FIGURE, BANDS, strict=True):
         curves = []
-        for row in (rows[name] for name in names):
-            x, y = row["profile"]
-            curves.append((row["label"], xr.Dataset({"delta_chi2": (FLUX.name, y)}, {FLUX.name: x})))
-        band = float(published[quoted]["low"]), float(published[quoted]["high"]), label
+        for name, kind, label in drawn:
+            x, y = rows[name]["profiles"][kind]
+            curves.append((label, xr.Dataset({"delta_chi2": (FLUX.name, y)}, {FLUX.name: x})))
+        band = float(published[quoted]["low"]), float(published[quoted]["high"]), text
         panels.append(Panel(curves, FLUX, band))
     levels = [(threshold(ONE_SIGMA), r"$1\sigma$, 1 d.o.f."), (threshold(CL), "90 % CL, 1 d.o.f.")]
     work.figure("solar_flux", profiles_figure(panels, 2, levels), Likelihood(*TOGETHER, systematics=FREE_FLUX))
@@ -190,7 +175,7 @@ def _draw(work: Workspace) -> None:
             best, down, up = (float(numbers[name]) / REFERENCE for name in ("value", "low", "high"))
             given = best, best - down, up - best
         strengths.append(Strength(row["label"], value, low, high, given))
-    figure = strengths_figure(strengths, "published flux / 5.25e6")
+    figure = strengths_figure(strengths, r"published, flux / $5.25\times10^6$")
     work.figure("solar_strengths", figure, Likelihood(*TOGETHER, systematics=FREE_FLUX))
 
 

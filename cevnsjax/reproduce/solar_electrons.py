@@ -1,10 +1,12 @@
 """Solar neutrinos off electrons in xenon: XENONnT's spectrum, and limits beside published ones."""
 
-import dataclasses
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from cevnsjax.experiments import load_experiment
 from cevnsjax.figures import Panel, StackedPanel, power_of_ten, profiles_figure, stacked_figure
@@ -45,41 +47,31 @@ MEDIATORS = tuple(
 """A model, the coupling that is free, and the name and value [MeV] of the mediator's mass."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Variant:
-    """One assumption: its name, what it changes in the experiment's file, and whether its profiles are drawn."""
+DEFAULT, WITHIN, FIXED = "background free", "background within 3 %", "background fixed"
+FREE = "54 free electrons"
+BOTH = f"{FREE}, background fixed"
+VARIANTS = (DEFAULT, WITHIN, FIXED, FREE, BOTH)
+"""Assumptions, the file's own first."""
 
-    name: str
-    overrides: dict[str, object] = dataclasses.field(default_factory=dict)
-    drawn: bool = True
+NARROW = {f"nuisance.{BACKGROUND}.free": False, f"nuisance.{BACKGROUND}.sigma": 0.03}
+ALL_ELECTRONS = {"target.electrons": "free"}
+HELD = {BACKGROUND: 1.0}
 
-    def likelihood(self, quantity: str) -> Likelihood:
-        """Return the likelihood of a coupling's model."""
-        return Likelihood(load_experiment(EXPERIMENT, self.overrides), model=QUANTITIES[quantity])
-
-
-def _known(width: float) -> dict[str, object]:
-    """Return the overrides that constrain the background's normalisation to a share of it."""
-    return {f"nuisance.{BACKGROUND}.free": False, f"nuisance.{BACKGROUND}.sigma": width}
-
-
-DEFAULT = Variant("background free")
-FIXED = Variant("background fixed", _known(1e-6))
-VARIANTS = (
-    DEFAULT,
-    Variant("background within 3 %", _known(0.03)),
-    FIXED,
-    Variant("54 free electrons", {"target.electrons": "free"}, drawn=False),
-    Variant("54 free electrons, background fixed", {"target.electrons": "free", **FIXED.overrides}, drawn=False),
+FITS: tuple[tuple[dict[str, object], dict[str, dict[str, float]]], ...] = (
+    ({}, {DEFAULT: {}, FIXED: HELD}),
+    (NARROW, {WITHIN: {}}),
+    (ALL_ELECTRONS, {FREE: {}, BOTH: HELD}),
 )
+"""Overrides of the experiment's file, and by assumption the parameters that are held."""
+
+CURVES = {DEFAULT: "background_free", WITHIN: "background_within_3", FIXED: "background_fixed"}
+"""Assumptions whose profiles are drawn, and how their files are called."""
 
 
 def electron_steps() -> tuple[Step, ...]:
     """Return the steps: the limits under each assumption, figures, expected limit, mediators."""
     limits = [
-        Step(f"electrons_{number}_{quantity}", f"{quantity}: {variant.name}", partial(_limit, variant, quantity))
-        for number, variant in enumerate(VARIANTS)
-        for quantity in QUANTITIES
+        Step(f"electrons_{quantity}", f"limits on {quantity}", partial(_limits, quantity)) for quantity in QUANTITIES
     ]
     return (
         *limits,
@@ -90,21 +82,29 @@ def electron_steps() -> tuple[Step, ...]:
     )
 
 
-def _limit(variant: Variant, quantity: str, work: Workspace) -> dict[str, Any]:
-    likelihood = variant.likelihood(quantity)
-    if not variant.drawn:
-        result = fit(likelihood, [quantity], cl=CL)
-        return {"best": result.best_fit[quantity], "intervals": _pieces(result.intervals[quantity])}
-    limits = DRAWN[quantity]
-    request = {"over": quantity, "free": [], "limits": limits, "points": POINTS, "cl": CL}
-    profile, origin = work.answer(likelihood, "profile", **request)
-    curve = profile_dataset(profile, likelihood, origin)
-    work.curve(f"solar_{quantity}_{variant.name.replace(' %', '').replace(' ', '_')}", curve)
-    return {
-        "best": profile.best_fit[quantity],
-        "intervals": _pieces(profile.intervals),
-        "profile": [profile.x.tolist(), profile.delta_chi2.tolist()],
-    }
+def _likelihood(quantity: str, overrides: Mapping[str, object] = MappingProxyType({})) -> Likelihood:
+    return Likelihood(load_experiment(EXPERIMENT, dict(overrides)), model=QUANTITIES[quantity])
+
+
+def _limits(quantity: str, work: Workspace) -> dict[str, dict[str, Any]]:
+    """Return what is allowed of a coupling under each assumption, with the profiles that are drawn."""
+    rows: dict[str, dict[str, Any]] = {}
+    for overrides, held in FITS:
+        likelihood = _likelihood(quantity, overrides)
+        for name, values in held.items():
+            if name not in CURVES:
+                result = fit(likelihood, [quantity], values, cl=CL)
+                rows[name] = {"best": result.best_fit[quantity], "intervals": _pieces(result.intervals[quantity])}
+                continue
+            request = {"over": quantity, "free": [], "values": values, "limits": DRAWN[quantity], "points": POINTS}
+            profile, origin = work.answer(likelihood, "profile", **request, cl=CL)
+            work.curve(f"solar_{quantity}_{CURVES[name]}", profile_dataset(profile, likelihood, origin))
+            rows[name] = {
+                "best": profile.best_fit[quantity],
+                "intervals": _pieces(profile.intervals),
+                "profile": [profile.x.tolist(), profile.delta_chi2.tolist()],
+            }
+    return rows
 
 
 def _pieces(intervals: Any) -> list[list[float | None]]:
@@ -113,20 +113,17 @@ def _pieces(intervals: Any) -> list[list[float | None]]:
 
 def _draw(work: Workspace) -> None:
     """Draw the profiles of each coupling for each treatment of the background."""
-    import xarray as xr
-
     panels = []
     for quantity, row in _published().items():
         curves = []
-        for number, variant in enumerate(VARIANTS):
-            if variant.drawn:
-                x, y = work.results[f"electrons_{number}_{quantity}"]["profile"]
-                curves.append((variant.name, xr.Dataset({"delta_chi2": (quantity, y)}, {quantity: x})))
+        for name in CURVES:
+            x, y = work.results[f"electrons_{quantity}"][name]["profile"]
+            curves.append((name, xr.Dataset({"delta_chi2": (quantity, y)}, {quantity: x})))
         low = row["low"] if row["low"] is not None else 0.0
-        parameter = DEFAULT.likelihood(quantity).parameters[quantity]
-        panels.append(Panel(curves, parameter, (low, row["high"], f"{row['source']}, 90 % CL")))
+        parameter = _likelihood(quantity).parameters[quantity]
+        panels.append(Panel(curves, parameter, (low, row["high"], "published, 90 % CL")))
     figure = profiles_figure(panels, 2, [(threshold(CL), level_label(CL, 1))])
-    work.figure("solar_electron_limits", figure, DEFAULT.likelihood("mu_nu"))
+    work.figure("solar_electron_limits", figure, _likelihood("mu_nu"))
 
 
 def _spectrum(work: Workspace) -> dict[str, float]:
@@ -134,9 +131,9 @@ def _spectrum(work: Workspace) -> dict[str, float]:
 
     The background is at its best fit of the Standard Model. The effective moment is at its limit.
     """
-    likelihood = DEFAULT.likelihood("mu_nu")
+    likelihood = _likelihood("mu_nu")
     (experiment,) = likelihood.experiments
-    ((_, moment),) = work.results["electrons_0_mu_nu"]["intervals"]
+    ((_, moment),) = work.results["electrons_mu_nu"][DEFAULT]["intervals"]
     scale = fit(likelihood, [BACKGROUND], cl=CL).best_fit[BACKGROUND]
     background = scale * np.asarray(experiment.background())
     at = {BACKGROUND: scale}
@@ -144,13 +141,15 @@ def _spectrum(work: Workspace) -> dict[str, float]:
     magnetic = np.asarray(likelihood.expected({**at, "mu_nu": moment})) - background - standard
     observed = np.asarray(experiment.observed)
     (axis,) = experiment.cells.axes
-    edges, unit = np.append(axis.low, axis.high[-1]), r"keV$_\mathrm{ee}$"
-    of_sun = [("solar neutrinos", standard), (rf"$\mu_\nu={power_of_ten(moment)}\,\mu_B$, 90 % CL", magnetic)]
+    edges, unit = np.append(axis.low[::2], axis.high[-1]), r"keV$_\mathrm{ee}$"
+    # Two bins of the fit are one of the figure.
+    under, sun, of_moment, data = (x.reshape(-1, 2).sum(axis=1) for x in (background, standard, magnetic, observed))
+    of_sun = [("solar neutrinos", sun), (rf"$\mu_\nu={power_of_ten(moment)}\,\mu_B$, 90 % CL", of_moment)]
     panels = [
-        StackedPanel(title, f"energy [{unit}]", unit, edges, components, data, np.sqrt(observed))
-        for title, components, data in (
-            ("XENONnT, 1.16 t yr", [("background", background), *of_sun], observed),
-            ("background taken off", [("background", 0 * background), *of_sun], observed - background),
+        StackedPanel(title, f"energy [{unit}]", unit, edges, components, points, np.sqrt(data))
+        for title, components, points in (
+            ("XENONnT, 1.16 t yr", [("background", under), *of_sun], data),
+            ("background taken off", [("background", 0 * under), *of_sun], data - under),
         )
     ]
     work.figure("solar_electron_spectrum", stacked_figure([panels]), likelihood)
@@ -181,7 +180,12 @@ def _mediators(work: Workspace) -> list[dict[str, Any]]:
             likelihoods[model] = Likelihood(EXPERIMENT, model=model)
         result = fit(likelihoods[model], [coupling], {mass: at}, cl=CL)
         rows.append(
-            {"model": model, "quantity": coupling, "values": {mass: at}, "intervals": _pieces(result.intervals[coupling])}
+            {
+                "model": model,
+                "quantity": coupling,
+                "values": {mass: at},
+                "intervals": _pieces(result.intervals[coupling]),
+            }
         )
     return rows
 
@@ -195,7 +199,12 @@ def _published() -> dict[str, dict[str, Any]]:
     for row in published_rows("limits"):
         if row["experiment"] == "XENONnT" and row["quantity"] in QUANTITIES:
             low = float(row["low"]) if row["low"] else None
-            about = {"low": low, "high": float(row["high"]), "kind": row["kind"], "source": "Tables of arXiv:2501.12441"}
+            about = {
+                "low": low,
+                "high": float(row["high"]),
+                "kind": row["kind"],
+                "source": "Tables of arXiv:2501.12441",
+            }
             rows[row["quantity"]] = about
     return rows
 
@@ -209,10 +218,10 @@ def electron_limits(results: Results) -> list[dict[str, Any]]:
     for quantity, row in _published().items():
         published = [row["low"], row["high"]]
         under = {}
-        for number, variant in enumerate(VARIANTS):
-            intervals = results[f"electrons_{number}_{quantity}"]["intervals"]
+        for name in VARIANTS:
+            intervals = results[f"electrons_{quantity}"][name]["intervals"]
             ends = outer_ends(intervals, row["kind"])
             deviation = half_width(ends) / half_width((row["low"], row["high"])) - 1
-            under[variant.name] = {"intervals": intervals, "ends": list(ends), "deviation": deviation}
+            under[name] = {"intervals": intervals, "ends": list(ends), "deviation": deviation}
         table.append({**row, "quantity": quantity, "published": published, "under": under})
     return table
