@@ -46,6 +46,6 @@ def strengths_figure(rows: Sequence[Strength], source: str) -> Figure:
         axes.set_yticks([-place for place in range(len(rows))], [row.label for row in rows])
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(-len(rows) + 0.4, 0.6)
-        figure.supxlabel(r"strength of the signal, 1$\sigma$", fontsize=8.0)
+        axes.set_xlabel(r"strength of the signal, 1$\sigma$")
         figure.legend(loc="outside lower center", ncols=2)
     return figure

@@ -175,7 +175,7 @@ def _draw(work: Workspace) -> None:
             best, down, up = (float(numbers[name]) / REFERENCE for name in ("value", "low", "high"))
             given = best, best - down, up - best
         strengths.append(Strength(row["label"], value, low, high, given))
-    figure = strengths_figure(strengths, r"published, flux / $5.25\times10^6$")
+    figure = strengths_figure(strengths, r"published flux / $5.25\times10^6$ cm$^{-2}$ s$^{-1}$")
     work.figure("solar_strengths", figure, Likelihood(*TOGETHER, systematics=FREE_FLUX))
 
 

@@ -120,8 +120,8 @@ def _electron_limits(content: Content) -> str:
     rows = [
         (
             row["quantity"], interval(row["published"], row["kind"]), pieces(row["under"][DEFAULT]["intervals"]),
-            *(_deviation(row["under"][name]["deviation"]) for name in (DEFAULT, BOTH)), ELECTRON_CAUSES[row["quantity"]],
-            row["source"],
+            *(_deviation(row["under"][name]["deviation"]) for name in (DEFAULT, BOTH)),
+            ELECTRON_CAUSES[row["quantity"]], row["source"],
         )
         for row in content["electron_limits"]
     ]  # fmt: skip
