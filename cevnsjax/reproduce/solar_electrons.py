@@ -53,9 +53,9 @@ BOTH = f"{FREE}, background fixed"
 VARIANTS = (DEFAULT, WITHIN, FIXED, FREE, BOTH)
 """Assumptions, the file's own first."""
 
-NARROW = {f"nuisance.{BACKGROUND}.free": False, f"nuisance.{BACKGROUND}.sigma": 0.03}
-ALL_ELECTRONS = {"target.electrons": "free"}
-HELD = {BACKGROUND: 1.0}
+NARROW: dict[str, object] = {f"nuisance.{BACKGROUND}.free": False, f"nuisance.{BACKGROUND}.sigma": 0.03}
+ALL_ELECTRONS: dict[str, object] = {"target.electrons": "free"}
+HELD: dict[str, float] = {BACKGROUND: 1.0}
 
 FITS: tuple[tuple[dict[str, object], dict[str, dict[str, float]]], ...] = (
     ({}, {DEFAULT: {}, FIXED: HELD}),
