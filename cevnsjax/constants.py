@@ -44,6 +44,9 @@ NEUTRON_MASS = 939.56542194
 W_MASS = 80369.2
 """Mass of the W boson [MeV]; PDG 2024, 80.3692(133) GeV."""
 
+Z_MASS = 91188.0
+"""Mass of the Z boson [MeV]; PDG 2024, 91.1880(20) GeV."""
+
 ATOMIC_MASS_UNIT = 931.49410372
 """Unified atomic mass unit [MeV]."""
 

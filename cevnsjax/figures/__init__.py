@@ -8,10 +8,11 @@ from cevnsjax.figures.spectrum import spectrum_figure
 from cevnsjax.figures.stacked import StackedPanel, stacked_figure
 from cevnsjax.figures.strength import Strength, strengths_figure
 from cevnsjax.figures.style import STYLE, axis_label, in_latex, power_of_ten, save
-from cevnsjax.figures.weak_mixing_angle import weak_mixing_angle_figure
+from cevnsjax.figures.weak_mixing_angle import AnglePoint, weak_mixing_angle_figure
 
 __all__ = [
     "STYLE",
+    "AnglePoint",
     "Mark",
     "Overlay",
     "Panel",

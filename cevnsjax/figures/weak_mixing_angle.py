@@ -1,64 +1,103 @@
 """The weak mixing angle against the momentum transfer at which it was determined."""
 
-import itertools
-from collections.abc import Sequence
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib
+import numpy as np
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, GREEN, ORANGE, SKY, STYLE, VERMILION
+from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, GREEN, ORANGE, SKY, STYLE, VERMILION, in_latex
 
-__all__ = ["weak_mixing_angle_figure"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["AnglePoint", "weak_mixing_angle_figure"]
+
+MOMENTA, ANGLES = (1.0, 3e5), (0.18, 0.32)
+"""The axes: momentum transfer [MeV] and sin^2(theta_W)."""
+
+APART = 1.25
+"""Points closer than this factor in momentum transfer would cover each other."""
+
+PURPLE = "#CC79A7"
+QUOTED_LOOKS = tuple(zip("sDv^<>P", (ORANGE, GREEN, "black", SKY, "grey", "0.3", BLUE), strict=True))
+OWN_LOOKS = tuple(zip("oXd*hp", (VERMILION, PURPLE, GREEN, BLUE, ORANGE, "black"), strict=True))
+"""Marker and colour of each point in turn. Own points have filled markers, quoted ones open ones."""
+
+
+@dataclasses.dataclass(frozen=True)
+class AnglePoint:
+    """A value of sin^2(theta_W) at a momentum transfer `scale` [MeV]; `low` and `high` end its 1 sigma interval.
+
+    An end is None where the interval is open.
+    """
+
+    label: str
+    scale: float
+    value: float
+    low: float | None
+    high: float | None
 
 
 def weak_mixing_angle_figure(
-    others: Sequence[dict[str, str]],
-    at_zero: float,
-    at_z_pole: float,
-    ours: tuple[float, float, float, float, str],
-    published: tuple[float, float, float, str],
+    quoted: Sequence[AnglePoint],
+    theory: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]],
+    ours: Sequence[AnglePoint],
+    published: Sequence[AnglePoint] = (),
 ) -> Figure:
     """Return sin^2(theta_W) against the momentum transfer [MeV].
 
-    `others` are rows of `data/published/weak_mixing_angle.csv`; `at_zero` and `at_z_pole` the predicted values at
-    q = 0 and at M_Z, without a curve between them; `ours` is (scale, value, low, high, label). `published` is (value,
-    low, high, label) of the same data, drawn beside ours.
+    `quoted` are determinations by others. `theory` are momentum transfers [MeV] and the angles predicted there,
+    normalised at q = 0. `ours` are points calculated here, of any number, and `published` results of others from the
+    first data of `ours`. Points of `ours` and `published` that would cover an earlier point are drawn to the right of
+    it. An arrow at the edge stands for an interval that is open there or leaves the axes.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 3.5))
+        figure = Figure(figsize=(COLUMN_WIDTH, 4.0))
         axes = figure.subplots()
-        axes.axhline(at_zero, color=BLUE, lw=0.9, label=rf"theory at $q = 0$: {at_zero}")
-        axes.axhline(at_z_pole, color=BLUE, lw=0.9, ls="--", label=rf"theory at $M_Z$: {at_z_pole}")
-        looks = itertools.cycle(zip("sDv^<>P", (ORANGE, GREEN, "black", SKY, "grey", "0.3", BLUE), strict=True))
-        for row, (marker, colour) in zip(others, looks, strict=False):
-            errors = [[float(row["error_down"])], [float(row["error_up"])]]
-            axes.errorbar(
-                float(row["scale_MeV"]),
-                float(row["value"]),
-                errors,
-                fmt=marker,
-                ms=3.5,
-                lw=0.9,
-                mfc="none",
-                color=colour,
-                capsize=1.5,
-                label=row["experiment"].replace("133Cs", r"$^{133}$Cs").replace("nu-e", r"$\bar\nu_e\,e$"),
-            )
-        scale, value, low, high, label = ours
-        spread = [[value - low], [high - value]]
-        axes.errorbar(scale, value, spread, fmt="o", ms=4, lw=1.4, color=VERMILION, capsize=2, label=label)
-        value, low, high, label = published
-        # Beside ours: the same data at the same momentum transfer would hide behind it.
-        spread = [[value - low], [high - value]]
-        axes.errorbar(
-            1.25 * scale, value, spread, fmt="o", ms=4, lw=0.9, mfc="white", color=VERMILION, capsize=2, label=label
-        )
         axes.set_xscale("log")
-        axes.set_xlim(1.0, 3e5)
-        axes.set_ylim(0.18, 0.32)
+        axes.set_xlim(*MOMENTA)
+        axes.set_ylim(*ANGLES)
+        axes.plot(*theory, color=BLUE, lw=1.0, label="one loop, normalised at $q = 0$")
+        for number, point in enumerate(quoted):
+            marker, colour = QUOTED_LOOKS[number % len(QUOTED_LOOKS)]
+            _draw(axes, point, point.scale, fmt=marker, ms=3.5, lw=0.9, mfc="none", color=colour, capsize=1.5)
+        places = _places([point.scale for point in quoted], [point.scale for point in (*ours, *published)])
+        for number, point in enumerate(ours):
+            marker, colour = OWN_LOOKS[number % len(OWN_LOOKS)]
+            _draw(axes, point, next(places), fmt=marker, ms=4, lw=1.3, color=colour, capsize=2)
+        for point in published:
+            _draw(axes, point, next(places), fmt="o", ms=4, lw=0.9, mfc="white", color=VERMILION, capsize=2)
         axes.set_xlabel(r"momentum transfer [MeV]")
         axes.set_ylabel(r"$\sin^2\theta_W$")
         figure.legend(
             loc="outside lower center", ncols=2, columnspacing=1.0, title=r"errors: 1$\sigma$", title_fontsize=6.5
         )
     return figure
+
+
+def _places(taken: Sequence[float], scales: Sequence[float]) -> Iterator[float]:
+    """Give a momentum transfer [MeV] to draw each point at: its own, or the next to the right that is free."""
+    used = list(taken)
+    for scale in scales:
+        while near := [other for other in used if abs(math.log(scale / other)) < math.log(APART) * (1 - 1e-9)]:
+            scale = APART * max(near)
+        used.append(scale)
+        yield scale
+
+
+def _draw(axes: "Axes", point: AnglePoint, scale: float, **look: object) -> None:
+    """Draw a point with its bar; where the bar ends beyond the axes, an arrow at the edge."""
+    bottom, top = ANGLES
+    low = -math.inf if point.low is None else point.low
+    high = math.inf if point.high is None else point.high
+    bar = [[point.value - max(low, min(bottom, point.value))], [min(high, max(top, point.value)) - point.value]]
+    label = in_latex(point.label).replace("133Cs", r"$^{133}$Cs")
+    axes.errorbar(scale, point.value, bar, label=label, **look)  # type: ignore[arg-type]
+    for beyond, edge, arrow in ((low < bottom, bottom, "v"), (high > top, top, "^")):
+        if beyond:
+            axes.plot(scale, edge, arrow, ms=4, color=look["color"], clip_on=False, zorder=3)

@@ -191,20 +191,32 @@ def _improve(function: Callable[[Vector], Local], kept: Held, low: Vector, high:
     systems = jnp.stack([damped + here.bent, damped])
     (exact, plain), (definite, _) = jax.vmap(lambda one: _solved(*_within(stuck, one, downhill)))(systems)
     step = jnp.where(definite, exact, plain)
-    step = _along_walls(stuck, jnp.where(definite, systems[0], systems[1]), downhill, step, low - place, high - place)
+    system = jnp.where(definite, systems[0], systems[1])
+    step = _within_walls(stuck, system, downhill, step, low - place, high - place)
+    # The sum may pass a wall by its last digit.
     trial = jnp.where(stuck, place, jnp.clip(place + step, low, high))
-    gain = jnp.where(stuck, 0.0, downhill) @ step
-    predicted = (gain + step @ (ridge * step)) / 2
+    gain = downhill @ step
+    predicted = gain - step @ (system @ step - ridge * step) / 2
     growth = jnp.where(better, GROWTH, GROWTH * state.growth)
     return _State(place, here, trial, gain, predicted, damping, growth, state.steps + 1)
 
 
-def _along_walls(stuck: Held, matrix: Matrix, downhill: Vector, step: Vector, below: Vector, above: Vector) -> Vector:
-    """Return a step that leads some variables to their walls and the others where is best for them then."""
-    beyond = ~stuck & ((step < below) | (step > above))
-    to_wall = jnp.where(beyond, jnp.clip(step, below, above), 0.0)
+def _within_walls(stuck: Held, matrix: Matrix, downhill: Vector, step: Vector, below: Vector, above: Vector) -> Vector:
+    """Return a step within walls, from one that may lead beyond them.
+
+    It is the best of three by the quadratic model: the step up to the first wall, the step with each variable stopped
+    at its own wall, and the same with the other variables at their best for that. The first always leads downhill.
+    """
+    share = jnp.where(step > 0, above, below) / jnp.where(step == 0, 1.0, step)
+    shortest = jnp.min(jnp.where(stuck | (step == 0), 1.0, jnp.minimum(share, 1.0)))
+    stopped = jnp.where(stuck, 0.0, jnp.clip(step, below, above))
+    beyond = ~stuck & (stopped != step)
+    to_wall = jnp.where(beyond, stopped, 0.0)
     others, _ = _solved(*_within(stuck | beyond, matrix, downhill - matrix @ to_wall))
-    return others + to_wall
+    along = jnp.clip(jnp.where(beyond, stopped, others), below, above)
+    choices = jnp.stack([shortest * jnp.where(stuck, 0.0, step), stopped, jnp.where(stuck, 0.0, along)])
+    falls = jax.vmap(lambda one: downhill @ one - one @ (matrix @ one) / 2)(choices)
+    return choices[jnp.argmax(falls)]
 
 
 def _unfinished(kept: Held, close: float, far: Float[Array, ""] | float, state: _State) -> Bool[Array, ""]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cevnsjax.constants import SIN2_THETA_W, SIN2_THETA_W_Z
 from cevnsjax.reproduce.assumptions import DEFAULT, FREE, INTEGRATED, LIKELY
 from cevnsjax.reproduce.limits import CL
 from cevnsjax.reproduce.markdown import at_cl, interval, pieces, table, with_errors
@@ -33,7 +34,11 @@ def conus_plus_page(content: Content) -> dict[str, str]:
         "events": f"{variants[DEFAULT.name]['events']:.0f}",
         "ratio_published": f"{observed / predicted:.3f}",
         "ratio": f"{variants[DEFAULT.name]['strength']:.3f}",
-        "momentum_transfer": f"{content['momentum_transfer_MeV']:.1f}",
+        "angles": _angles(content),
+        "at_zero": f"{SIN2_THETA_W:.5f}",
+        "at_z": f"{content['theory']['at_z']:.5f}",
+        "published_z": f"{SIN2_THETA_W_Z:.5f}",
+        "quark_factor": f"{content['theory']['quark_factor']:.3f}",
         "likely": LIKELY.name,
         "limits": _limits(content),
         "causes": _causes(content),
@@ -70,6 +75,18 @@ def _readings(published: list[float], variants: Mapping[str, Content]) -> str:
         )
     ]
     return table(("sin^2(theta_W), 1 sigma", "published", "constraint minimised", "constraint integrated out"), rows)
+
+
+def _angles(content: Content) -> str:
+    rows = [
+        (p["experiment"], f"{p['scale_MeV']:.1f}", f"{p['value']:.3f}", f"[{_angle(p['low'])}, {_angle(p['high'])}]")
+        for p in content["angles"]
+    ]
+    return table(("experiment", "momentum transfer [MeV]", "sin^2(theta_W)", "1 sigma"), rows)
+
+
+def _angle(end: float | None) -> str:
+    return "..." if end is None else f"{end:.3f}"
 
 
 def _limits(content: Content) -> str:

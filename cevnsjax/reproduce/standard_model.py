@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from cevnsjax.constants import SIN2_THETA_W, SIN2_THETA_W_Z
-from cevnsjax.experiments import Experiment
-from cevnsjax.figures import Panel, profiles_figure, spectrum_figure, weak_mixing_angle_figure
+from cevnsjax.figures import Panel, profiles_figure, spectrum_figure
 from cevnsjax.inference import Interval, fit, threshold
 from cevnsjax.likelihood import Likelihood
-from cevnsjax.rates import nuclear_nodes, rates_at
 from cevnsjax.reproduce.assumptions import (
     EXPERIMENT,
     ONE_SIGMA,
@@ -19,15 +16,14 @@ from cevnsjax.reproduce.assumptions import (
     angle_assumptions,
     without_constraint,
 )
-from cevnsjax.reproduce.published import beside, published_by, published_rows
+from cevnsjax.reproduce.published import beside, published_by
 from cevnsjax.reproduce.study import Results, Step
+from cevnsjax.reproduce.weak_mixing_angle import ANGLE, ARXIV, against_scale
 from cevnsjax.reproduce.workspace import Workspace
-from cevnsjax.results import points_dataset, prediction_dataset, profile_dataset
+from cevnsjax.results import prediction_dataset, profile_dataset
 
-__all__ = ["ANGLE", "standard_model", "standard_model_steps"]
+__all__ = ["standard_model", "standard_model_steps"]
 
-ANGLE = "sin2_theta_w"
-ARXIV = "arXiv:2501.12441"
 ALONE = "CEvNS alone"
 
 PULLS = (("constraint minimised", "profiled"), ("constraint integrated out", "marginalised"))
@@ -46,7 +42,7 @@ def standard_model_steps() -> tuple[Step, ...]:
         Step("fig2", "Fig. 2: profile of the weak mixing angle", _profiles),
         *assumptions,
         Step("angle_cevns", f"weak mixing angle: {ALONE}", _alone),
-        Step("fig3", "Fig. 3: the weak mixing angle against scale", _against_scale),
+        Step("fig3", "Fig. 3: the weak mixing angle against scale", against_scale),
     )
 
 
@@ -66,7 +62,7 @@ def standard_model(results: Results) -> dict[str, Any]:
     return {
         "comparisons": [beside(published[name], numbers) for name, numbers in obtained.items()],
         "assumptions": variants,
-        "momentum_transfer_MeV": results["fig3"],
+        **results["fig3"],
     }
 
 
@@ -127,44 +123,3 @@ def _closed(intervals: list[Interval]) -> tuple[float, float]:
     if low is None or high is None:
         raise RuntimeError(f"the interval {low} to {high} is open: the assumptions leave the parameter unconstrained")
     return low, high
-
-
-def _against_scale(work: Workspace) -> float:
-    """Draw Fig. 3, and return the mean momentum transfer of the signal [MeV]."""
-    likelihood, default = Likelihood(EXPERIMENT), work.results["angle_00"]
-    (experiment,) = likelihood.experiments
-    scale = _momentum_transfer(experiment, likelihood)
-    others = [row for row in published_rows("weak_mixing_angle") if not row["experiment"].startswith("theory")]
-    ours = scale, default["best"], default["low"], default["high"], "CONUS+, this work"
-    row = published_by("conus_plus", "name")[ANGLE]
-    published = float(row["value"]), float(row["low"]), float(row["high"]), f"CONUS+, {ARXIV}"
-    figure = weak_mixing_angle_figure(others, SIN2_THETA_W, SIN2_THETA_W_Z, ours, published)
-    work.figure("fig3_weak_mixing_angle", figure, likelihood)
-    numbers = {
-        "scale_MeV": scale,
-        "value": default["best"],
-        "error_up": default["high"] - default["best"],
-        "error_down": default["best"] - default["low"],
-    }
-    own = {"experiment": ours[-1], "source": "this run"} | {name: repr(value) for name, value in numbers.items()}
-    work.curve("fig3_weak_mixing_angle", points_dataset([*others, own], likelihood))
-    return scale
-
-
-def _momentum_transfer(experiment: Experiment, likelihood: Likelihood) -> float:
-    """Return the mean momentum transfer sqrt(2 M T) [MeV] of the nuclear recoils that make the signal.
-
-    The mean is over the recoils in the bins of the data, weighted with the events that they make; M is the element's.
-    """
-    here = experiment.signal
-    assert here.nuclear is not None
-    energy, weight = here.nuclear.nodes()
-    nodes = nuclear_nodes(here.target, here.moments, here.nuclear, energy)
-    flavours = tuple(component.flavour for component in here.components)
-    (rates,) = rates_at(likelihood.model, flavours, [nodes], {ANGLE: np.array([SIN2_THETA_W])})
-    rate = rates[0].sum(axis=0)
-    (element,) = here.target.elements
-    mass = float(element.abundance @ element.isotopes.mass)
-    seen = here.nuclear.probabilities(energy, slice(None)) * weight * rate
-    events = (experiment.exposure * experiment.events_per_unit) @ seen
-    return float(events @ np.sqrt(2 * mass * nodes.T[0]) / events.sum())

@@ -49,4 +49,5 @@ def _effect(nuisance: JointNuisance) -> str:
     if scaled:
         names = ", ".join("the signal" if name == SIGNAL else f"'{name}'" for name in scaled)
         return f"factor on {names}"
-    return f"moves {', '.join(keys)}" if keys else f"morphs {', '.join(morphed)}"
+    effects = {"moves": keys, "morphs": morphed}
+    return ", ".join(f"{verb} {', '.join(names)}" for verb, names in effects.items() if names)
