@@ -14,7 +14,17 @@ import xarray as xr
 import cevnsjax
 from cevnsjax.inference import threshold
 from cevnsjax.interactions.electromagnetic import millicharge_of_moment
-from cevnsjax.reproduce import coherent, coherent_planes, conus_planes, reactor_planes, reactors, reproduce, tensor
+from cevnsjax.reproduce import (
+    coherent,
+    coherent_planes,
+    conus_planes,
+    reactor_planes,
+    reactors,
+    reproduce,
+    solar_b8,
+    solar_electrons,
+    tensor,
+)
 from cevnsjax.reproduce.assumptions import INTEGRATED, LIKELY, ONE_SIGMA, angle_assumptions, limit_assumptions
 from cevnsjax.reproduce.conus_limits import LOWEST_RECOIL
 from cevnsjax.reproduce.tensor import BRACKET
@@ -44,6 +54,11 @@ def folder(tmp_path_factory) -> Path:
         patch.setattr(reactors, "EXPERIMENTS", {name: reactors.EXPERIMENTS[name] for name in ("texono", "nucleus")})
         patch.setattr(reactor_planes, "RADII", (3.5, 7.6, 13))
         patch.setattr(reactor_planes, "ANGLES", (0.14, 0.44, 13))
+        # Of solar neutrinos fewer points, two of the limits, and the angle of one experiment beside CONUS+.
+        patch.setattr(solar_b8, "POINTS", 9)
+        patch.setattr(solar_electrons, "POINTS", 9)
+        patch.setattr(solar_b8, "B8_LIMITS", solar_b8.B8_LIMITS[2:4])
+        patch.delitem(solar_b8.ANGLES, "XENONnT, SR0 + SR1, and PandaX-4T")
         whole = reproduce(out)
     assert json.loads((out / "report.json").read_text()) == whole
     return out
@@ -84,8 +99,13 @@ def test_all_is_there_and_nothing_else(folder: Path) -> None:
     figures += [f"coherent_{name}" for name in ("spectra", "events", "radius", "nsi_flavours")]
     curves += [f"reactor_radius_{name}" for name in ("csi", "csi_conus_plus", "csi_conus_100")]
     figures += ["reactor_radius", "reactor_spectrum"]
+    figures += ["solar_flux", "solar_strengths", "solar_electron_limits", "solar_electron_spectrum"]
+    curves += [f"solar_flux_{name}" for name in ("first_free", "first_fixed", "all_runs_free", "all_runs_fixed")]
+    curves += ["solar_flux_together_free"]
+    backgrounds = ("free", "within_3", "fixed")
+    curves += [f"solar_{q}_background_{b}" for q in ("mu_nu", "mu_nu_e", "q_ee", "r2_ee") for b in backgrounds]
     expected = {f"{name}.{suffix}" for name in figures for suffix in ("pdf", "png")} | {f"{name}.nc" for name in curves}
-    studies = "conus_plus", "conus", "dresden2", "coherent", "reactors", "report"
+    studies = "conus_plus", "conus", "dresden2", "coherent", "reactors", "solar", "report"
     pages = {f"{name}{suffix}" for name in studies for suffix in (".json", ".md")}
     assert {path.name for path in folder.iterdir()} == expected | pages
     assert list(folder.parent.iterdir()) == [folder]
@@ -419,3 +439,53 @@ def test_a_reactor_cuts_the_band_of_caesium_iodide(folder: Path, studies: dict) 
     assert studies["reactors"]["radius"]["angles"]["CONUS+"] == pytest.approx([low, high], abs=1e-3)
     low, high = rows["CsI + CONUS-100"]["intervals"]["neutron_radius"]
     assert rows["CsI"]["intervals"]["neutron_radius"][0] < low < high < 7
+
+
+def test_fluxes_of_boron(studies: dict) -> None:
+    """XENONnT's first two runs: published 2.73 sigma, and a flux of 4.7 with a response that sees 1 / 0.77 as much."""
+    content = studies["solar"]
+    rows = {row["name"]: row for row in content["comparisons"]}
+    assert rows["xenonnt_significance"]["deviation"] == pytest.approx(0.0, abs=0.02)
+    assert rows["xenonnt_observed"]["obtained"][0] == rows["xenonnt_observed"]["published"][0] == 37
+    best, low, high = rows["xenonnt_flux"]["obtained"]
+    assert 0.77 * best == pytest.approx(4.7, abs=0.2)
+    assert 0.77 * (high - best) == pytest.approx(3.6, rel=0.1)
+    assert 0.77 * (best - low) == pytest.approx(2.3, rel=0.1)
+    fluxes = {row["name"]: row for row in content["fluxes"]}
+    # The efficiency does not move the flux; where it is fixed, the interval is narrower.
+    for name in ("sr0", "sr1", "sr2", "first", "all_runs"):
+        free, fixed = fluxes[name]["flux"], fluxes[name]["flux_efficiency_fixed"]
+        assert fixed[0] == pytest.approx(free[0], rel=1e-4)
+        assert free[1] < fixed[1] < fixed[0] < fixed[2] < free[2]
+    assert fluxes["all_runs"]["chi2_min"] > sum(fluxes[name]["chi2_min"] for name in ("sr0", "sr1", "sr2"))
+    assert fluxes["all_runs"]["predicted"] == pytest.approx(3.25 + 6.00 + 7.22, rel=0.01)
+
+
+def test_boron_tells_less_of_the_angle_than_conus_plus(content: dict, studies: dict) -> None:
+    """The paper's Sec. IV says so."""
+    (_, low, high), (best, *ends) = (studies["solar"]["angles"][name] for name in ("XENONnT, three runs", "CONUS+"))
+    assert high - low > 1.5 * (ends[1] - ends[0])
+    (row,) = (row for row in content["comparisons"] if row["name"] == "sin2_theta_w")
+    assert [best, *ends] == pytest.approx(row["obtained"], abs=1e-6)
+
+
+def test_limits_from_electron_recoils(folder: Path, studies: dict) -> None:
+    """A fixed background and all electrons free leave 11 % of each deviation; the radius needs the first."""
+    rows = {row["quantity"]: row for row in studies["solar"]["electron_limits"]}
+    assert list(rows) == ["mu_nu", "mu_nu_e", "q_ee", "r2_ee"]
+    assert rows["mu_nu"]["published"] == [None, 6.4e-12]
+    for row in rows.values():
+        assert row["under"][solar_electrons.DEFAULT]["deviation"] > row["under"][solar_electrons.BOTH]["deviation"]
+        assert abs(row["under"][solar_electrons.BOTH]["deviation"]) < 0.12
+    radius = rows["r2_ee"]["under"]
+    assert radius[solar_electrons.DEFAULT]["deviation"] > 0.5
+    assert abs(radius[solar_electrons.FIXED]["deviation"]) < 0.1
+    pieces = radius[solar_electrons.FIXED]["intervals"]
+    np.testing.assert_allclose(pieces, [(-97.7e-32, -72.4e-32), (-13.5e-32, 13.8e-32)], atol=1e-33)
+    assert studies["solar"]["expected_moment"] > 1.3 * rows["mu_nu"]["under"][solar_electrons.DEFAULT]["ends"][1]
+    # Light mediators: electrons see a smaller coupling of B-L than nuclei do.
+    (nuclei,) = (row for row in studies["solar"]["b8_limits"] if row["values"] == {"m_z": 1e-3})
+    (electrons,) = (row for row in studies["solar"]["electron_mediators"] if row["values"] == {"m_z": 1e-3})
+    assert 100 * electrons["intervals"][-1][1] < nuclei["intervals"][-1][1]
+    with xr.open_dataset(folder / "solar_r2_ee_background_fixed.nc", engine="h5netcdf") as curve:
+        assert json.loads(curve.attrs["intervals"]) == pieces

@@ -12,13 +12,16 @@ __all__ = ["Strength", "strengths_figure"]
 
 
 class Strength(NamedTuple):
-    """A factor on the predicted signal with its 1 sigma interval, and the published value and error, or None."""
+    """A factor on the predicted signal with its 1 sigma interval, and the published one, or None.
+
+    `published` is a value with its error, or with its errors down and up.
+    """
 
     label: str
     best: float
     low: float
     high: float
-    published: tuple[float, float] | None = None
+    published: tuple[float, float] | tuple[float, float, float] | None = None
 
 
 def strengths_figure(rows: Sequence[Strength], source: str) -> Figure:
@@ -35,10 +38,10 @@ def strengths_figure(rows: Sequence[Strength], source: str) -> Figure:
                 label="this work" if place == 0 else None,
             )  # fmt: skip
         given = [(place, row.published) for place, row in enumerate(rows) if row.published is not None]
-        for number, (place, (value, error)) in enumerate(given):
+        for number, (place, (value, *error)) in enumerate(given):
             axes.errorbar(
-                value, -place - 0.25, xerr=error, fmt="D", ms=3, lw=0.9, mfc="none", color=VERMILION, capsize=2,
-                label=source if number == 0 else None,
+                value, -place - 0.25, xerr=[error[:1], error[-1:]], fmt="D", ms=3, lw=0.9, mfc="none", color=VERMILION,
+                capsize=2, label=source if number == 0 else None,
             )  # fmt: skip
         axes.set_yticks([-place for place in range(len(rows))], [row.label for row in rows])
         axes.tick_params(axis="y", length=0)

@@ -54,6 +54,7 @@ UNITS = {
     "eV^2": r"\mathrm{eV}^2",
     "MeV": r"\mathrm{MeV}",
     "fm": r"\mathrm{fm}",
+    "1e6 cm^-2 s^-1": r"10^6\,\mathrm{cm}^{-2}\,\mathrm{s}^{-1}",
 }
 """Units of parameters in LaTeX."""
 

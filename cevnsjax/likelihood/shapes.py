@@ -7,6 +7,7 @@ probabilities of the bins. Each kind has points of its own.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -85,6 +86,18 @@ def chebyshev(x: Float[np.ndarray, "points numbers"], degrees: Degrees) -> Float
     return found
 
 
+@functools.lru_cache(maxsize=32)
+def _inverse(places: tuple[tuple[float, ...], ...], degrees: Degrees) -> Float[np.ndarray, "terms points"]:
+    """Return the matrix that gives the coefficients of values at the places.
+
+    Grids of several runs, and of several models, have the same places. With three numbers the matrix takes longer than
+    the rates and the responses.
+    """
+    matrix = np.linalg.pinv(chebyshev(np.array(places), degrees))
+    matrix.setflags(write=False)
+    return matrix
+
+
 def _points(number: int) -> Float[np.ndarray, " points"]:
     return np.cos(np.pi * (np.arange(number) + 0.5) / number)
 
@@ -126,7 +139,7 @@ class SignalGrid:
             for s in itertools.product(*(points[i] for i in rate_side))
         ]
         x = np.array([[place[i] for i in range(len(moved))] for place in places]).reshape(len(places), len(moved))
-        self.fit = np.linalg.pinv(chebyshev(x, self.degrees)) if moved else np.ones((1, 1))
+        self.fit = _inverse(tuple(map(tuple, x.tolist())), self.degrees) if moved else np.ones((1, 1))
         self._matrices: dict[object, Float[np.ndarray, "bins nodes"]] = {}
         self._signals = [experiment.signal.at(values) for values in self.rate_values]
         self._responses = [experiment.signal.at(values) for values in self.response_values]

@@ -1,19 +1,18 @@
 """Electromagnetic properties in CONUS+: Tables 1-3 and Figs. 4-6 of arXiv:2501.12441, and what moves their limits."""
 
 import dataclasses
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from cevnsjax.experiments import Experiment
 from cevnsjax.figures import Panel, in_latex, profiles_figure
 from cevnsjax.figures.style import level_label
-from cevnsjax.inference import Interval, fit, threshold
+from cevnsjax.inference import fit, threshold
 from cevnsjax.interactions import Model, OnElectrons, ScalarMediator, StandardModel, model
 from cevnsjax.interactions.mediators import CONUS_COUPLINGS, quark_content
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.assumptions import DEFAULT, Assumption, limit_assumptions
-from cevnsjax.reproduce.published import published_rows
+from cevnsjax.reproduce.published import half_width, outer_ends, published_rows
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import profile_dataset
@@ -144,7 +143,7 @@ def _beside(rows: list[dict[str, Any]], published: list[dict[str, str]]) -> list
                 for limit in variant["limits"]
                 if (limit["quantity"], limit["channel"]) == (SAME.get(quantity, quantity), channel)
             )
-            under[variant["name"]] = _ends(intervals, row["kind"])
+            under[variant["name"]] = outer_ends(intervals, row["kind"])
         given = float(row["low"]) if row["low"] else None, float(row["high"])
         table.append(
             {
@@ -154,25 +153,11 @@ def _beside(rows: list[dict[str, Any]], published: list[dict[str, str]]) -> list
                 "published": list(given),
                 "obtained": list(under[DEFAULT.name]),
                 "under": {name: list(ends) for name, ends in under.items()},
-                "deviation": _half_width(under[DEFAULT.name]) / _half_width(given) - 1,
-                "deviations": {name: _half_width(ends) / _half_width(given) - 1 for name, ends in under.items()},
+                "deviation": half_width(under[DEFAULT.name]) / half_width(given) - 1,
+                "deviations": {name: half_width(ends) / half_width(given) - 1 for name, ends in under.items()},
             }
         )
     return table
-
-
-def _ends(intervals: Sequence[Interval] | Sequence[list[float | None]], kind: str) -> Interval:
-    """Return the outer ends of all pieces, in the form in which a limit is quoted."""
-    low, high = intervals[0][0], intervals[-1][1]
-    return (low, high) if kind == "interval" else (None, high)
-
-
-def _half_width(ends: Interval) -> float:
-    """Return half the width of an interval, or the limit where there is one end."""
-    low, high = ends
-    if high is None:
-        raise RuntimeError("a limit is open: the data say nothing of it")
-    return high if low is None else (high - low) / 2
 
 
 @dataclasses.dataclass(frozen=True)

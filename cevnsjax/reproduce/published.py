@@ -1,10 +1,12 @@
 """Published results, as `data/published/` has them, and rows that set them beside those obtained."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from cevnsjax.inference import Interval
 from cevnsjax.resources import data_folder, read_rows
 
-__all__ = ["beside", "published_by", "published_rows"]
+__all__ = ["beside", "half_width", "outer_ends", "published_by", "published_rows"]
 
 
 def published_rows(table: str) -> list[dict[str, str]]:
@@ -31,3 +33,17 @@ def beside(row: dict[str, str], obtained: tuple[float, float | None, float | Non
         "obtained": list(obtained),
         "deviation": obtained[0] / float(row["value"]) - 1,
     }
+
+
+def outer_ends(intervals: Sequence[Interval] | Sequence[list[float | None]], kind: str) -> Interval:
+    """Return the outer ends of all pieces, in the form in which a limit is quoted: `kind` is a column of `limits`."""
+    low, high = intervals[0][0], intervals[-1][1]
+    return (low, high) if kind == "interval" else (None, high)
+
+
+def half_width(ends: Interval) -> float:
+    """Return half the width of an interval, or the limit where there is one end."""
+    low, high = ends
+    if high is None:
+        raise RuntimeError("a limit is open: the data say nothing of it")
+    return high if low is None else (high - low) / 2
