@@ -32,7 +32,7 @@ from cevnsjax.reproduce.projections import DAYS_PER_YEAR, future
 from cevnsjax.reproduce.published import published_rows
 from cevnsjax.reproduce.study import Step
 from cevnsjax.reproduce.workspace import Workspace
-from cevnsjax.sources import Continuum, Moments
+from cevnsjax.sources import Moments
 from cevnsjax.sources.spectra import MAXIMAL_ENERGY
 
 __all__ = [
@@ -187,8 +187,7 @@ def _spectrum(work: Workspace) -> dict[str, Any]:
     run = conus_100()
     templates = flux_templates(run, EDGES)
     on = slice(0, run.cells.size)
-    (component,), (moments,) = run.signal.components, run.signal.moments
-    assert isinstance(component, Continuum)
+    (moments,) = run.signal.moments
     edges = np.array(EDGES)
     flux = moments(edges[:-1])[0] - moments(edges[1:])[0]
     rows, covariances = [], {}
@@ -213,8 +212,11 @@ def _spectrum(work: Workspace) -> dict[str, Any]:
     exposure, threshold = float(run.sample_exposure[0]) / DAYS_PER_YEAR, float(run.ends[0])
     about = f"CONUS-100, {exposure:g} kg yr from {threshold:g} {in_latex('eV_ee')} on"
     labels = [f"< {edges[1]:g}", *(f"{a:g}-{b:g}" for a, b in itertools.pairwise(edges[1:-1])), f"> {edges[-2]:g}"]
-    energy = np.linspace(*SHOWN, 221)
-    shown = FluxBins(np.clip(edges, *SHOWN), labels, energy, np.asarray(component.density(energy)))
+    # The flux density is the slope of the integral of the flux.
+    ends = np.linspace(*SHOWN, 226)
+    energy = (ends[1:] + ends[:-1]) / 2
+    density = -np.diff(moments(ends)[0]) / np.diff(ends)
+    shown = FluxBins(np.clip(edges, *SHOWN), labels, energy, density)
     work.figure("reactor_spectrum", flux_bins_figure(shown, drawn, about), Likelihood(run, channel="cevns"))
     below = flux_templates(run, (0.0, SHOWN[0], MAXIMAL_ENERGY))[:, on].sum(axis=1)
     return {
