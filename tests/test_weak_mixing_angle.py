@@ -139,9 +139,9 @@ def test_many_own_points() -> None:
     ("low", "high", "expected"),
     [
         (0.2, 0.3, []),
-        (None, 0.3, [("v", 0.18)]),
-        (0.2, None, [("^", 0.32)]),
-        (0.1, 0.4, [("v", 0.18), ("^", 0.32)]),
+        (None, 0.3, [("v", 0.12)]),
+        (0.2, None, [("^", 0.38)]),
+        (0.05, 0.45, [("v", 0.12), ("^", 0.38)]),
     ],
 )
 def test_an_end_beyond_the_axes_has_an_arrow(low, high, expected) -> None:
@@ -149,7 +149,7 @@ def test_an_end_beyond_the_axes_has_an_arrow(low, high, expected) -> None:
     assert arrows(figure) == expected
     (bars,) = figure.axes[0].containers[0].lines[2]
     (ends,) = bars.get_segments()
-    inside = max(low or 0.0, 0.18), min(high or 1.0, 0.32)
+    inside = max(low or 0.0, 0.12), min(high or 1.0, 0.38)
     assert ends[:, 1] == pytest.approx(inside)
 
 

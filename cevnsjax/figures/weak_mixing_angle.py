@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnglePoint", "weak_mixing_angle_figure"]
 
-MOMENTA, ANGLES = (1.0, 3e5), (0.18, 0.32)
+MOMENTA, ANGLES = (1.0, 3e5), (0.12, 0.38)
 """The axes: momentum transfer [MeV] and sin^2(theta_W)."""
 
 APART = 1.25

@@ -29,6 +29,8 @@ OWN = {
     "Dresden-II": ("dresden2",),
     "COHERENT CsI": ("coherent_csi",),
     "COHERENT CsI+LAr": ("coherent_csi", "coherent_lar"),
+    "XENONnT 8B": ("xenonnt_b8",),
+    "PandaX-4T 8B": ("pandax4t_b8",),
 }
 """Experiments that the angle is fitted to here, by the labels of their points."""
 
