@@ -109,7 +109,8 @@ def test_tensor_recoils_up_to_where_the_bracket_vanishes():
     assert flux.flavour == NU_MU_BAR
     energy = np.array([2e-4, 3e-4, 5e-4, 9e-4])
     nodes = nuclear_nodes(signal.target, signal.moments, signal.nuclear, energy)
-    points = {"eps_ee_ut": np.array([0.0, 0.3]), "eps_ee_dt": np.zeros(2), "sin2_theta_w": np.full(2, 0.23857)}
+    points = {p.name: np.zeros(2) for p in tensor.MODEL.parameters}
+    points |= {"eps_ee_ut": np.array([0.0, 0.3]), "sin2_theta_w": np.full(2, 0.23857)}
     (rates,) = rates_at(tensor.MODEL, tuple(c.flavour for c in signal.components), [nodes], points)
     isotopes, per_kg = nodes.nucleus, np.asarray(nodes.per_kg)
     for j in range(energy.size):
