@@ -258,9 +258,10 @@ def test_walls_do_not_hold_up_what_is_free() -> None:
 
 def test_searches_far_above_end_early() -> None:
     """Above `far` a thousandth of the height is left; below it all is as without."""
-    function = lambda y: Local(  # noqa: E731
-        jnp.sum(y**4) + 1e4, 4 * y**3, jnp.diag(12 * y**2), jnp.zeros((1, 1))
-    )
+
+    def function(y):
+        return Local(jnp.sum(y**4) + 1e4, 4 * y**3, jnp.diag(12 * y**2), jnp.zeros((1, 1)))
+
     start, held, wall = jnp.asarray([10.0]), jnp.zeros(1, dtype=bool), jnp.asarray([np.inf])
     exact, early, same = (descend(function, start, held, -wall, wall, far=far) for far in (np.inf, 0.0, 1e5))
     assert int(early.steps) < int(exact.steps) == int(same.steps)

@@ -1,6 +1,7 @@
 """Fig. 3 of the study of CONUS+: momentum transfers, points fitted here, and how the figure draws them."""
 
 import math
+from types import SimpleNamespace
 
 import direct
 import numpy as np
@@ -155,12 +156,8 @@ def test_an_end_beyond_the_axes_has_an_arrow(low, high, expected) -> None:
 
 def test_the_interval_is_the_one_around_the_best_fit(monkeypatch, likelihood) -> None:
     """A second minimum, with the sign of the weak charge turned, does not end the bar; an open end stays open."""
-
-    class Result:
-        best_fit = {"sin2_theta_w": 0.25}  # noqa: RUF012
-        intervals = {"sin2_theta_w": [(-0.9, -0.8), (0.2, None)]}  # noqa: RUF012
-
-    monkeypatch.setattr(weak_mixing_angle, "fit", lambda *arguments, **options: Result)
+    result = SimpleNamespace(best_fit={"sin2_theta_w": 0.25}, intervals={"sin2_theta_w": [(-0.9, -0.8), (0.2, None)]})
+    monkeypatch.setattr(weak_mixing_angle, "fit", lambda *arguments, **options: result)
     point = point_of("label", likelihood)
     assert (point.low, point.high) == (0.2, None)
     row = weak_mixing_angle._row(point)

@@ -12,6 +12,7 @@ from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, GREEN, ORANGE, STYLE, VER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 __all__ = ["FluxBins", "flux_bins_figure"]
 
@@ -90,7 +91,7 @@ def _draw_ratio(axes: "Axes", bins: FluxBins, cases: Sequence[tuple[str, np.ndar
     axes.set_ylabel("flux over the prediction")
 
 
-def _draw_correlation(axes: "Axes", labels: Sequence[str], title: str, covariance: np.ndarray):  # type: ignore[no-untyped-def]
+def _draw_correlation(axes: "Axes", labels: Sequence[str], title: str, covariance: np.ndarray) -> "AxesImage":
     """Draw a correlation matrix with its numbers; return the image."""
     errors = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(errors, errors)

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -90,14 +90,14 @@ def _places(taken: Sequence[float], scales: Sequence[float]) -> Iterator[float]:
         yield scale
 
 
-def _draw(axes: "Axes", point: AnglePoint, scale: float, **look: object) -> None:
+def _draw(axes: "Axes", point: AnglePoint, scale: float, **look: Any) -> None:
     """Draw a point with its bar; where the bar ends beyond the axes, an arrow at the edge."""
     bottom, top = ANGLES
     low = -math.inf if point.low is None else point.low
     high = math.inf if point.high is None else point.high
     bar = [[point.value - max(low, min(bottom, point.value))], [min(high, max(top, point.value)) - point.value]]
     label = in_latex(point.label).replace("133Cs", r"$^{133}$Cs")
-    axes.errorbar(scale, point.value, bar, label=label, **look)  # type: ignore[arg-type]
+    axes.errorbar(scale, point.value, bar, label=label, **look)
     for beyond, edge, arrow in ((low < bottom, bottom, "v"), (high > top, top, "^")):
         if beyond:
             axes.plot(scale, edge, arrow, ms=4, color=look["color"], clip_on=False, zorder=3)

@@ -123,7 +123,9 @@ def fisher_of_bins(run: Experiment, edges: Sequence[float], smoothness: float | 
     counted = means > 0
     information = (slopes[:, counted] / means[counted]) @ slopes[:, counted].T
     for place, name in ((size, DETECTOR), (size + 1, ENERGY_SHIFT.name)):
-        information[place, place] += 1 / widths[name] ** 2  # type: ignore[operator]
+        width = widths[name]
+        assert width is not None
+        information[place, place] += 1 / width**2
     if smoothness is not None:
         difference = np.diff(np.eye(size), axis=0) / smoothness
         information[:size, :size] += difference.T @ difference
