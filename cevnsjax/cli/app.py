@@ -37,8 +37,9 @@ COMMANDS = {
 HELP = """Predictions, fits and limits of coherent neutrino-nucleus scattering and neutrino-electron scattering.
 
 An experiment (EXP) is a name that `cevnsjax experiments` lists, or the path of a TOML file; several make a joint fit. A
-part of an experiment follows a colon: `conus:eves`. Models and the units of their parameters are listed by `cevnsjax
-models`; nuisance parameters by `cevnsjax nuisances EXP`.
+part of an experiment follows a colon: `conus:eves`. A combination, `global_2026`, is several experiments
+and a statement of what they share. Models and the units of their parameters are listed by `cevnsjax models`; nuisance
+parameters by `cevnsjax nuisances EXP`.
 
 With `--json` a command prints one JSON object on standard output and nothing else; notes, warnings and progress go to
 standard error. A wrong input ends with exit status 2 and one line that says what would be right; Ctrl-C ends with 130.

@@ -16,20 +16,22 @@ __all__ = ["experiments", "models"]
 def experiments(
     copy: Annotated[
         tuple[str, Path] | None,
-        typer.Option("--copy", metavar="NAME FOLDER", help="Copy an experiment's files into a folder."),
+        typer.Option("--copy", metavar="NAME FOLDER", help="Copy an experiment's or a combination's files."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the embedded experiments, or copy one.
+    """List the embedded experiments and combinations, or copy one.
 
     Each line gives the name, the title, the reference, and the parts: analyses and variants that commands take as
-    NAME:PART; a single run is given so, too. `--copy` writes the experiment's TOML file and its tables into a folder,
-    which it makes; every command then takes the path of the TOML file in place of a name.
+    NAME:PART; a single run is given so, too. A combination is several experiments with a statement of what they share;
+    commands take its name, or that of one of its experiments, NAME:EXPERIMENT. `--copy` writes the TOML file and its
+    tables into a folder, which it makes; every command then takes the path of the TOML file in place of a name.
 
     **Examples**
 
     - `cevnsjax experiments`
     - `cevnsjax experiments --copy conus_plus mine`, then `cevnsjax fit mine/experiment.toml`
+    - `cevnsjax experiments --copy global_2026 mine`, then `cevnsjax fit mine/global_2026.toml`
     """
     if copy is not None:
         from cevnsjax.experiments import copy_experiment
@@ -41,13 +43,17 @@ def experiments(
             typer.echo("\n".join(files))
         return
     rows = [_experiment(path) for path in sorted(data_folder().glob("*/experiment.toml"))]
+    combinations = [_combination(path) for path in sorted(data_folder().glob("combinations/*.toml"))]
     if as_json:
-        print_json({"experiments": rows})
+        print_json({"experiments": rows, "combinations": combinations})
         return
     for row in rows:
         parts = [f"{row['name']}:{part}" for part in row["parts"]]
         also = f"; also {', '.join(parts)}" if parts else ""
         typer.echo(f"{row['name']:<12}  {row['title']}; {row['reference']}{also}")
+    for row in combinations:
+        members = ", ".join(f"{row['name']}:{part}" for part in row["parts"])
+        typer.echo(f"{row['name']:<12}  {row['title']}; a combination, version {row['version']}: {members}")
 
 
 def _experiment(path: Path) -> dict[str, Any]:
@@ -60,6 +66,13 @@ def _experiment(path: Path) -> dict[str, Any]:
         "reference": content["reference"],
         "parts": [part for part in parts if part != "default"],
     }
+
+
+def _combination(path: Path) -> dict[str, Any]:
+    """Return what an embedded combination's file says of itself."""
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    parts = [member["name"].partition(":")[0] for member in content["experiment"]]
+    return {"name": path.stem, "title": content["title"], "version": content["version"], "parts": parts}
 
 
 def models(as_json: Json = False) -> None:

@@ -33,12 +33,13 @@ def nuisances(
     Each line gives the name, as `--set` and `--free` take it; the centre and the width of the constraint, in the
     parameter's unit; what it does to the counts; and the experiments and runs that share it. In place of a width `free`
     says that nothing constrains it and a fit minimises over it, `held` that it stays at its centre until it is set or
-    freed. After `--fit`: value, error, and pull, the distance from the centre in units of the width.
+    freed. Where a combination's file declares that experiments share a nuisance, its reason follows the table. After `--fit`: value, error, and pull, the distance from the centre in units of the width.
 
     **Examples**
 
     - `cevnsjax nuisances conus_plus --systematics detailed`
     - `cevnsjax nuisances conus_plus conus dresden2 --fit`
+    - `cevnsjax nuisances global_2026`
     """
     likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
@@ -61,6 +62,14 @@ def nuisances(
     widths = [max(len(line[i]) for line in [heads, *columns]) for i in range(len(heads))]
     for line in [heads, *columns]:
         typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+    for nuisance in likelihood.nuisances:
+        here = {likelihood.experiments[i] for i, _ in nuisance.members}
+        if (
+            len({e.name for e in here}) > 1
+            and nuisance.parameter.description
+            and all(e.identity.combination for e in here)
+        ):
+            typer.echo(f"{nuisance.name} is shared: {nuisance.parameter.description}")
 
 
 def _cells(row: dict[str, Any], sharers: str, fitted: bool) -> list[str]:

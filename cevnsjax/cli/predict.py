@@ -34,8 +34,8 @@ def predict(
     likelihood = likelihood_of([exp], model, channel, systematics)
     values = fixed_values(likelihood, assignments)
     with progress("predicting"):
-        _, provenance = answered(likelihood, "predict", {"values": values})
         content = prediction_dict(likelihood, values)
+        _, provenance = answered(likelihood, "predict", {"values": values})
     if as_json:
         print_json(content, provenance, likelihood)
         return

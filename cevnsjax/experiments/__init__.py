@@ -1,9 +1,11 @@
 """Experiments: files that describe them, and the objects that predictions and likelihoods use."""
 
 from cevnsjax.experiments.cells import Axis, Cells
+from cevnsjax.experiments.combinations import describe_combination, load_experiment, load_runs
 from cevnsjax.experiments.effects import REACH, SIGNAL, Nuisance
 from cevnsjax.experiments.experiment import Experiment, Identity
-from cevnsjax.experiments.loading import copy_experiment, describe, experiment_names, load_experiment, load_runs
+from cevnsjax.experiments.files import combination_names, copy_experiment, experiment_names
+from cevnsjax.experiments.loading import describe
 from cevnsjax.experiments.nuisances import DEFAULT_SET, SHIFT
 from cevnsjax.experiments.projection import projected
 from cevnsjax.experiments.samples import Sample, formula_counts
@@ -21,8 +23,10 @@ __all__ = [
     "Nuisance",
     "Sample",
     "Signal",
+    "combination_names",
     "copy_experiment",
     "describe",
+    "describe_combination",
     "experiment_names",
     "formula_counts",
     "load_experiment",

@@ -32,7 +32,7 @@ class Identity:
     """What an experiment is called and where it comes from.
 
     `source` is the name or path that was given, with its part; `digest` is that of its files; `overrides` are those
-    that were given.
+    that were given; `combination` is the name and version of the combination that it was loaded with.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Identity:
     digest: str = ""
     overrides: tuple[tuple[str, Any], ...] = ()
     threshold: float | None = None
+    combination: str = ""
 
     @property
     def label(self) -> str:

@@ -67,6 +67,8 @@ def experiments_record(experiments: Sequence[Experiment]) -> list[dict[str, Any]
             "overrides": plain(dict(identity.overrides)),
             "threshold": identity.threshold,
         }
+        if identity.combination:
+            entry["combination"] = identity.combination
         run = {"label": experiment.label, "content": content_digest(experiment)}
         if entries and {key: entries[-1][key] for key in entry} == entry:
             entries[-1]["runs"].append(run)

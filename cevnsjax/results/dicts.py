@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cevnsjax.errors import InputError
 from cevnsjax.experiments import Experiment
 from cevnsjax.likelihood import Likelihood
 
@@ -32,8 +33,12 @@ def prediction_dict(likelihood: Likelihood, values: Mapping[str, float]) -> dict
     `low` and `high` limit a cell along the first axis, in its unit; where there are several axes, `axes` has the ends
     along each. `expected`, `observed` and `sigma` are in `unit`, and `total` is the sum of `expected`. With template
     samples `background` is their share of `expected`; with several runs `run` tells them apart. `events` is the number
-    of signal events in all detectors together.
+    of signal events in all detectors together. Raises `InputError` for a likelihood of several experiments.
     """
+    if len(names := list(dict.fromkeys(e.name for e in likelihood.experiments))) > 1:
+        raise InputError(
+            f"experiments {', '.join(names)} given; a prediction is that of one: give {names[0]} for instance"
+        )
     bins: list[dict[str, Any]] = []
     total = events = 0.0
     means, without = likelihood.expected_in(values), likelihood.background_in(values)

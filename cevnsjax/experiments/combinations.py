@@ -1,0 +1,212 @@
+"""Experiments by name: one by itself, or a combination with the treatment of systematics that its file states."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.experiments.combination_schema import CombinationTable, FactorTable, MemberTable, SharedTable
+from cevnsjax.experiments.effects import SIGNAL, Nuisance
+from cevnsjax.experiments.experiment import Experiment
+from cevnsjax.experiments.files import parts_of, read_description
+from cevnsjax.experiments.loading import checked_overrides, runs_of_file
+from cevnsjax.experiments.nuisances import DEFAULT_SET
+from cevnsjax.experiments.parsing import parse_table, printable
+from cevnsjax.parameters import NORM
+from cevnsjax.resources import read_text
+
+__all__ = ["describe_combination", "load_experiment", "load_runs"]
+
+Sets = dict[str, tuple[Nuisance, ...]]
+
+
+def load_experiment(name: str | os.PathLike[str], overrides: Mapping[str, object] | None = None) -> Experiment:
+    """Return an embedded experiment by name, or the one that a TOML file describes.
+
+    `overrides` replace entries of the description, {"source.above_8_MeV": "cut"} for instance; None removes
+    one, {"response.nuclear.smearing": None}; an item of a list is found by its name, {"nuisance.norm.sigma": 0.1}. So
+    one assumption at a time can be switched.
+
+    Raises `InputError` for an unknown name, a file that cannot be read, anything in it that is not known, missing, or
+    impossible, and several runs or experiments; the message says what was given and what would be right.
+    """
+    runs = load_runs(name, overrides)
+    if len(runs) > 1:
+        given = ", ".join(experiment.label for experiment in runs)
+        raise InputError(f"'{os.fspath(name)}' has several runs: take one of {given}, or all by `load_runs`")
+    return runs[0]
+
+
+def load_runs(
+    name: str | os.PathLike[str],
+    overrides: Mapping[str, object] | None = None,
+    threshold: float | None = None,
+) -> tuple[Experiment, ...]:
+    """Return all runs of an experiment, most have one, or of all experiments of a combination.
+
+    A part may follow the name: one of its analyses or runs, `conus:eves` for instance, a variant, `dresden2:ybe`,
+    which is a set of overrides in the description itself, or a member of a combination, `global_2026:conus_plus`.
+    `threshold`, in the unit of the first axis, begins runs for which there are no data elsewhere, with bins as wide as
+    before, or nearly so. Overrides and errors are those of `load_experiment`; those of a combination begin with a
+    member's name, {"conus_plus.nuisance.flux.sigma": 0.03}.
+    """
+    text, part = parts_of(name)
+    path, content = read_description(text)
+    if "experiment" not in content:
+        return runs_of_file(text, part, overrides, threshold)
+    if threshold is not None:
+        raise InputError(f"'{text}' is a combination; a threshold can be given for one experiment with expected runs")
+    return _combined(parse_table(CombinationTable, content, path), path, text, part, checked_overrides(overrides))
+
+
+def describe_combination(name: str) -> CombinationTable:
+    """Return the file of a combination, checked, with nothing made of it; errors are those of `load_runs`."""
+    path, content = read_description(name)
+    return parse_table(CombinationTable, content, path)
+
+
+def _combined(
+    table: CombinationTable, path: Path, text: str, part: str, overrides: Mapping[str, object]
+) -> tuple[Experiment, ...]:
+    """Return the runs of a combination, or of one of its members, with its sets of systematics."""
+    members = [runs_of_file(*_source(member, path), _overrides(member, overrides)) for member in table.experiment]
+    names = [runs[0].name for runs in members]
+    if len(set(names)) < len(names):
+        raise InputError(f"'{path}': experiments {', '.join(names)} given; each may stand once")
+    _check_names(table, names, path)
+    if unknown := [key for key in overrides if key.partition(".")[0] not in names]:
+        raise InputError(
+            f"'{printable(unknown[0])}' begins with no experiment of {table.name}; give one of {', '.join(names)}, a "
+            "dot, and a key of its file"
+        )
+    if part and part not in names:
+        raise unknown_name(f"experiment of {table.name}", printable(part), names)
+    sets = {s: {n: table.systematics.get(s, {}).get(n, DEFAULT_SET) for n in names} for s in _sets(table)}
+    digest = hashlib.sha256(read_text(path, "combination").encode())
+    for runs in members:
+        digest.update(runs[0].identity.digest.encode())
+    alone = {name: _constrained_by_one(members, chosen, path) for name, chosen in sets.items()}
+    found = []
+    for runs in members:
+        for run in runs:
+            identity = dataclasses.replace(
+                run.identity, source=f"{text}:{part}" if part else text, digest=digest.hexdigest(),
+                overrides=tuple(sorted(overrides.items())), combination=f"{table.name}, version {table.version}",
+            )  # fmt: skip
+            nuisances = {name: _of_set(run, chosen, alone[name], table) for name, chosen in sets.items()}
+            found.append(dataclasses.replace(run, identity=identity, nuisances=nuisances))
+    for name in sets:
+        _check_shared(found, name, table, path)
+    return tuple(run for run in found if part in ("", run.name))
+
+
+def _source(member: MemberTable, path: Path) -> tuple[str, str]:
+    """Return a member's name, or its path from the folder of the combination's file, and its part."""
+    text, part = parts_of(member.name)
+    return (os.fspath(path.parent / text) if text.endswith(".toml") else text), part
+
+
+def _overrides(member: MemberTable, given: Mapping[str, object]) -> dict[str, object]:
+    """Return the overrides of a member: those of the combination's file, then those that were given."""
+    prefix = f"{parts_of(member.name)[0]}."
+    own = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+    return {**member.overrides, **own}
+
+
+def _sets(table: CombinationTable) -> list[str]:
+    return sorted({DEFAULT_SET, *table.systematics})
+
+
+def _check_names(table: CombinationTable, names: Sequence[str], path: Path) -> None:
+    """Raise `InputError` where the file names an experiment that is no member."""
+    named: dict[str, Sequence[str]] = {f"[systematics.{name}]": list(of) for name, of in table.systematics.items()}
+    named |= {f"[[shared]] {entry.nuisance}": entry.experiments for entry in table.shared}
+    named |= {f"[[factor]] {entry.name}": entry.experiments for entry in table.factor}
+    for where, given in named.items():
+        for name in given:
+            if name not in names:
+                raise InputError(f"'{path}': {where}: {unknown_name('experiment', printable(name), names)}")
+
+
+def _constrained_by_one(
+    members: Sequence[Sequence[Experiment]], chosen: Mapping[str, str], path: Path
+) -> frozenset[str]:
+    """Return the names of nuisances that several members have and a single one searches for."""
+    searching: dict[str, dict[str, bool]] = {}
+    for run in (run for runs in members for run in runs):
+        if chosen[run.name] not in run.nuisances:
+            raise InputError(f"'{path}': {unknown_name(f'systematics of {run.name}', chosen[run.name], run.sets)}")
+        for n in run.nuisances[chosen[run.name]]:
+            if n.own is None:
+                here = searching.setdefault(n.name, {})
+                here[run.name] = here.get(run.name, False) or n.searched
+    return frozenset(name for name, here in searching.items() if len(here) > 1 and sum(here.values()) == 1)
+
+
+def _of_set(
+    run: Experiment, chosen: Mapping[str, str], alone: frozenset[str], table: CombinationTable
+) -> tuple[Nuisance, ...]:
+    """Return a run's nuisances in one set of the combination.
+
+    What the file does not declare as shared, and only one of its members constrains, is each member's own.
+    """
+    declared = {entry.nuisance: entry for entry in table.shared}
+    found = []
+    for nuisance in run.nuisances[chosen[run.name]]:
+        if nuisance.name in declared:
+            nuisance = _declared(nuisance, run, declared[nuisance.name])
+        elif nuisance.name in alone and nuisance.own is None:
+            nuisance = dataclasses.replace(nuisance, own="experiment")
+        found.append(nuisance)
+    return (*found, *(_factor(entry) for entry in table.factor if run.name in entry.experiments))
+
+
+def _declared(nuisance: Nuisance, run: Experiment, entry: SharedTable) -> Nuisance:
+    """Return a nuisance as the file declares it: shared, with the constraint given there, or the experiment's own."""
+    if run.name not in entry.experiments:
+        return nuisance if nuisance.own is not None else dataclasses.replace(nuisance, own="experiment")
+    centre = nuisance.centre if entry.centre is None else entry.centre
+    sigma = nuisance.sigma if entry.sigma is None else entry.sigma
+    parameter = dataclasses.replace(nuisance.parameter, default=centre, description=entry.why)
+    if entry.sigma is not None:
+        parameter = dataclasses.replace(parameter, scale=entry.sigma)
+    free = nuisance.free and sigma is None
+    return dataclasses.replace(nuisance, parameter=parameter, sigma=sigma, free=free, own=None)
+
+
+def _factor(entry: FactorTable) -> Nuisance:
+    parameter = dataclasses.replace(NORM, name=entry.name, scale=entry.sigma, latex="", description=entry.why)
+    return Nuisance(parameter, sigma=entry.sigma, scale=(SIGNAL,))
+
+
+def _check_shared(runs: Sequence[Experiment], chosen: str, table: CombinationTable, path: Path) -> None:
+    """Raise `InputError` where members share what the file does not declare, and where they do not agree."""
+    declared = {entry.nuisance: set(entry.experiments) for entry in table.shared}
+    declared |= {entry.name: set(entry.experiments) for entry in table.factor}
+    every: dict[str, dict[str, Nuisance]] = {}
+    for run in runs:
+        for nuisance in run.nuisances[chosen]:
+            if nuisance.own is None:
+                every.setdefault(nuisance.name, {})[run.name] = nuisance
+    for name, here in every.items():
+        if not any(n.searched for n in here.values()):
+            continue
+        if len(here) > 1 and set(here) - declared.get(name, set()):
+            raise InputError(
+                f"'{path}': '{name}' of {', '.join(here)} has one name in their files: declare in [[shared]] who shares "
+                "it, and why"
+            )
+        constraints = {(n.centre, n.sigma) for n in here.values() if n.searched}
+        if len(constraints) > 1:
+            given = ", ".join(f"{n.centre:g} +- {n.sigma or 0:g} of {of}" for of, n in here.items() if n.searched)
+            raise InputError(f"'{path}': '{name}' is {given}: give the centre and the sigma of all in [[shared]]")
+    for name, of in declared.items():
+        if missing := [m for m in of if all(m not in _having(runs, s, name) for s in _sets(table))]:
+            raise InputError(f"'{path}': {missing[0]} has no nuisance '{name}' in any set of systematics")
+
+
+def _having(runs: Sequence[Experiment], chosen: str, name: str) -> list[str]:
+    return [run.name for run in runs if any(n.name == name for n in run.nuisances[chosen])]
