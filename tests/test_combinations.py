@@ -121,7 +121,7 @@ WRONG = [
     (SNS, r"'sns_flux' of coherent_csi, coherent_lar has one name in their files: declare in \[\[shared\]\]"),
     (SNS.replace("coherent_lar", "coherent_lra"), "unknown experiment 'coherent_lra'; did you mean 'coherent_lar'"),
     (SNS.replace("coherent_lar", "coherent_csi:own_flux"), "each may stand once"),
-    (SNS + SHARED.replace("sns_flux", "sns_flix"), "coherent_(csi|lar) has no nuisance 'sns_flix'"),
+    (SNS + SHARED.replace("sns_flux", "sns_flix"), "sns_flix: coherent_csi has no nuisance of this name"),
     (SNS + SHARED.replace('["coherent_csi"', '["conus"'), "unknown experiment 'conus'"),
     (SNS + SHARED.replace('why = "one beam"\n', ""), "the key 'shared.1.why' is missing"),
     (SNS + SHARED + "[systematics.default]\ncoherent_lar = 'det'\n", "unknown systematics of coherent_lar 'det'"),

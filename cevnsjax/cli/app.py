@@ -19,7 +19,7 @@ from cevnsjax.errors import InputError
 __all__ = ["COMMANDS", "command_line", "run"]
 
 COMMANDS = {
-    "experiments": ("lists", "List the embedded experiments, or copy one."),
+    "experiments": ("lists", "List the embedded experiments and combinations, or copy one."),
     "models": ("lists", "List the models and their parameters."),
     "predict": ("predict", "Predict the counts in each bin, beside the data."),
     "fit": ("fit", "Find the best fit and the allowed intervals."),

@@ -33,7 +33,8 @@ def nuisances(
     Each line gives the name, as `--set` and `--free` take it; the centre and the width of the constraint, in the
     parameter's unit; what it does to the counts; and the experiments and runs that share it. In place of a width `free`
     says that nothing constrains it and a fit minimises over it, `held` that it stays at its centre until it is set or
-    freed. Where a combination's file declares that experiments share a nuisance, its reason follows the table. After `--fit`: value, error, and pull, the distance from the centre in units of the width.
+    freed. Where a combination declares that experiments share a nuisance, its reason follows the table. After `--fit`:
+    value, error, and pull, the distance from the centre in units of the width.
 
     **Examples**
 
@@ -63,12 +64,9 @@ def nuisances(
     for line in [heads, *columns]:
         typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
     for nuisance in likelihood.nuisances:
-        here = {likelihood.experiments[i] for i, _ in nuisance.members}
-        if (
-            len({e.name for e in here}) > 1
-            and nuisance.parameter.description
-            and all(e.identity.combination for e in here)
-        ):
+        sharers = [likelihood.experiments[i] for i, _ in nuisance.members]
+        declared = nuisance.searched and all(e.identity.combination for e in sharers)
+        if declared and len({e.name for e in sharers}) > 1:
             typer.echo(f"{nuisance.name} is shared: {nuisance.parameter.description}")
 
 

@@ -5,7 +5,6 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.experiments.combination_schema import CombinationTable, FactorTable, MemberTable, SharedTable
@@ -98,6 +97,7 @@ def _combined(
             )  # fmt: skip
             nuisances = {name: _of_set(run, chosen, alone[name], table) for name, chosen in sets.items()}
             found.append(dataclasses.replace(run, identity=identity, nuisances=nuisances))
+    _check_declared(found, table, path)
     for name in sets:
         _check_shared(found, name, table, path)
     return tuple(run for run in found if part in ("", run.name))
@@ -196,17 +196,20 @@ def _check_shared(runs: Sequence[Experiment], chosen: str, table: CombinationTab
             continue
         if len(here) > 1 and set(here) - declared.get(name, set()):
             raise InputError(
-                f"'{path}': '{name}' of {', '.join(here)} has one name in their files: declare in [[shared]] who shares "
-                "it, and why"
+                f"'{path}': '{name}' of {', '.join(here)} has one name in their files: declare in [[shared]] who "
+                "shares it, and why"
             )
         constraints = {(n.centre, n.sigma) for n in here.values() if n.searched}
         if len(constraints) > 1:
             given = ", ".join(f"{n.centre:g} +- {n.sigma or 0:g} of {of}" for of, n in here.items() if n.searched)
             raise InputError(f"'{path}': '{name}' is {given}: give the centre and the sigma of all in [[shared]]")
-    for name, of in declared.items():
-        if missing := [m for m in of if all(m not in _having(runs, s, name) for s in _sets(table))]:
-            raise InputError(f"'{path}': {missing[0]} has no nuisance '{name}' in any set of systematics")
 
 
-def _having(runs: Sequence[Experiment], chosen: str, name: str) -> list[str]:
-    return [run.name for run in runs if any(n.name == name for n in run.nuisances[chosen])]
+def _check_declared(runs: Sequence[Experiment], table: CombinationTable, path: Path) -> None:
+    """Raise `InputError` where an experiment that shall share a nuisance has none of its name."""
+    for entry in table.shared:
+        having = {run.name for run in runs if any(n.name == entry.nuisance for s in run.nuisances.values() for n in s)}
+        if missing := [name for name in entry.experiments if name not in having]:
+            raise InputError(
+                f"'{path}': [[shared]] {entry.nuisance}: {missing[0]} has no nuisance of this name in any set used here"
+            )

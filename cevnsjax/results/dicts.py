@@ -36,9 +36,8 @@ def prediction_dict(likelihood: Likelihood, values: Mapping[str, float]) -> dict
     of signal events in all detectors together. Raises `InputError` for a likelihood of several experiments.
     """
     if len(names := list(dict.fromkeys(e.name for e in likelihood.experiments))) > 1:
-        raise InputError(
-            f"experiments {', '.join(names)} given; a prediction is that of one: give {names[0]} for instance"
-        )
+        given = ", ".join(names)
+        raise InputError(f"experiments {given} given; a prediction is that of one: give {names[0]} for instance")
     bins: list[dict[str, Any]] = []
     total = events = 0.0
     means, without = likelihood.expected_in(values), likelihood.background_in(values)
