@@ -23,6 +23,7 @@ NAMES = (
     "mediator_scan",
     "nuisances",
     "coherent",
+    "combination",
     "gradient",
     "sampling",
     "feldman_cousins",

@@ -12,8 +12,8 @@ from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import NORM
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
 from cevnsjax.reproduce.coherent_counts import BACKGROUNDS, CSI, LAR, MODELS, TEMPLATES, counts_steps, predicted_counts
-from cevnsjax.reproduce.coherent_planes import PLANES, plane_rows, plane_steps
 from cevnsjax.reproduce.markdown import pieces, table, with_errors
+from cevnsjax.reproduce.planes import Data, Plane, planes_table
 from cevnsjax.reproduce.published import beside, published_by, published_rows
 from cevnsjax.reproduce.study import Results, Step, Study
 from cevnsjax.reproduce.workspace import Workspace
@@ -64,6 +64,10 @@ LIMITS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 QUOTED = "COHERENT CsI+LAr"
 
+PLANE = Plane(
+    "coherent_radius", "sm", (RADIUS, 3.5, 7.5, 41), (ANGLE, 0.14, 0.42, 41), (Data("CsI", (CSI,)),)
+)  # fmt: skip
+
 
 def _steps() -> tuple[Step, ...]:
     limits = [
@@ -77,7 +81,7 @@ def _steps() -> tuple[Step, ...]:
         Step("radii", "radius of the neutrons", _radii),
         *limits,
         *counts_steps(),
-        *plane_steps(),
+        Step(PLANE.name, "plane of radius and weak mixing angle", PLANE),
         Step("profiles", "profiles of the angle", _draw),
     )
 
@@ -181,7 +185,7 @@ def _compose(results: Results) -> dict[str, Any]:
         "published_only": [row for name, row in published.items() if name not in obtained],
         "predictions": results["predictions"],
         "alternatives": results["alternatives"],
-        "planes": plane_rows(results),
+        "planes": results[PLANE.name],
         "strengths": results["strengths"],
         "angles": results["angles"],
         "radii": results["radii"],
@@ -247,19 +251,7 @@ def _page(content: Mapping[str, Any]) -> dict[str, str]:
             ("in place of the central template", "events"),
             [(row["in_place"], f"{row['events']:.1f}") for row in content["alternatives"]],
         ),
-        "planes": table(
-            ("plane", "data", "best fit", "chi^2", "Standard Model above it"),
-            [
-                (
-                    row["plane"],
-                    row["data"],
-                    ", ".join(f"{n} = {x:.3g}" for n, x in row["best_fit"].items()),
-                    f"{row['chi2_min']:.1f}",
-                    f"{row['standard_model']:.2f}" if "standard_model" in row else "",
-                )
-                for row in content["planes"]
-            ],
-        ),
+        "planes": planes_table(content["planes"]),
         "switches": _values("choice", "sin^2(theta_W)", content["switches"], ".3f"),
         "radii": _values("data", "R_n [fm]", content["radii"], ".2f"),
         "limits": table(("coupling", "free beside it", "published, 90 % CL", "obtained"), limits),
@@ -277,4 +269,4 @@ def _numbers(row: Mapping[str, str]) -> list[float | None]:
     return [float(row[name]) if row[name] else None for name in ("value", "low", "high")]
 
 
-COHERENT = Study("coherent", _steps, _compose, _page, tuple((plane.x[0], plane.y[0]) for plane in PLANES))
+COHERENT = Study("coherent", _steps, _compose, _page, ((PLANE.x[0], PLANE.y[0]),))

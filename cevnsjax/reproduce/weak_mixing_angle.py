@@ -19,7 +19,7 @@ from cevnsjax.reproduce.running import normalised_angle, quark_factor
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import points_dataset
 
-__all__ = ["ANGLE", "ARXIV", "against_scale", "momentum_transfer", "point_of"]
+__all__ = ["ANGLE", "ARXIV", "MOMENTA", "against_scale", "momentum_transfer", "point_of"]
 
 ANGLE = "sin2_theta_w"
 ARXIV = "arXiv:2501.12441"
@@ -83,15 +83,17 @@ def momentum_transfer(likelihood: Likelihood) -> float:
     The mean is over all experiments of the likelihood and over the recoils in the cells of their data, each recoil
     weighted with the events that it makes in the Standard Model. Recoils off electrons do not count.
     """
-    means, events = zip(*(_recoils(likelihood, experiment) for experiment in likelihood.experiments), strict=True)
+    nuclear = [experiment for experiment in likelihood.experiments if experiment.signal.nuclear is not None]
+    if not nuclear:
+        raise ValueError(f"{', '.join(likelihood.names)}: there are no recoils of nuclei")
+    means, events = zip(*(_recoils(likelihood, experiment) for experiment in nuclear), strict=True)
     return float(np.average(means, weights=events))
 
 
 def _recoils(likelihood: Likelihood, experiment: Experiment) -> tuple[float, float]:
     """Return the mean momentum transfer [MeV] of the nuclear recoils in one experiment, and their number."""
     here = experiment.signal
-    if here.nuclear is None:
-        raise ValueError(f"{experiment.label}: there are no recoils of nuclei")
+    assert here.nuclear is not None
     energy, weight = here.nuclear.nodes()
     nodes = nuclear_nodes(here.target, here.moments, here.nuclear, energy)
     flavours = tuple(component.flavour for component in here.components)
