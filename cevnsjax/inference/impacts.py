@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,14 +76,13 @@ def impacts(
     free: Sequence[str] | None = None,
     values: Mapping[str, float] | None = None,
     spread: Spread | None = None,
-    advance: Callable[[int, int], None] | None = None,
 ) -> Impacts:
     """Return what drives the parameter `over`: impacts of all nuisances, and the parts of its error.
 
     `free` are the other free parameters: by default the model's own choice where `over` is a parameter of the model,
-    and none where it is a nuisance, `norm` for instance. `spread` does blocks of fits, and `advance(done, all)` is
-    called after each. Raises `InputError` for impossible names and values, a parameter that is given or at its bound or
-    that the data do not determine, and where counts are no polynomial in what is free.
+    and none where it is a nuisance, `norm` for instance. `spread` does blocks of fits, on several machines for
+    instance. Raises `InputError` for impossible names and values, a parameter that is given or at its bound or that the
+    data do not determine, a normalisation that is integrated, and where counts are no polynomial in what is free.
 
     The parts are those of A. Pinto et al., Eur. Phys. J. C 84, 593 (2024), arXiv:2307.04007: shifts of the observations
     and of the constraints' centres are independent, so that their parts add up in quadrature, as the common impacts of
@@ -96,7 +95,7 @@ def impacts(
     """
     search = _search(likelihood, over, free, values)
     fitted = Fitted(search)
-    around = Variations(search, search.place(over), fitted.best, spread, advance)
+    around = Variations(search, search.place(over), fitted.best, spread)
     up, down = around.ends()
     return _result(likelihood, around, up, down, around.shifted(), fitted.messages())
 

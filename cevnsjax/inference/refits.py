@@ -55,17 +55,10 @@ class Refits:
         return np.concatenate([np.asarray(place), np.asarray(value)[:, None]], axis=1)[: len(jobs)]
 
 
-def refitted(
-    refits: Refits, spread: Spread | None = None, advance: Callable[[int, int], None] | None = None
-) -> Refitted:
-    """Return the minima of all fits; `spread` does the blocks, and `advance(done, all)` is called after each."""
+def refitted(refits: Refits, spread: Spread | None = None) -> Refitted:
+    """Return the minima of all fits; `spread` does the blocks."""
     blocks = list(np.split(np.arange(len(refits.start)), np.arange(BATCH, len(refits.start), BATCH)))
-    rows = []
-    for block in (map if spread is None else spread)(refits, blocks):
-        rows.append(block)
-        if advance is not None:
-            advance(len(rows), len(blocks))
-    table = np.concatenate(rows)
+    table = np.concatenate(list((map if spread is None else spread)(refits, blocks)))
     return Refitted(table[:, :-1], table[:, -1])
 
 

@@ -1,7 +1,6 @@
 """Fits around a minimum with one thing changed: a nuisance, the centre of a constraint, or the observations."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -43,15 +42,14 @@ class Shifted(NamedTuple):
 class Variations:
     """A search at its minimum `best`, one of whose variables, number `over`, is the parameter of interest.
 
-    `rows` are the places of the nuisances that are varied. `spread` does blocks of fits, and `advance` is called after
-    each.
+    `rows` are the places of the nuisances that are varied. `spread` does blocks of
+    fits.
     """
 
     search: PolynomialSearch
     over: int
     best: Float[np.ndarray, " n"]
     spread: Spread | None = None
-    advance: Callable[[int, int], None] | None = None
 
     def __post_init__(self) -> None:
         """Go to the minimum."""
@@ -103,7 +101,7 @@ class Variations:
         centre = np.tile(np.asarray(data.centre), (len(start), 1)) if centre is None else centre
         choice = np.zeros(len(start), dtype=int) if choice is None else choice
         jobs = Refits(self.search.view.kernel, sets, choice, centre, start, held)
-        return refitted(jobs, self.spread, self.advance)
+        return refitted(jobs, self.spread)
 
     def values(self, places: Float[np.ndarray, "jobs n"]) -> Float[np.ndarray, " jobs"]:
         """Return the parameter's value at places."""
@@ -146,7 +144,7 @@ class Variations:
             start[job : job + 2, i] = np.clip(best[i] + np.array([1.0, -1.0]), search.low[i], search.high[i])
             held[job : job + 2, i] = True
             job += 2
-        for i in constrained:
+        for i in constrained.tolist():
             centre[job : job + 2, i] += [1.0, -1.0]
             job += 2
         choice[job:] = 1, 2
