@@ -130,7 +130,7 @@ def _result(
     whole = _half(errors[0][0], errors[1][0], around.covariance, around)
     held = _half(errors[0][1], errors[1][1], around.covariance_held, around)
     parts = dict(zip(shifted.constrained.tolist(), (shifted.centres[:, 0] - shifted.centres[:, 1]) / 2, strict=True))
-    statistical = abs(shifted.observed[0] - shifted.observed[1]) / 2
+    statistical = float(abs(shifted.observed[0] - shifted.observed[1])) / 2
     systematic = math.sqrt(sum(float(part) ** 2 for part in parts.values()))
     closure = math.hypot(statistical, systematic) / whole
     if abs(closure - 1) > CLOSURE:

@@ -50,8 +50,9 @@ class Refits:
     def __call__(self, jobs: Int[np.ndarray, " block"]) -> Float[np.ndarray, "block columns"]:
         """Return one row for each fit: all variables at its minimum, then chi-squared. A block has at most BATCH."""
         filled = jobs[np.minimum(np.arange(BATCH), len(jobs) - 1)]
-        data = Data(tuple(group[self.choice[filled]] for group in self.observed), self.centre[filled])
-        place, value = _minimise(self.kernel, data, self.start[filled], self.held[filled], len(jobs))
+        observed = tuple(group[self.choice[filled]] for group in self.observed)
+        given = observed, self.centre[filled], self.start[filled], self.held[filled]
+        place, value = _minimise(self.kernel, *given, len(jobs))
         return np.concatenate([np.asarray(place), np.asarray(value)[:, None]], axis=1)[: len(jobs)]
 
 
@@ -64,7 +65,13 @@ def refitted(refits: Refits, spread: Spread | None = None) -> Refitted:
 
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
 def _minimise(
-    kernel: Kernel, data: Data, start: Float[Array, "jobs n"], held: Bool[Array, "jobs n"], number: Int[Array, ""] | int
+    kernel: Kernel,
+    observed: tuple[Float[Array, "jobs _terms _cells"], ...],
+    centre: Float[Array, "jobs n"],
+    start: Float[Array, "jobs n"],
+    held: Bool[Array, "jobs n"],
+    number: Int[Array, ""] | int,
 ) -> tuple[Float[Array, "jobs n"], Float[Array, " jobs"]]:
+    data = jax.vmap(Data)(observed, centre)
     found = minimise_all(kernel, data, start, held, number, at_once(len(start)))
     return found.place, found.value
