@@ -14,7 +14,6 @@ from cevnsjax.cli import main
 from cevnsjax.errors import InputError
 from cevnsjax.provenance import rerun
 from cevnsjax.results import goodness_dict
-from cevnsjax.toys.feldman_cousins import Spread
 
 
 def binomial(p: float, toys: int) -> float:
@@ -50,8 +49,7 @@ def test_blocks_give_the_same_toys(straight) -> None:
     def backwards(work, blocks):
         return [work(block) for block in blocks[::-1]][::-1]
 
-    spread: Spread = backwards
-    assert cevnsjax.goodness_of_fit(likelihood, free=["norm"], toys=4000, seed=1, spread=spread) == result
+    assert cevnsjax.goodness_of_fit(likelihood, free=["norm"], toys=4000, seed=1, spread=backwards) == result
     other = cevnsjax.goodness_of_fit(likelihood, free=["norm"], toys=500, seed=2)
     assert other.p_value != result.p_value
     assert other.p_value == pytest.approx(result.p_value, abs=5 * binomial(result.p_value, 500))

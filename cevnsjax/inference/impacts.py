@@ -125,65 +125,71 @@ def _search(
 def _result(
     likelihood: Likelihood, around: Variations, up: Ends, down: Ends, shifted: Shifted, messages: list[str]
 ) -> Impacts:
-    value = float(around.values(around.best[None])[0])
-    errors = [_distances(around, one, side) for one, side in ((up, 1.0), (down, -1.0))]
+    search, errors = around.search, (_distances(around, up, 1.0), _distances(around, down, -1.0))
     whole = _half(errors[0][0], errors[1][0], around.covariance, around)
     held = _half(errors[0][1], errors[1][1], around.covariance_held, around)
-    parts = dict(zip(shifted.constrained.tolist(), (shifted.centres[:, 0] - shifted.centres[:, 1]) / 2, strict=True))
+    parts = (shifted.centres[:, 0] - shifted.centres[:, 1]) / 2
+    contributions = dict(zip(shifted.constrained.tolist(), parts.tolist(), strict=True))
     statistical = float(abs(shifted.observed[0] - shifted.observed[1])) / 2
-    systematic = math.sqrt(sum(float(part) ** 2 for part in parts.values()))
+    systematic = float(np.linalg.norm(parts))
     closure = math.hypot(statistical, systematic) / whole
     if abs(closure - 1) > CLOSURE:
-        messages = [
-            *messages,
-            f"the parts add up to {closure:.3f} of the error: {around.name} is not linear in the data",
-        ]
-    layout = around.search.view.layout
-    rows = []
-    for number, place in enumerate(around.rows):
-        nuisance = layout.nuisance(layout.names[place])
-        ends = [one.place[number + 2 : number + 3] for one in (up, down)]
-        fitted = float(layout.value(nuisance.name, around.best[place]))
-        variance = around.covariance[place, place]
-        prefit = [None if np.isnan(one) else float(one) - value for one in shifted.prefit[number]]
-        shares = around.covariance[around.over, place] ** 2 / variance if 0 < variance < math.inf else 0.0
-        rows.append(
-            describe_nuisance(likelihood, nuisance)
-            | {
-                "value": fitted,
-                "error": float(np.sqrt(variance)) * nuisance.step if 0 < variance < math.inf else None,
-                "error_up": errors[0][number + 2],
-                "error_down": errors[1][number + 2],
-                "pull": None if nuisance.sigma is None else (fitted - nuisance.centre) / nuisance.sigma,
-                "impact_up": float(around.values(ends[0])[0]) - value,
-                "impact_down": float(around.values(ends[1])[0]) - value,
-                "prefit_up": prefit[0],
-                "prefit_down": prefit[1],
-                "contribution": float(parts[place]) if place in parts else None,
-                "held": math.sqrt(shares) * _slope(around),
-            }
-        )
-    rows.sort(key=lambda row: -max(abs(row["impact_up"]), abs(row["impact_down"])))
-    best_fit = {
-        p.name: float(around.search.value(p.name, around.best[around.search.place(p.name)])) for p in around.search.free
-    }
+        messages = [*messages, f"the parts add up to {closure:.3f} of the error, which is not linear in the data"]
+    own = contributions.get(around.over)
+    best_fit = {p.name: float(search.value(p.name, around.best[search.place(p.name)])) for p in search.free}
     return Impacts(
         parameter=around.name,
-        value=value,
+        value=float(around.values(around.best[None])[0]),
         error=whole,
         error_up=errors[0][0],
         error_down=errors[1][0],
         statistical=statistical,
         systematic=systematic,
-        own_constraint=abs(float(parts[around.over])) if around.over in parts else None,
+        own_constraint=None if own is None else abs(own),
         closure=closure,
         statistical_held=held,
         systematic_held=math.sqrt(max(whole**2 - held**2, 0.0)),
-        best_fit=best_fit | around.search.nuisances(around.best),
+        best_fit=best_fit | search.nuisances(around.best),
         chi2_min=around.least,
-        nuisances=rows,
+        nuisances=_rows(likelihood, around, (up, down), errors, shifted.prefit, contributions),
         messages=messages,
     )
+
+
+def _rows(
+    likelihood: Likelihood,
+    around: Variations,
+    ends: tuple[Ends, Ends],
+    errors: tuple[list[float | None], list[float | None]],
+    prefit: Float[np.ndarray, "nuisances 2"],
+    contributions: Mapping[int, float],
+) -> list[dict[str, Any]]:
+    """Return what is known of each nuisance, the largest impact first."""
+    layout, value = around.search.view.layout, float(around.values(around.best[None])[0])
+    up, down = (around.values(one.place) - value for one in ends)
+    rows = []
+    for number, place in enumerate(around.rows):
+        nuisance, end = layout.nuisance(layout.names[place]), number + 2  # behind the two ends of the parameter
+        best = float(layout.value(nuisance.name, around.best[place]))
+        variance = float(around.covariance[place, place])
+        known = 0 < variance < math.inf
+        share = abs(float(around.covariance[around.over, place])) / math.sqrt(variance) if known else 0.0
+        before = [None if np.isnan(moved) else float(moved) - value for moved in prefit[number]]
+        found = {
+            "value": best,
+            "error": math.sqrt(variance) * nuisance.step if known else None,
+            "error_up": errors[0][end],
+            "error_down": errors[1][end],
+            "pull": None if nuisance.sigma is None else (best - nuisance.centre) / nuisance.sigma,
+            "impact_up": float(up[end]),
+            "impact_down": float(down[end]),
+            "prefit_up": before[0],
+            "prefit_down": before[1],
+            "contribution": contributions.get(place),
+            "held": share * _slope(around),
+        }
+        rows.append(describe_nuisance(likelihood, nuisance) | found)
+    return sorted(rows, key=lambda row: -max(abs(row["impact_up"]), abs(row["impact_down"])))
 
 
 def _slope(around: Variations) -> float:
@@ -191,8 +197,7 @@ def _slope(around: Variations) -> float:
     layout = around.search.view.layout
     for p, step in zip(layout.couplings, layout.steps, strict=True):
         if p.name == around.name:
-            root = float(around.best[around.over]) ** 0.5 if p.power == 2 else 0.5
-            return float(step) * 0.5 / root
+            return float(step) / (2 * math.sqrt(around.best[around.over])) if p.power == 2 else float(step)
     return float(layout.nuisance(around.name).step)
 
 

@@ -21,6 +21,8 @@ def determined(fitted: Fitted) -> int:
     search = fitted.search
     if not isinstance(search, PolynomialSearch):
         return len(search.free)
+    if search.held.all():
+        return 0
     y = np.array(fitted.best)
     for p in fitted.varied:
         place = search.place(p.name)
@@ -28,6 +30,5 @@ def determined(fitted: Fitted) -> int:
         y[place] = search.variable(p.name, value)
     matrix = information(search, y)
     scale = np.sqrt(np.where(np.diag(matrix) > 0, np.diag(matrix), 1.0))
-    eigenvalues = np.linalg.eigvalsh(matrix / np.outer(scale, scale)) if matrix.size else np.zeros(0)
-    rank = int((eigenvalues > DEGENERATE).sum())
+    rank = int((np.linalg.eigvalsh(matrix / np.outer(scale, scale)) > DEGENERATE).sum())
     return rank - int(np.asarray(search.view.kernel.weight)[~search.held].sum())

@@ -34,7 +34,7 @@ class Refitted(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Refits:
-    """Fits that do not depend on each other; called with the numbers of some of them it does these.
+    """Fits that do not depend on each other.
 
     `observed` has one array for each group of terms, with several sets of observations along its leading axis, and
     `choice` says which set each fit takes. `held` variables stay at their values in `start`.
@@ -47,20 +47,21 @@ class Refits:
     start: Float[np.ndarray, "jobs n"]
     held: Bool[np.ndarray, "jobs n"]
 
-    def __call__(self, jobs: Int[np.ndarray, " block"]) -> Float[np.ndarray, "block columns"]:
-        """Return one row for each fit: all variables at its minimum, then chi-squared. A block has at most BATCH."""
-        filled = jobs[np.minimum(np.arange(BATCH), len(jobs) - 1)]
-        observed = tuple(group[self.choice[filled]] for group in self.observed)
-        given = observed, self.centre[filled], self.start[filled], self.held[filled]
-        place, value = _minimise(self.kernel, *given, len(jobs))
-        return np.concatenate([np.asarray(place), np.asarray(value)[:, None]], axis=1)[: len(jobs)]
-
 
 def refitted(refits: Refits, spread: Spread | None = None) -> Refitted:
     """Return the minima of all fits; `spread` does the blocks."""
     blocks = list(np.split(np.arange(len(refits.start)), np.arange(BATCH, len(refits.start), BATCH)))
-    table = np.concatenate(list((map if spread is None else spread)(refits, blocks)))
+    table = np.concatenate(list((map if spread is None else spread)(partial(_done, refits), blocks)))
     return Refitted(table[:, :-1], table[:, -1])
+
+
+def _done(refits: Refits, jobs: Int[np.ndarray, " block"]) -> Float[np.ndarray, "block columns"]:
+    """Return one row for each fit: all variables at its minimum, then chi-squared. A block has at most BATCH."""
+    filled = jobs[np.minimum(np.arange(BATCH), len(jobs) - 1)]
+    observed = tuple(group[refits.choice[filled]] for group in refits.observed)
+    given = observed, refits.centre[filled], refits.start[filled], refits.held[filled]
+    place, value = _minimise(refits.kernel, *given, len(jobs))
+    return np.concatenate([np.asarray(place), np.asarray(value)[:, None]], axis=1)[: len(jobs)]
 
 
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})

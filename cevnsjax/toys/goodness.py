@@ -17,6 +17,7 @@ from cevnsjax.compilation import at_once, over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.inference.fit import Fitted
 from cevnsjax.inference.rank import determined
+from cevnsjax.inference.refits import Spread
 from cevnsjax.inference.search import PolynomialSearch, checked, free_or_default
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.kernel import Kernel
@@ -24,7 +25,6 @@ from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.objective import with_closed
 from cevnsjax.likelihood.terms import LEAST_MEAN
 from cevnsjax.toys.draw import check_seed, check_toys, chunks, drawn
-from cevnsjax.toys.feldman_cousins import Spread
 
 __all__ = ["GoodnessOfFit", "goodness_of_fit"]
 
@@ -79,20 +79,6 @@ class _Toys:
     truth: Float[np.ndarray, " n"]
     starts: Float[np.ndarray, "starts n"]
     held: Bool[np.ndarray, " n"]
-    seed: int
-
-    def __call__(self, numbers: Int[np.ndarray, " block"]) -> Float[np.ndarray, "block toys"]:
-        """Return the least chi-squared of all toys of some chunks."""
-        key = jax.random.key(self.seed)
-
-        def of(number: int) -> Float[np.ndarray, " toys"]:
-            keys = jax.random.split(jax.random.fold_in(key, number), CHUNK)
-            return np.asarray(_least(self.kernel, self.truth, self.starts, self.held, keys))
-
-        # A program of toys runs on one core: threads share the chunks.
-        alone = jax.device_count() == 1 and jax.default_backend() == "cpu"
-        with ThreadPoolExecutor(os.cpu_count() if alone else 1) as pool:
-            return np.stack(list(pool.map(of, numbers.tolist())))
 
 
 def goodness_of_fit(
@@ -133,7 +119,7 @@ def goodness_of_fit(
     truth = np.asarray(_closed(kernel, data, fitted.best, search.held))
     blocks = list(range(0, toys, CHUNK * BLOCK))
     numbers = np.array([number for number, _ in chunks(toys, CHUNK)])
-    work = _Toys(kernel, truth, fitted.seeds, search.held, seed)
+    work = partial(_least_of, _Toys(kernel, truth, fitted.seeds, search.held), seed)
     parts = []
     for part in (map if spread is None else spread)(work, np.split(numbers, range(BLOCK, numbers.size, BLOCK))):
         parts.append(part)
@@ -171,6 +157,20 @@ def _cells(search: PolynomialSearch, truth: Float[np.ndarray, " n"]) -> tuple[in
         cells += int((expected > LEAST_MEAN).sum()) if counts else expected.size
         sparse += int(((expected > LEAST_MEAN) & (expected < FEW)).sum()) if counts else 0
     return cells, sparse
+
+
+def _least_of(toys: _Toys, seed: int, numbers: Int[np.ndarray, " block"]) -> Float[np.ndarray, "block toys"]:
+    """Return the least chi-squared of all toys of some chunks."""
+    key = jax.random.key(seed)
+
+    def of(number: int) -> Float[np.ndarray, " toys"]:
+        keys = jax.random.split(jax.random.fold_in(key, number), CHUNK)
+        return np.asarray(_least(toys.kernel, toys.truth, toys.starts, toys.held, keys))
+
+    # A program of toys runs on one core: threads share the chunks.
+    alone = jax.device_count() == 1 and jax.default_backend() == "cpu"
+    with ThreadPoolExecutor(os.cpu_count() if alone else 1) as pool:
+        return np.stack(list(pool.map(of, numbers.tolist())))
 
 
 _closed = jax.jit(with_closed)
