@@ -77,12 +77,12 @@ def test_shared_nuisances() -> None:
 
 
 def test_names_of_a_part() -> None:
-    """`norm_a` of the joint fit is `norm` of a alone: given and free ones find their parts."""
-    likelihood = cevnsjax.Likelihood("conus_plus", "dresden2")
-    result = cevnsjax.consistency(likelihood, ["sin2_theta_w"], {"norm_conus_plus": 1.1})
-    alone = cevnsjax.fit(cevnsjax.Likelihood("conus_plus"), ["sin2_theta_w"], {"norm": 1.1}, of=[])
+    """`flat_rate_a` of the joint fit is `flat_rate` of a alone: what is given finds its part."""
+    experiments = [measured(name, seed) for name, seed in (("a", 1), ("b", 2), ("c", 3))]
+    result = cevnsjax.consistency(cevnsjax.Likelihood(*experiments), ["strength"], {"flat_rate_a": 1.1})
+    alone = cevnsjax.fit(cevnsjax.Likelihood(experiments[0]), ["strength"], {"flat_rate": 1.1}, of=[])
     assert result.parts[0]["chi2_min"] == pytest.approx(alone.chi2_min, abs=1e-9)
-    assert result.dof == 1
+    assert result.parts[1]["chi2_min"] == pytest.approx(fitted(experiments[1])[2], abs=1e-6)
 
 
 def test_what_each_part_feels() -> None:
@@ -96,7 +96,7 @@ def test_what_each_part_feels() -> None:
 
 
 def test_by_command(capsys) -> None:
-    command = ["consistency", "conus_plus", "dresden2", "--free", "sin2_theta_w"]
+    command = ["consistency", "conus_plus", "coherent_ge", "--free", "sin2_theta_w"]
     with pytest.raises(SystemExit) as left:
         main([*command, "--json"])
     assert left.value.code == 0
