@@ -105,7 +105,8 @@ def find_ends(
         start = best + (side * distance)[now, None] * np.where(held[now], 0.0, slope[now])
         start[np.arange(now.size), index[now]] = best[index[now]] + (side * distance)[now]
         fits = refit(start, held[now])
-        place[now], value[now], found[now] = fits.place, fits.value, distance[now]
+        place[now], found[now] = fits.place, distance[now]
+        value[now] = np.where(np.isnan(fits.value), np.inf, fits.value)
         root = np.sqrt(np.maximum(value - least, 0.0))
         there = going & (np.abs(root - 1) <= ACCURACY)
         at_bound = going & (distance >= room) & (root < 1)

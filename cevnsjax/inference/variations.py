@@ -42,8 +42,7 @@ class Shifted(NamedTuple):
 class Variations:
     """A search at its minimum `best`, one of whose variables, number `over`, is the parameter of interest.
 
-    `rows` are the places of the nuisances that are varied. `spread` does blocks of
-    fits.
+    `rows` are the places of the nuisances that are varied. `spread` does blocks of fits.
     """
 
     search: PolynomialSearch
@@ -125,9 +124,9 @@ class Variations:
                 np.repeat([1.0, -1.0], number), np.tile(held, (2, 1)), (self.search.low, self.search.high),
             )  # fmt: skip
             if both.value.min() >= self.least - SAME:
-                break
+                return both.part(slice(number)), both.part(slice(number, None))
             self.move_to(both.place[np.argmin(both.value)])
-        return both.part(slice(number)), both.part(slice(number, None))
+        raise InputError(f"each fit finds another, lower minimum of chi-squared along {self.name}; give other --free")
 
     def shifted(self) -> Shifted:
         """Return the parameter's value in all fits with something shifted: one call for all of them."""
