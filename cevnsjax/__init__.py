@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from cevnsjax.compilation import cache_compilations
     from cevnsjax.experiments import copy_experiment, load_experiment, load_runs
     from cevnsjax.inference import (
+        Consistency,
         FitResult,
+        Impacts,
         ProfileResult,
         Projection,
         ScanResult,
         asimov,
+        consistency,
         expected_intervals,
         fit,
+        impacts,
         profile,
         project,
         scan,
@@ -36,11 +40,21 @@ if TYPE_CHECKING:
     from cevnsjax.provenance import rerun
     from cevnsjax.results import nuisance_table
     from cevnsjax.sampling import Prior, SampleResult, sample
-    from cevnsjax.toys import FeldmanCousins, Significance, feldman_cousins, significance
+    from cevnsjax.toys import (
+        FeldmanCousins,
+        GoodnessOfFit,
+        Significance,
+        feldman_cousins,
+        goodness_of_fit,
+        significance,
+    )
 
 __all__ = [
+    "Consistency",
     "FeldmanCousins",
     "FitResult",
+    "GoodnessOfFit",
+    "Impacts",
     "Likelihood",
     "Prior",
     "ProfileResult",
@@ -50,14 +64,17 @@ __all__ = [
     "Significance",
     "asimov",
     "cache_compilations",
+    "consistency",
     "copy_experiment",
     "covariance",
     "expected_intervals",
     "feldman_cousins",
     "fisher",
     "fit",
+    "goodness_of_fit",
     "gradient",
     "hessian",
+    "impacts",
     "load_experiment",
     "load_runs",
     "model",
@@ -73,14 +90,15 @@ __all__ = [
 _ROOMS = {
     "compilation": "cache_compilations",
     "experiments": "copy_experiment load_experiment load_runs",
-    "inference": "FitResult ProfileResult Projection ScanResult asimov expected_intervals fit profile project scan",
+    "inference": "Consistency FitResult Impacts ProfileResult Projection ScanResult asimov consistency"
+    " expected_intervals fit impacts profile project scan",
     "interactions": "model",
     "likelihood": "Likelihood",
     "likelihood.derivatives": "covariance fisher gradient hessian",
     "provenance": "rerun",
     "results": "nuisance_table",
     "sampling": "Prior SampleResult sample",
-    "toys": "FeldmanCousins Significance feldman_cousins significance",
+    "toys": "FeldmanCousins GoodnessOfFit Significance feldman_cousins goodness_of_fit significance",
 }
 """Where each name comes from."""
 

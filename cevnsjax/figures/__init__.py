@@ -1,7 +1,8 @@
-"""Figures for a paper: spectra, profiles, planes, projections, posteriors."""
+"""Figures for a paper: spectra, profiles, planes, projections, impacts, posteriors."""
 
 from cevnsjax.figures.curves import Band, Mark, Overlay, plane_figure, read_overlay
 from cevnsjax.figures.flux_bins import FluxBins, flux_bins_figure
+from cevnsjax.figures.impacts import impacts_figure
 from cevnsjax.figures.posterior import corner_figure, predictive_figure, trace_figure
 from cevnsjax.figures.profiles import Panel, bands_figure, profiles_figure
 from cevnsjax.figures.projection import PublishedEvents, events_figure, projection_figure
@@ -27,6 +28,7 @@ __all__ = [
     "corner_figure",
     "events_figure",
     "flux_bins_figure",
+    "impacts_figure",
     "in_latex",
     "plane_figure",
     "power_of_ten",

@@ -10,7 +10,7 @@ from cevnsjax.likelihood import JointNuisance, Likelihood
 from cevnsjax.likelihood.kernel import opened
 from cevnsjax.likelihood.terms import LEAST_MEAN, TERMS, Means
 
-__all__ = ["describe_nuisance", "nuisance_results"]
+__all__ = ["describe_nuisance", "information", "nuisance_results"]
 
 STEP = 1e-3
 """Of a variable, in its own unit, by which slopes are taken."""
@@ -56,8 +56,8 @@ def nuisance_results(likelihood: Likelihood, search: Search, y: Float[np.ndarray
     return rows
 
 
-def _errors(search: PolynomialSearch, y: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Return standard deviations of all variables that are not held, NaN where the curvature says nothing.
+def information(search: PolynomialSearch, y: Float[np.ndarray, " n"]) -> Float[np.ndarray, "free free"]:
+    """Return Gauss' and Newton's curvature of chi-squared in all variables that are not held, constraints included.
 
     The expected counts' slopes are central differences, exact where counts are quadratic: nothing is compiled for them.
     """
@@ -73,6 +73,12 @@ def _errors(search: PolynomialSearch, y: Float[np.ndarray, " n"]) -> Float[np.nd
         variance = TERMS[group.kind].variance(here._replace(centre=here.centre[:, None]), np.asarray(group.sigma))
         unit = (slopes / np.sqrt(np.maximum(variance, LEAST_MEAN))).reshape(free.size, -1)
         curvature += 2 * unit @ unit.T
+    return curvature
+
+
+def _errors(search: PolynomialSearch, y: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Return standard deviations of all variables that are not held, NaN where the curvature says nothing."""
+    free, curvature = np.flatnonzero(~search.held), information(search, y)
     scale = np.sqrt(np.diag(curvature))
     known = scale > 0
     errors = np.full(y.size, np.nan)

@@ -229,14 +229,17 @@ def free_or_default(
 
 
 def checked(
-    likelihood: Likelihood, free: Sequence[str], values: Mapping[str, float]
+    likelihood: Likelihood, free: Sequence[str], values: Mapping[str, float], least: int = 1
 ) -> tuple[tuple[Parameter, ...], dict[str, float]]:
-    """Return the free parameters and the values of the fixed ones; raises `InputError` where they make no sense."""
+    """Return the free parameters and the values of the fixed ones; raises `InputError` where they make no sense.
+
+    `least` is the number of parameters that must be free.
+    """
     known = likelihood.parameters
     check_names((*free, *values), known)
     for name, value in values.items():
         check_value(known[name], value)
-    if not free:
+    if len(free) < least:
         raise InputError(f"no parameter is free; free at least one of {', '.join(known)}")
     if len(set(free)) < len(free):
         raise InputError(f"free parameters {', '.join(free)} given; each may stand once")

@@ -114,6 +114,11 @@ class _Gaussian:
         return sigma**2
 
     @staticmethod
+    def covaried(vector: Cells, observed: Cells, sigma: Cells) -> Cells:
+        """Return the covariance of the observations, as these themselves estimate it, times a vector."""
+        return sigma**2 * vector
+
+    @staticmethod
     def log_constant(observed: Float[AnyArray, " cells"], sigma: Float[AnyArray, " cells"]) -> Float[AnyArray, ""]:
         """Return the logarithm of the data's density where chi^2 is zero: - sum_i log(sqrt(2 pi) sigma_i)."""
         xp = namespace(observed, sigma)
@@ -148,6 +153,11 @@ class _Poisson:
     def variance(means: Means, sigma: Cells) -> Cells:
         """Return the mean of each cell."""
         return means.centre * means.signal + means.rest
+
+    @staticmethod
+    def covaried(vector: Cells, observed: Cells, sigma: Cells) -> Cells:
+        """Return the covariance of the observations, as the counts themselves estimate it, times a vector."""
+        return observed * vector
 
     @staticmethod
     def log_constant(observed: Float[AnyArray, " cells"], sigma: Float[AnyArray, " cells"]) -> Float[AnyArray, ""]:

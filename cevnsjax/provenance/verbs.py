@@ -21,9 +21,12 @@ VERBS = {
     "profile": "cevnsjax.inference",
     "scan": "cevnsjax.inference",
     "project": "cevnsjax.inference",
+    "impacts": "cevnsjax.inference",
+    "consistency": "cevnsjax.inference",
     "sample": "cevnsjax.sampling",
     "feldman_cousins": "cevnsjax.toys",
     "significance": "cevnsjax.toys",
+    "goodness_of_fit": "cevnsjax.toys",
 }
 """The verbs, and the package of each: imported when it is asked for, as a prediction does not wait for samplers."""
 

@@ -2,6 +2,7 @@
 
 from cevnsjax.results.datasets import (
     bands_dataset,
+    impacts_dataset,
     points_dataset,
     prediction_dataset,
     profile_dataset,
@@ -11,7 +12,10 @@ from cevnsjax.results.datasets import (
     write_posterior,
 )
 from cevnsjax.results.dicts import (
+    consistency_dict,
     fit_dict,
+    goodness_dict,
+    impacts_dict,
     prediction_dict,
     profile_dict,
     projection_dict,
@@ -36,8 +40,12 @@ __all__ = [
     "check_figure",
     "check_folder",
     "check_target",
+    "consistency_dict",
     "discard_unfinished",
     "fit_dict",
+    "goodness_dict",
+    "impacts_dataset",
+    "impacts_dict",
     "nuisance_table",
     "points_dataset",
     "prediction_dataset",

@@ -1,5 +1,6 @@
 """Results as xarray data sets, for NetCDF: axes with names and units, and where each number comes from."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,12 +16,13 @@ from cevnsjax.results.formats import write_netcdf
 if TYPE_CHECKING:
     import xarray as xr
 
-    from cevnsjax.inference import Axis, ProfileResult, Projection, ScanResult
+    from cevnsjax.inference import Axis, Impacts, ProfileResult, Projection, ScanResult
     from cevnsjax.sampling import SampleResult
     from cevnsjax.toys import FeldmanCousins
 
 __all__ = [
     "bands_dataset",
+    "impacts_dataset",
     "points_dataset",
     "prediction_dataset",
     "profile_dataset",
@@ -149,6 +151,37 @@ def projection_dataset(result: "Projection", likelihood: Likelihood, provenance:
         coords={"exposure": ("exposure", result.exposure, exposure)},
         attrs=_origin(likelihood, provenance)
         | {"cl": result.cl, "intervals": json.dumps(result.asimov), "data": "expected at the given values"},
+    )
+
+
+def impacts_dataset(result: "Impacts", likelihood: Likelihood, provenance: Provenance = None) -> "xr.Dataset":
+    """Return impacts along the nuisances, the largest first; what is None in the result is NaN.
+
+    The parts of the parameter's error are attributes.
+    """
+    import xarray as xr
+
+    rows, about = result.nuisances, _about(likelihood.parameters[result.parameter])
+    own = ("centre", "width", "value", "error", "error_up", "error_down", "pull")
+    moves = ("impact_up", "impact_down", "prefit_up", "prefit_down", "contribution", "held")
+
+    def column(name: str) -> np.ndarray:
+        return np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=float)
+
+    texts = {name: np.array([row[name] for row in rows], dtype=str) for name in ("name", "state", "unit")}
+    parts = {
+        field.name: getattr(result, field.name)
+        for field in dataclasses.fields(result)
+        if field.name not in ("nuisances", "best_fit", "messages")
+    }
+    return xr.Dataset(
+        {name: ("nuisance", column(name)) for name in own}
+        | {name: ("nuisance", column(name), about) for name in moves}
+        | {name: ("nuisance", texts[name]) for name in ("state", "unit")},
+        coords={"nuisance": ("nuisance", texts["name"])},
+        attrs=_origin(likelihood, provenance)
+        | {name: np.nan if part is None else part for name, part in parts.items()}
+        | {"best_fit": json.dumps(result.best_fit), "messages": "; ".join(result.messages)},
     )
 
 

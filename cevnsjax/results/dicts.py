@@ -11,12 +11,15 @@ from cevnsjax.experiments import Experiment
 from cevnsjax.likelihood import Likelihood
 
 if TYPE_CHECKING:
-    from cevnsjax.inference import FitResult, ProfileResult, Projection, ScanResult
+    from cevnsjax.inference import Consistency, FitResult, Impacts, ProfileResult, Projection, ScanResult
     from cevnsjax.sampling import SampleResult
-    from cevnsjax.toys import FeldmanCousins, Significance
+    from cevnsjax.toys import FeldmanCousins, GoodnessOfFit, Significance
 
 __all__ = [
+    "consistency_dict",
     "fit_dict",
+    "goodness_dict",
+    "impacts_dict",
     "prediction_dict",
     "profile_dict",
     "projection_dict",
@@ -151,6 +154,21 @@ def toys_dict(result: "FeldmanCousins") -> dict[str, Any]:
 
 def significance_dict(result: "Significance") -> dict[str, Any]:
     """Return the test of no signal."""
+    return dataclasses.asdict(result)
+
+
+def impacts_dict(result: "Impacts") -> dict[str, Any]:
+    """Return impacts, and the parts of the parameter's error."""
+    return dataclasses.asdict(result)
+
+
+def goodness_dict(result: "GoodnessOfFit") -> dict[str, Any]:
+    """Return the goodness of a fit."""
+    return dataclasses.asdict(result)
+
+
+def consistency_dict(result: "Consistency") -> dict[str, Any]:
+    """Return the test of experiments against each other."""
     return dataclasses.asdict(result)
 
 

@@ -1,0 +1,199 @@
+"""Whether a model describes the data: the least chi-squared beside that of toys made at the best fit."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+from scipy.special import chdtrc
+
+from cevnsjax.compilation import at_once, over_devices
+from cevnsjax.errors import InputError
+from cevnsjax.inference.fit import Fitted
+from cevnsjax.inference.rank import determined
+from cevnsjax.inference.refits import Spread
+from cevnsjax.inference.search import PolynomialSearch, checked, free_or_default
+from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood.kernel import Kernel
+from cevnsjax.likelihood.newton import minimise_all
+from cevnsjax.likelihood.objective import with_closed
+from cevnsjax.likelihood.terms import LEAST_MEAN
+from cevnsjax.toys.draw import check_seed, check_toys, chunks, drawn
+
+__all__ = ["GoodnessOfFit", "goodness_of_fit"]
+
+CHUNK = 256
+"""Toys that one call of a program takes."""
+
+BLOCK = 4
+"""Chunks that make one piece of work."""
+
+CLOSE = 1e-8
+"""A step that would lower a toy's chi-squared by no more ends its search."""
+
+TIE = 1e-6
+"""A toy with the very counts of the data has a chi-squared that differs by what searches leave."""
+
+LIMIT = 0.05
+"""One minus the confidence level of the upper limit on p where no toy was above."""
+
+FEW, SHARE = 5.0, 0.2
+"""Counts below which a cell is sparse, and the share of such cells above which chi-squared's own distribution is not to
+be relied on: W. G. Cochran, Biometrics 10, 417 (1954)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GoodnessOfFit:
+    """The least chi-squared of the data, and how probable a larger one is.
+
+    `p_value` is the share of toys whose least chi-squared is no smaller, `p_error` its binomial error. Where no toy is,
+    `p_upper` is the upper limit on p at 95 % CL, else None. `p_asymptotic` is the probability of chi-squared with `dof`
+    degrees of freedom: cells, less parameters and nuisances without a constraint that the data can tell apart. `sparse`
+    is the number of cells of counts, among all `cells`, that expect fewer than five.
+    """
+
+    chi2_min: float
+    dof: int
+    p_asymptotic: float
+    p_value: float
+    p_error: float
+    p_upper: float | None
+    toys: int
+    cells: int
+    sparse: int
+    best_fit: dict[str, float]
+    messages: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Toys:
+    """What toys are drawn from and fitted with: a kernel, the truth, and places from which fits start."""
+
+    kernel: Kernel
+    truth: Float[np.ndarray, " n"]
+    starts: Float[np.ndarray, "starts n"]
+    held: Bool[np.ndarray, " n"]
+
+
+def goodness_of_fit(
+    likelihood: Likelihood,
+    values: Mapping[str, float] | None = None,
+    free: Sequence[str] | None = None,
+    toys: int = 1000,
+    seed: int = 0,
+    spread: Spread | None = None,
+    advance: Callable[[int, int], None] | None = None,
+) -> GoodnessOfFit:
+    """Return the p-value of the least chi-squared, by toys at the best fit and by chi-squared's own distribution.
+
+    `free` are the parameters that are fitted, by default the model's own choice less what `values` fixes; there may be
+    none. Toys have data of their own, and constraints centred on values drawn around the best fit; each is fitted as
+    the data are, from the data's best minima. `advance(done, all)` is called after each block of toys, `spread` does
+    the blocks elsewhere, and toys do not depend on how. Raises `InputError` for impossible names and numbers, where a
+    normalisation is integrated, and where counts are no polynomial in what is free.
+
+        >>> import cevnsjax
+        >>> result = cevnsjax.goodness_of_fit(cevnsjax.Likelihood("conus_plus"))
+        >>> result.dof, result.p_value > 0.1
+        (18, True)
+    """
+    check_toys(toys, 10)
+    check_seed(seed)
+    if likelihood.pull != "profiled":
+        raise InputError("toys need nuisances that are minimised; make the likelihood with pull='profiled'")
+    names, given = free_or_default(likelihood, free, values)
+    parameters, fixed = checked(likelihood, names, given, least=0)
+    own = {p.name for p in likelihood.model.parameters}
+    bare = [p.name for p in parameters if p.name in own and p.power is None]
+    if bare or not likelihood.model.quadratic_in(names):
+        raise InputError(f"toys with {', '.join(bare or names)} free are not possible: counts are no polynomial in it")
+    search = PolynomialSearch(likelihood, parameters, fixed)
+    fitted = Fitted(search)
+    kernel, data = search.view.kernel, search.view.data
+    truth = np.asarray(_closed(kernel, data, fitted.best, search.held))
+    blocks = list(range(0, toys, CHUNK * BLOCK))
+    numbers = np.array([number for number, _ in chunks(toys, CHUNK)])
+    work = partial(_least_of, _Toys(kernel, truth, fitted.seeds, search.held), seed)
+    parts = []
+    for part in (map if spread is None else spread)(work, np.split(numbers, range(BLOCK, numbers.size, BLOCK))):
+        parts.append(part)
+        if advance is not None:
+            advance(len(parts), len(blocks))
+    least = np.concatenate(parts).ravel()[:toys]
+    above = int((least >= fitted.chi2_min - TIE).sum())
+    p = above / toys
+    cells, sparse = _cells(search, truth)
+    dof = cells - determined(fitted)
+    messages = fitted.messages()
+    if sparse > SHARE * cells:
+        messages.append(f"{sparse} of {cells} cells expect fewer than {FEW:g} counts: rely on the toys' p-value")
+    return GoodnessOfFit(
+        chi2_min=fitted.chi2_min,
+        dof=dof,
+        p_asymptotic=float(chdtrc(dof, fitted.chi2_min)) if dof > 0 else 1.0,
+        p_value=p,
+        p_error=math.sqrt(p * (1 - p) / toys),
+        p_upper=1 - LIMIT ** (1 / toys) if above == 0 else None,
+        toys=toys,
+        cells=cells,
+        sparse=sparse,
+        best_fit=fitted.best_fit(),
+        messages=messages,
+    )
+
+
+def _cells(search: PolynomialSearch, truth: Float[np.ndarray, " n"]) -> tuple[int, int]:
+    """Return how many cells there are in which something may be observed, and how many of counts expect few."""
+    cells = sparse = 0
+    for group, means in zip(search.view.kernel.groups, search.means(truth[None]), strict=True):
+        expected = (means.centre[..., None] * means.signal + means.rest)[0]
+        counts = group.kind == "poisson"
+        cells += int((expected > LEAST_MEAN).sum()) if counts else expected.size
+        sparse += int(((expected > LEAST_MEAN) & (expected < FEW)).sum()) if counts else 0
+    return cells, sparse
+
+
+def _least_of(toys: _Toys, seed: int, numbers: Int[np.ndarray, " block"]) -> Float[np.ndarray, "block toys"]:
+    """Return the least chi-squared of all toys of some chunks."""
+    key = jax.random.key(seed)
+
+    def of(number: int) -> Float[np.ndarray, " toys"]:
+        keys = jax.random.split(jax.random.fold_in(key, number), CHUNK)
+        return np.asarray(_least(toys.kernel, toys.truth, toys.starts, toys.held, keys))
+
+    # A program of toys runs on one core: threads share the chunks.
+    alone = jax.device_count() == 1 and jax.default_backend() == "cpu"
+    with ThreadPoolExecutor(os.cpu_count() if alone else 1) as pool:
+        return np.stack(list(pool.map(of, numbers.tolist())))
+
+
+_closed = jax.jit(with_closed)
+
+
+@jax.jit
+def _least(
+    kernel: Kernel,
+    truth: Float[Array, " n"],
+    starts: Float[Array, "starts n"],
+    held: Bool[Array, " n"],
+    keys: Key[Array, " many"],
+) -> Float[Array, " toys"]:
+    """Return the least chi-squared of toys drawn at the truth, each fitted from all starts."""
+
+    def each(given: tuple[Kernel, Array, Array, Array], keys: Key[Array, " many"]) -> Float[Array, " share"]:
+        kernel, truth, starts, held = given
+        data = jax.lax.map(partial(drawn, kernel, truth), keys, batch_size=at_once(len(keys)))
+        jobs = len(keys) * len(starts)
+        found = minimise_all(
+            kernel, data, jnp.tile(starts, (len(keys), 1)), jnp.tile(held, (jobs, 1)), jobs, at_once(jobs), CLOSE
+        )
+        values = found.value.reshape(len(keys), len(starts))
+        return jnp.min(jnp.where(jnp.isfinite(values), values, jnp.inf), axis=1)
+
+    return over_devices(each, (kernel, truth, starts, held), keys)
