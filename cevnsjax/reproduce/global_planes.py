@@ -17,27 +17,29 @@ ELECTRONS = Data("XENONnT electrons", (f"{COMBINATION}:xenonnt_er",))
 ALL = Data("all", (COMBINATION,))
 
 NUCLEI = (CONUS_PLUS, CSI, LAR, SOLAR_B8, ALL)
-MEDIATED = tuple(data._replace(systematics=SIMPLE) for data in (CONUS_PLUS, COHERENT, SOLAR_B8, ELECTRONS, ALL))
+MEDIATED = tuple(data._replace(systematics=SIMPLE) for data in (CONUS_PLUS, COHERENT, SOLAR_B8, ELECTRONS))
 
-MASSES, COUPLINGS = (1e-3, 1e3, 25), (1e-8, 1e-2, 91)
+MASSES, COUPLINGS = (1e-3, 1e3, 19), (1e-8, 1e-2, 91)
 
 PLANES = (
     Plane(
-        "global_nsi_quarks", "nsi_vector", ("eps_ee_uv", -1.0, 1.0, 51), ("eps_ee_dv", -1.0, 1.0, 51), NUCLEI, (0, 0),
+        "global_nsi_quarks", "nsi_vector", ("eps_ee_uv", -1.0, 1.0, 41), ("eps_ee_dv", -1.0, 1.0, 41), NUCLEI, (0, 0),
     ),
     Plane(
-        "global_nsi_flavours", "nsi_vector", ("eps_ee_dv", -0.3, 0.7, 51), ("eps_mumu_dv", -0.3, 0.7, 51), NUCLEI,
+        "global_nsi_flavours", "nsi_vector", ("eps_ee_dv", -0.3, 0.7, 41), ("eps_mumu_dv", -0.3, 0.7, 41), NUCLEI,
         (0, 0),
     ),
     Plane(
-        "global_charge_radii", "charge_radius", ("r2_ee", -9.5e-31, 4.5e-31, 51), ("r2_mumu", -9.5e-31, 4.5e-31, 51),
+        "global_charge_radii", "charge_radius", ("r2_ee", -9.5e-31, 4.5e-31, 41), ("r2_mumu", -9.5e-31, 4.5e-31, 41),
         (CONUS_PLUS, CSI, LAR, ELECTRONS, ALL), (0, 0),
     ),
-    Plane("global_vector_bl", "vector_bl", ("m_z", *MASSES), ("g_bl", *COUPLINGS), MEDIATED),
-    Plane("global_vector_universal", "vector_universal", ("m_z", *MASSES), ("g_z", *COUPLINGS), MEDIATED),
+    Plane("global_vector_bl", "vector_bl", ("m_z", *MASSES), ("g_bl", *COUPLINGS), MEDIATED, total=ALL.label),
+    Plane(
+        "global_vector_universal", "vector_universal", ("m_z", *MASSES), ("g_z", *COUPLINGS), MEDIATED, total=ALL.label
+    ),
     # Reactor neutrinos have no charge here.
-    Plane("global_lmu_ltau", "vector_lmu_ltau", ("m_z", *MASSES), ("g_z", *COUPLINGS), MEDIATED[1:]),
-    Plane("global_scalar", "scalar", ("m_phi", *MASSES), ("g_phi", *COUPLINGS), MEDIATED),
+    Plane("global_lmu_ltau", "vector_lmu_ltau", ("m_z", *MASSES), ("g_z", *COUPLINGS), MEDIATED[1:], total=ALL.label),
+    Plane("global_scalar", "scalar", ("m_phi", *MASSES), ("g_phi", *COUPLINGS), MEDIATED, total=ALL.label),
     Plane(
         "global_radius", "sm", ("neutron_radius_coherent_csi", 3.5, 7.5, 41), ("sin2_theta_w", 0.14, 0.42, 41),
         tuple(data._replace(systematics=SIMPLE) for data in (CSI, ALL)),

@@ -3,7 +3,10 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from cevnsjax.figures import Mark, plane_figure
+from cevnsjax.inference import ScanResult
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.markdown import table
 from cevnsjax.reproduce.workspace import Workspace
@@ -34,6 +37,7 @@ class Plane:
     """A plane of two parameters of a model, and the data whose contours are drawn in it.
 
     `standard` are the Standard Model's values, which a figure marks. Nothing but the two and the nuisances is free.
+    `total` is the label of all data together where they share no nuisance: then their chi^2 add.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Plane:
     y: Axis
     data: tuple[Data, ...]
     standard: tuple[float, float] | None = None
+    total: str | None = None
 
     def __call__(self, work: Workspace) -> list[dict[str, Any]]:
         """Draw the plane, and return for each data where they fit best and how far the Standard Model lies above."""
@@ -60,6 +65,9 @@ class Plane:
                 at = dict(zip(names, self.standard, strict=True))
                 row["standard_model"] = float(likelihood.chi2(at)) - result.chi2_min
             rows.append(row)
+        if self.total is not None:
+            _check_apart([data.likelihood(self.model) for data in self.data])
+            scans.append((self.total, _sum([result for _, result in scans])))
         marks = [] if self.standard is None else [Mark(*self.standard, "Standard Model", colour="black")]
         work.figure(self.name, plane_figure(scans, work.overlays, marks), likelihood)
         return rows
@@ -68,6 +76,28 @@ class Plane:
 def _plain(label: str) -> str:
     """Return a label as a part of a file's name."""
     return label.lower().replace(" + ", "_").replace("+", "_plus").replace("-", "_").replace(" ", "_")
+
+
+def _check_apart(likelihoods: list[Likelihood]) -> None:
+    """Raise an error where likelihoods share a nuisance that is minimised, so that their minima do not add."""
+    names = [e.name for one in likelihoods for e in one.experiments]
+    joint = Likelihood(*(e for one in likelihoods for e in one.experiments), systematics=likelihoods[0].systematics)
+    owner = {e.name: number for number, one in enumerate(likelihoods) for e in one.experiments}
+    for nuisance in joint.nuisances:
+        if nuisance.searched and len({owner[joint.experiments[i].name] for i, _ in nuisance.members}) > 1:
+            raise RuntimeError(f"{', '.join(names)} share {nuisance.name}: fit them together")
+
+
+def _sum(results: list[ScanResult]) -> ScanResult:
+    """Return the plane of all data together; its best fit is a point of the grid."""
+    first = results[0]
+    chi2 = sum((one.delta_chi2 + one.chi2_min for one in results), np.zeros_like(first.delta_chi2))
+    row, column = np.unravel_index(np.argmin(chi2), chi2.shape)
+    best = {first.x.parameter.name: float(first.x.values[column]), first.y.parameter.name: float(first.y.values[row])}
+    least = float(chi2.min())
+    return dataclasses.replace(first, delta_chi2=chi2 - least, chi2_min=least, best_fit=best).at_level(
+        first.cl, first.dof
+    )
 
 
 def _name_here(likelihood: Likelihood, name: str) -> str:
