@@ -87,7 +87,7 @@ def _combined(
     digest = hashlib.sha256(read_text(path, "combination").encode())
     for runs in members:
         digest.update(runs[0].identity.digest.encode())
-    alone = {name: _constrained_by_one(members, chosen, path) for name, chosen in sets.items()}
+    searching = {name: _searching(members, chosen, path) for name, chosen in sets.items()}
     found = []
     for runs in members:
         for run in runs:
@@ -95,7 +95,7 @@ def _combined(
                 run.identity, source=f"{text}:{part}" if part else text, digest=digest.hexdigest(),
                 overrides=tuple(sorted(overrides.items())), combination=f"{table.name}, version {table.version}",
             )  # fmt: skip
-            nuisances = {name: _of_set(run, chosen, alone[name], table) for name, chosen in sets.items()}
+            nuisances = {name: _of_set(run, chosen, searching[name], table) for name, chosen in sets.items()}
             found.append(dataclasses.replace(run, identity=identity, nuisances=nuisances))
     _check_declared(found, table, path)
     for name in sets:
@@ -131,48 +131,54 @@ def _check_names(table: CombinationTable, names: Sequence[str], path: Path) -> N
                 raise InputError(f"'{path}': {where}: {unknown_name('experiment', printable(name), names)}")
 
 
-def _constrained_by_one(
+def _searching(
     members: Sequence[Sequence[Experiment]], chosen: Mapping[str, str], path: Path
-) -> frozenset[str]:
-    """Return the names of nuisances that several members have and a single one searches for."""
-    searching: dict[str, dict[str, bool]] = {}
+) -> dict[str, dict[str, bool]]:
+    """Return for each nuisance which members have it in one set, and whether they search for it."""
+    found: dict[str, dict[str, bool]] = {}
     for run in (run for runs in members for run in runs):
         if chosen[run.name] not in run.nuisances:
             raise InputError(f"'{path}': {unknown_name(f'systematics of {run.name}', chosen[run.name], run.sets)}")
         for n in run.nuisances[chosen[run.name]]:
-            if n.own is None:
-                here = searching.setdefault(n.name, {})
-                here[run.name] = here.get(run.name, False) or n.searched
-    return frozenset(name for name, here in searching.items() if len(here) > 1 and sum(here.values()) == 1)
+            here = found.setdefault(n.name, {})
+            here[run.name] = here.get(run.name, False) or n.searched
+    return found
 
 
 def _of_set(
-    run: Experiment, chosen: Mapping[str, str], alone: frozenset[str], table: CombinationTable
+    run: Experiment, chosen: Mapping[str, str], searching: Mapping[str, Mapping[str, bool]], table: CombinationTable
 ) -> tuple[Nuisance, ...]:
     """Return a run's nuisances in one set of the combination.
 
-    What the file does not declare as shared, and only one of its members constrains, is each member's own.
+    What the file does not declare as shared, and only one of its members searches for, is each member's own.
     """
     declared = {entry.nuisance: entry for entry in table.shared}
     found = []
     for nuisance in run.nuisances[chosen[run.name]]:
+        here = searching[nuisance.name]
         if nuisance.name in declared:
-            nuisance = _declared(nuisance, run, declared[nuisance.name])
-        elif nuisance.name in alone and nuisance.own is None:
-            nuisance = dataclasses.replace(nuisance, own="experiment")
+            entry = declared[nuisance.name]
+            used = any(here.get(name, False) for name in entry.experiments)
+            nuisance = _shared(nuisance, entry, used) if run.name in entry.experiments else _own(nuisance)
+        elif len(here) > 1 and sum(here.values()) == 1:
+            nuisance = _own(nuisance)
         found.append(nuisance)
     return (*found, *(_factor(entry) for entry in table.factor if run.name in entry.experiments))
 
 
-def _declared(nuisance: Nuisance, run: Experiment, entry: SharedTable) -> Nuisance:
-    """Return a nuisance as the file declares it: shared, with the constraint given there, or the experiment's own."""
-    if run.name not in entry.experiments:
-        return nuisance if nuisance.own is not None else dataclasses.replace(nuisance, own="experiment")
+def _own(nuisance: Nuisance) -> Nuisance:
+    return nuisance if nuisance.own is not None else dataclasses.replace(nuisance, own="experiment")
+
+
+def _shared(nuisance: Nuisance, entry: SharedTable, used: bool) -> Nuisance:
+    """Return a nuisance that several members share; `used` says that one of them searches for it in this set.
+
+    Then the constraint of the combination's file holds for all of them. Otherwise it is held by all.
+    """
     centre = nuisance.centre if entry.centre is None else entry.centre
-    sigma = nuisance.sigma if entry.sigma is None else entry.sigma
-    parameter = dataclasses.replace(nuisance.parameter, default=centre, description=entry.why)
-    if entry.sigma is not None:
-        parameter = dataclasses.replace(parameter, scale=entry.sigma)
+    sigma = entry.sigma if used and entry.sigma is not None else nuisance.sigma
+    scale = nuisance.parameter.scale if sigma is None else sigma
+    parameter = dataclasses.replace(nuisance.parameter, default=centre, scale=scale, description=entry.why)
     free = nuisance.free and sigma is None
     return dataclasses.replace(nuisance, parameter=parameter, sigma=sigma, free=free, own=None)
 

@@ -19,7 +19,7 @@ ALL = Data("all", (COMBINATION,))
 NUCLEI = (CONUS_PLUS, CSI, LAR, SOLAR_B8, ALL)
 MEDIATED = tuple(data._replace(systematics=SIMPLE) for data in (CONUS_PLUS, COHERENT, SOLAR_B8, ELECTRONS))
 
-MASSES, COUPLINGS = (1e-3, 1e3, 19), (1e-8, 1e-2, 91)
+MASSES, COUPLINGS = (1e-3, 1e3, 19), (1e-8, 1e-2, 121)
 
 PLANES = (
     Plane(

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from cevnsjax.figures import Mark, plane_figure
 from cevnsjax.inference import ScanResult
@@ -15,6 +16,12 @@ from cevnsjax.results import scan_dataset
 __all__ = ["Axis", "Data", "Plane", "planes_table"]
 
 CL = 0.90
+
+TRANSFER = 20.0
+"""A momentum transfer to nuclei [MeV]: lighter mediators act alike."""
+
+FINER = 10
+"""Masses of a drawn contour for each calculated one."""
 
 Axis = tuple[str, float, float, int]
 """A parameter, two ends, and a number of values."""
@@ -69,7 +76,8 @@ class Plane:
             _check_apart([data.likelihood(self.model) for data in self.data])
             scans.append((self.total, _sum([result for _, result in scans])))
         marks = [] if self.standard is None else [Mark(*self.standard, "Standard Model", colour="black")]
-        work.figure(self.name, plane_figure(scans, work.overlays, marks), likelihood)
+        smooth = [(label, _between_masses(result)) for label, result in scans]
+        work.figure(self.name, plane_figure(smooth, work.overlays, marks), likelihood)
         return rows
 
 
@@ -98,6 +106,33 @@ def _sum(results: list[ScanResult]) -> ScanResult:
     return dataclasses.replace(first, delta_chi2=chi2 - least, chi2_min=least, best_fit=best).at_level(
         first.cl, first.dof
     )
+
+
+def _between_masses(result: ScanResult) -> ScanResult:
+    """Return a plane of a mass and a coupling with more masses, for drawing; other planes as they are.
+
+    Below the momentum transfer chi^2 depends on the coupling alone, above it on coupling / mass. Between two masses it
+    is interpolated where g^2 / (m^2 + q^2) is the same: a narrow valley stays one.
+    """
+    if not (result.x.parameter.logarithmic and result.y.parameter.logarithmic):
+        return result
+    masses, couplings = result.x.values, np.log(result.y.values)
+    fine = np.geomspace(masses[0], masses[-1], FINER * (masses.size - 1) + 1)
+    columns = [PchipInterpolator(couplings, column) for column in np.log1p(result.delta_chi2.T)]
+
+    def along(number: int, mass: float) -> np.ndarray:
+        """Return the column of one mass where another has the same propagator."""
+        shift = np.log((masses[number] ** 2 + TRANSFER**2) / (mass**2 + TRANSFER**2)) / 2
+        return columns[number](np.clip(couplings + shift, couplings[0], couplings[-1]))
+
+    planes = []
+    for mass in fine:
+        left = min(int(np.searchsorted(masses, mass, side="right")) - 1, masses.size - 2)
+        share = np.log(mass / masses[left]) / np.log(masses[left + 1] / masses[left])
+        planes.append((1 - share) * along(left, mass) + share * along(left + 1, mass))
+    x = dataclasses.replace(result.x, values=fine)
+    finer = dataclasses.replace(result, x=x, delta_chi2=np.expm1(np.array(planes)).T)
+    return finer.at_level(result.cl, result.dof)
 
 
 def _name_here(likelihood: Likelihood, name: str) -> str:
