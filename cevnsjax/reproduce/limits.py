@@ -12,7 +12,7 @@ from cevnsjax.interactions import Model, OnElectrons, ScalarMediator, StandardMo
 from cevnsjax.interactions.mediators import CONUS_COUPLINGS, quark_content
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.assumptions import DEFAULT, Assumption, limit_assumptions
-from cevnsjax.reproduce.published import half_width, outer_ends, published_rows
+from cevnsjax.reproduce.published import ends_of, half_width, outer_ends, published_limits, published_rows
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import profile_dataset
@@ -144,7 +144,7 @@ def _beside(rows: list[dict[str, Any]], published: list[dict[str, str]]) -> list
                 if (limit["quantity"], limit["channel"]) == (SAME.get(quantity, quantity), channel)
             )
             under[variant["name"]] = outer_ends(intervals, row["kind"])
-        given = float(row["low"]) if row["low"] else None, float(row["high"])
+        given = ends_of(row)
         table.append(
             {
                 "quantity": quantity,
@@ -169,7 +169,7 @@ class _Figure:
 
     def __call__(self, work: Workspace) -> None:
         fitted, name = self.fitted, f"fig{self.number}_{self.fitted.model}"
-        published = {(row["quantity"], row["experiment"]): row for row in published_rows("limits")}
+        published = published_limits()
         panels = []
         for together in (("all", "eves"), ("cevns",)):
             for quantity in fitted.quantities:

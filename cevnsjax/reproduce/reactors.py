@@ -56,10 +56,9 @@ def _expected(name: str, work: Workspace) -> dict[str, Any]:
     likelihood = Likelihood(name)
     (experiment,) = likelihood.experiments
     on = slice(0, experiment.cells.size)
-    (both,), (rest,) = (likelihood.expected_in({NORM.name: norm}) for norm in (1.0, 0.0))
+    (signal,), (rest,) = likelihood.signal_in({}), likelihood.background_in({})
     kg_d = float(experiment.sample_exposure[0])
-    events = float(np.sum((np.asarray(both) - np.asarray(rest))[on]))
-    background = float(np.sum(np.asarray(rest)[on]))
+    events, background = float(signal[on].sum()), float(rest[on].sum())
     numbers = _Numbers(likelihood, events, background, kg_d)
     rows = [
         {
