@@ -17,7 +17,7 @@ from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import profile_dataset
 
-__all__ = ["CHANNELS", "CL", "MEDIATORS", "limit_steps", "limits", "of_channel"]
+__all__ = ["CHANNELS", "CL", "MEDIATORS", "SAME", "limit_steps", "limits", "of_channel"]
 
 CL = 0.90
 
@@ -52,7 +52,7 @@ ELECTROMAGNETIC = (
     Fitted("charge_radius", ("r2_ee", "r2_emu"), shown=2, channels=("all", "cevns"), compared=("all",)),
 )
 SAME = {"q_etau": "q_emu", "r2_etau": "r2_emu"}
-"""Quantities that the data cannot tell from others."""
+"""Quantities that the data cannot tell from others, those of solar neutrinos neither."""
 
 MEDIATORS = (Fitted("vector_bl", ("g_bl",), channels=("all",)), Fitted("scalar", ("g_phi",), channels=("all",)))
 

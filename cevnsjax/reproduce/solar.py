@@ -22,11 +22,13 @@ def _compose(results: Results) -> dict[str, Any]:
     for row in fluxes:
         if row["published"] is not None:
             obtained[f"{row['published']}_flux"] = tuple(row["flux"])
-            for name in ("significance", "background", "observed"):
+            for name in ("significance", "background", "observed", "predicted"):
                 obtained[f"{row['published']}_{name}"] = (row[name], None, None)
     # One Gaussian number stands for LZ's data: it has no significance that could be set beside that of a fit to events.
     del obtained["lz_significance"]
+    response = obtained["xenonnt_predicted"][0] / float(published["xenonnt_predicted"]["value"])
     return {
+        "response": response,
         "comparisons": [beside(row, obtained[name]) for name, row in published.items() if name in obtained],
         "published_only": [row for name, row in published.items() if name in ("sno_flux", "lz_significance")],
         "fluxes": fluxes,

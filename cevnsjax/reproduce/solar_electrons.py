@@ -13,6 +13,7 @@ from cevnsjax.figures import Panel, StackedPanel, power_of_ten, profiles_figure,
 from cevnsjax.figures.style import level_label
 from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
+from cevnsjax.reproduce.projections import DAYS_PER_YEAR
 from cevnsjax.reproduce.published import ends_of, half_width, outer_ends, published_by, published_limits
 from cevnsjax.reproduce.solar_limits import Request, single_limits
 from cevnsjax.reproduce.study import Results, Step
@@ -145,10 +146,11 @@ def _spectrum(work: Workspace) -> dict[str, float]:
     # Two bins of the fit are one of the figure.
     under, sun, of_moment, data = (x.reshape(-1, 2).sum(axis=1) for x in (background, standard, magnetic, observed))
     of_sun = [("solar neutrinos", sun), (rf"$\mu_\nu={power_of_ten(moment)}\,\mu_B$, 90 % CL", of_moment)]
+    exposure = float(experiment.sample_exposure[0]) / (1e3 * DAYS_PER_YEAR)
     panels = [
         StackedPanel(title, f"energy [{unit}]", unit, edges, components, points, np.sqrt(data))
         for title, components, points in (
-            ("XENONnT, 1.16 t yr", [("background", under), *of_sun], data),
+            (f"XENONnT, {exposure:.3g} t yr", [("background", under), *of_sun], data),
             ("background taken off", [("background", 0 * under), *of_sun], data - under),
         )
     ]

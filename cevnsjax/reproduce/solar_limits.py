@@ -10,26 +10,26 @@ from typing import Any, NamedTuple
 
 from cevnsjax.inference import fit
 from cevnsjax.likelihood import Likelihood
+from cevnsjax.reproduce.limits import CL, SAME
 from cevnsjax.reproduce.published import ends_of, half_width, outer_ends, published_limits
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
 
 __all__ = ["ELECTROMAGNETIC", "SOLAR", "Request", "Solar", "single_limits", "solar_rows", "solar_steps"]
 
-CL = 0.90
-
 
 @dataclasses.dataclass(frozen=True)
 class Solar:
     """An experiment with solar neutrinos: its name, a label, and how `data/published/limits.csv` calls it, if it does.
 
-    `masses` is the number of a mediator's masses in Fig. 7. None: it is not drawn.
+    Fig. 7 has it at `masses` masses, and is without it at none. `couplings` are the ends and the number of couplings.
     """
 
     experiment: str
     label: str
     quoted: str | None = None
-    masses: int | None = None
+    masses: int = 0
+    couplings: tuple[float, float, int] = (1e-7, 1e-2, 151)
 
     @property
     def slug(self) -> str:
@@ -38,9 +38,10 @@ class Solar:
 
 
 SOLAR = (
-    Solar("xenonnt_er", "XENONnT, solar nu off e", "XENONnT", 61),
-    Solar("xenonnt_b8", "XENONnT, 8B off Xe", masses=37),
-    Solar("pandax4t_b8", "PandaX-4T, 8B off Xe"),
+    Solar("xenonnt_er", "XENONnT electron recoils", "XENONnT", masses=61),
+    # Each point is a search for eleven nuisances: this grid has the contours to 1.5 %.
+    Solar("xenonnt_b8", "XENONnT 8B", masses=49, couplings=(1e-6, 1e-2, 61)),
+    Solar("pandax4t_b8", "PandaX-4T 8B"),
 )
 
 
@@ -59,7 +60,7 @@ ELECTROMAGNETIC = (
     Request("charge_radius", "r2_ee", {}),
     Request("charge_radius", "r2_emu", {}),
 )
-"""The quantities of Tables 1-3. Solar nu_mu and nu_tau arrive in equal shares: limits on e-tau are those on e-mu."""
+"""The quantities of Tables 1-3 that differ: solar nu_mu and nu_tau arrive in equal shares, so that `SAME` holds."""
 
 
 def single_limits(experiment: str, requests: Sequence[Request], cl: float = CL) -> list[dict[str, Any]]:
@@ -87,9 +88,10 @@ def solar_rows(results: Results, kinds: Mapping[str, str]) -> list[dict[str, Any
     """
     published, rows = published_limits(), []
     for one in SOLAR:
-        for limit in results[_step(one)]:
-            quantity, row = limit["quantity"], published.get((limit["quantity"], one.quoted or ""))
-            ends = outer_ends(limit["intervals"], kinds[quantity])
+        allowed = {limit["quantity"]: limit["intervals"] for limit in results[_step(one)]}
+        for quantity, kind in kinds.items():
+            intervals, row = allowed[SAME.get(quantity, quantity)], published.get((quantity, one.quoted or ""))
+            ends = outer_ends(intervals, kind)
             given = None if row is None else ends_of(row)
             rows.append(
                 {
@@ -97,8 +99,8 @@ def solar_rows(results: Results, kinds: Mapping[str, str]) -> list[dict[str, Any
                     "label": one.label,
                     "quoted": one.quoted,
                     "quantity": quantity,
-                    "kind": kinds[quantity],
-                    "intervals": limit["intervals"],
+                    "kind": kind,
+                    "intervals": intervals,
                     "obtained": list(ends),
                     "published": None if given is None else list(given),
                     "deviation": None if given is None else half_width(ends) / half_width(given) - 1,
