@@ -49,7 +49,7 @@ class Plane:
         for one in beside:
             likelihood = Likelihood(one.experiment, model=self.model)
             masses = *self.masses[:2], one.masses
-            scans.append((in_latex(one.label), self._scan(work, likelihood, one.slug, masses, one.couplings)))
+            scans.append((in_latex(one.label), self._scan(work, likelihood, one.experiment, masses, one.couplings)))
         drawn = Likelihood(experiment, *(one.experiment for one in beside), model=self.model)
         work.figure(f"fig7_{self.model}", plane_figure(scans, work.overlays), drawn)
         return limits

@@ -31,11 +31,6 @@ class Solar:
     masses: int = 0
     couplings: tuple[float, float, int] = (1e-7, 1e-2, 151)
 
-    @property
-    def slug(self) -> str:
-        """The name as part of a file's."""
-        return self.experiment.replace(":", "_")
-
 
 SOLAR = (
     Solar("xenonnt_er", "XENONnT electron recoils", "XENONnT", masses=61),
@@ -110,7 +105,7 @@ def solar_rows(results: Results, kinds: Mapping[str, str]) -> list[dict[str, Any
 
 
 def _step(one: Solar) -> str:
-    return f"tables_{one.slug}"
+    return f"tables_{one.experiment}"
 
 
 def _limits(one: Solar, work: Workspace) -> list[dict[str, Any]]:
