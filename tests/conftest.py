@@ -26,6 +26,7 @@ if "CEVNSJAX_CACHE" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["CEVNSJAX_CACHE"], ignore_errors=True)
 
 import cevnsjax  # noqa: E402
+from cevnsjax.experiments import copy_experiment  # noqa: E402
 
 # ArviZ writes once a day that it has shown its notice. The processes that share the tests would collide over it, but
 # the one that starts them comes here first.
@@ -66,3 +67,10 @@ def conus_plus():
 @pytest.fixture(scope="session")
 def likelihood():
     return cevnsjax.Likelihood("conus_plus")
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """The folder of a copy of CONUS+, for a user to change."""
+    copy_experiment("conus_plus", tmp_path / "mine")
+    return tmp_path / "mine"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cevnsjax.errors import InputError
-from cevnsjax.experiments import load_runs
+from cevnsjax.experiments import copy_experiment, load_runs
 
 
 def change(path: Path, old: str, new: str) -> None:
@@ -23,3 +23,10 @@ def refused(path: Path | str, message: str, name: Path | str | None = None) -> s
     assert "\n" not in text
     assert str(path if name is None else name) in text
     return text
+
+
+def refused_copy(name: str, folder: Path, old: str, new: str, message: str) -> None:
+    """Copy an embedded experiment, change its description, and have it refused."""
+    copy_experiment(name, folder)
+    change(folder / "experiment.toml", old, new)
+    refused(folder / "experiment.toml", message, folder)

@@ -9,13 +9,6 @@ from cevnsjax.errors import InputError
 from cevnsjax.experiments import copy_experiment, experiment_names, load_runs
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A copy of an embedded experiment, for a user to change."""
-    copy_experiment("conus_plus", tmp_path / "mine")
-    return tmp_path / "mine"
-
-
 def test_every_embedded_experiment_can_be_copied_and_loaded(tmp_path: Path) -> None:
     for name in experiment_names():
         files = copy_experiment(name, tmp_path / name)
@@ -25,12 +18,12 @@ def test_every_embedded_experiment_can_be_copied_and_loaded(tmp_path: Path) -> N
         assert [run.digest() for run in mine] == [run.digest() for run in theirs]
 
 
-def test_a_copy_overwrites_nothing(folder: Path) -> None:
+def test_a_copy_overwrites_nothing(copied: Path) -> None:
     with pytest.raises(InputError, match="exists already"):
-        copy_experiment("conus_plus", folder)
+        copy_experiment("conus_plus", copied)
     with pytest.raises(InputError, match="did you mean 'conus_plus'"):
-        copy_experiment("conus_pus", folder / "elsewhere")
-    assert not (folder / "elsewhere").exists()
+        copy_experiment("conus_pus", copied / "elsewhere")
+    assert not (copied / "elsewhere").exists()
 
 
 TRIGGER = 'name = "trigger"\nsigma = 0.007                           # literature\nscale = ["signal"]'
@@ -190,9 +183,9 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("old", "new", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_mistakes_in_the_description(folder: Path, old: str, new: str, message: str) -> None:
-    change(folder / "experiment.toml", old, new)
-    refused(folder / "experiment.toml", message, folder)
+def test_mistakes_in_the_description(copied: Path, old: str, new: str, message: str) -> None:
+    change(copied / "experiment.toml", old, new)
+    refused(copied / "experiment.toml", message, copied)
 
 
 @pytest.mark.parametrize(
@@ -212,9 +205,9 @@ def test_mistakes_in_the_description(folder: Path, old: str, new: str, message: 
         "response..k",
     ],
 )
-def test_a_key_must_lead_to_a_number(folder: Path, key: str) -> None:
-    change(folder / "experiment.toml", TRIGGER, f'name = "trigger"\nsigma = 0.007\nkey = "{key}"')
-    refused(folder / "experiment.toml", f"the key '{key}' leads to no number")
+def test_a_key_must_lead_to_a_number(copied: Path, key: str) -> None:
+    change(copied / "experiment.toml", TRIGGER, f'name = "trigger"\nsigma = 0.007\nkey = "{key}"')
+    refused(copied / "experiment.toml", f"the key '{key}' leads to no number")
 
 
 @pytest.mark.parametrize(
@@ -224,9 +217,9 @@ def test_a_key_must_lead_to_a_number(folder: Path, key: str) -> None:
         ("format = 2\n", "docs/experiments.md"),
     ],
 )
-def test_the_first_format_is_refused_with_what_to_write(folder: Path, old: str, message: str) -> None:
-    change(folder / "experiment.toml", old, "")
-    refused(folder / "experiment.toml", message)
+def test_the_first_format_is_refused_with_what_to_write(copied: Path, old: str, message: str) -> None:
+    change(copied / "experiment.toml", old, "")
+    refused(copied / "experiment.toml", message)
 
 
 def test_each_old_key_is_named_with_its_new_one(tmp_path: Path) -> None:
@@ -249,6 +242,6 @@ def test_each_old_key_is_named_with_its_new_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["1", "3", '"2"', "2.5", "true", "[2]"])
-def test_other_formats_are_refused(folder: Path, given: str) -> None:
-    change(folder / "experiment.toml", "format = 2", f"format = {given}")
-    refused(folder / "experiment.toml", "write format = 2")
+def test_other_formats_are_refused(copied: Path, given: str) -> None:
+    change(copied / "experiment.toml", "format = 2", f"format = {given}")
+    refused(copied / "experiment.toml", "write format = 2")

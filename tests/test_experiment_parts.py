@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from editing import change, refused
+from editing import change, refused, refused_copy
 
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import copy_experiment, load_experiment, load_runs
@@ -100,9 +100,7 @@ RUN_MISTAKES = {
 
 @pytest.mark.parametrize(("old", "new", "message"), RUN_MISTAKES.values(), ids=RUN_MISTAKES)
 def test_mistakes_in_runs(tmp_path: Path, old: str, new: str, message: str) -> None:
-    copy_experiment("conus", tmp_path)
-    change(tmp_path / "experiment.toml", old, new)
-    refused(tmp_path / "experiment.toml", message, tmp_path)
+    refused_copy("conus", tmp_path, old, new, message)
 
 
 def test_counts_where_nothing_is_expected(tmp_path: Path) -> None:

@@ -10,15 +10,7 @@ import pytest
 from editing import change, refused
 
 from cevnsjax.errors import InputError
-from cevnsjax.experiments import copy_experiment, load_experiment, load_runs
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A copy of an embedded experiment, for a user to change."""
-    copy_experiment("conus_plus", tmp_path / "mine")
-    return tmp_path / "mine"
-
+from cevnsjax.experiments import load_experiment, load_runs
 
 DATA_MISTAKES = {
     "missing column": ("observed", "counts", "lacks the column 'observed'"),
@@ -46,14 +38,14 @@ DATA_MISTAKES = {
 
 
 @pytest.mark.parametrize(("old", "new", "message"), DATA_MISTAKES.values(), ids=DATA_MISTAKES)
-def test_mistakes_in_the_data(folder: Path, old: str, new: str, message: str) -> None:
-    change(folder / "run1_excess.csv", old, new)
-    refused(folder / "experiment.toml", message, folder)
+def test_mistakes_in_the_data(copied: Path, old: str, new: str, message: str) -> None:
+    change(copied / "run1_excess.csv", old, new)
+    refused(copied / "experiment.toml", message, copied)
 
 
-def test_no_rows(folder: Path) -> None:
-    (folder / "run1_excess.csv").write_text("# nothing\nenergy_low,energy_high,observed,sigma\n")
-    refused(folder / "experiment.toml", "no rows", folder)
+def test_no_rows(copied: Path) -> None:
+    (copied / "run1_excess.csv").write_text("# nothing\nenergy_low,energy_high,observed,sigma\n")
+    refused(copied / "experiment.toml", "no rows", copied)
 
 
 @pytest.mark.parametrize(
@@ -66,10 +58,10 @@ def test_no_rows(folder: Path) -> None:
         ("energy_eV,efficiency\n0,0.5\n1000,0.5", "lacks the column 'energy'"),
     ],
 )
-def test_mistakes_in_an_efficiency(folder: Path, table: str, message: str) -> None:
-    change(folder / "experiment.toml", "[[detectors]]", 'efficiency = { file = "curve.csv" }\n[[detectors]]')
-    (folder / "curve.csv").write_text(table + "\n")
-    refused(folder / "experiment.toml", message, folder / "curve.csv")
+def test_mistakes_in_an_efficiency(copied: Path, table: str, message: str) -> None:
+    change(copied / "experiment.toml", "[[detectors]]", 'efficiency = { file = "curve.csv" }\n[[detectors]]')
+    (copied / "curve.csv").write_text(table + "\n")
+    refused(copied / "experiment.toml", message, copied / "curve.csv")
 
 
 @pytest.mark.parametrize(
@@ -80,28 +72,28 @@ def test_mistakes_in_an_efficiency(folder: Path, table: str, message: str) -> No
         ("germanium_collar_2020.csv", "No such file"),
     ],
 )
-def test_a_table_of_yields_that_is_none(folder: Path, table: str, message: str) -> None:
-    (folder / "yields.csv").write_text("recoil_energy_keV,light\n0,0.1\n1,-0.2\n")
+def test_a_table_of_yields_that_is_none(copied: Path, table: str, message: str) -> None:
+    (copied / "yields.csv").write_text("recoil_energy_keV,light\n0,0.1\n1,-0.2\n")
     new = f'yield = {{ kind = "table", file = "{table}", column = "light" }}'
-    change(folder / "experiment.toml", 'yield = { kind = "lindhard", k = 0.162 }', new)
-    refused(folder / "experiment.toml", message, folder / table)
+    change(copied / "experiment.toml", 'yield = { kind = "lindhard", k = 0.162 }', new)
+    refused(copied / "experiment.toml", message, copied / table)
 
 
-def test_units_of_the_data(folder: Path) -> None:
+def test_units_of_the_data(copied: Path) -> None:
     """Counts in all detectors instead of counts per kg and 10 eV: times the mass of those that see the bin."""
     theirs = load_experiment("conus_plus")
-    change(folder / "experiment.toml", "per_kg = true\nper_energy = 10\n", "")
-    mine = load_experiment(folder / "experiment.toml")
+    change(copied / "experiment.toml", "per_kg = true\nper_energy = 10\n", "")
+    mine = load_experiment(copied / "experiment.toml")
     mass = np.array([0.94, 1.88] + [2.83] * 17)
     np.testing.assert_allclose(mine.exposure, theirs.exposure * mass, rtol=1e-12)
     np.testing.assert_allclose(theirs.events_per_unit, mass, rtol=1e-12)
     assert (theirs.unit, mine.unit) == ("counts / kg / (10 eV_ee)", "counts")
 
 
-def test_several_files_of_one_experiment_have_other_digests(folder: Path) -> None:
-    before = load_experiment(folder / "experiment.toml")
-    change(folder / "run1_excess.csv", "13.27102804", "13.3")
-    after = load_experiment(folder / "experiment.toml")
+def test_several_files_of_one_experiment_have_other_digests(copied: Path) -> None:
+    before = load_experiment(copied / "experiment.toml")
+    change(copied / "run1_excess.csv", "13.27102804", "13.3")
+    after = load_experiment(copied / "experiment.toml")
     assert before.identity.digest != after.identity.digest
     assert before.digest() != after.digest()
 
@@ -155,16 +147,16 @@ ODD = {
 
 @pytest.mark.parametrize("name", ["experiment.toml", "run1_excess.csv"])
 @pytest.mark.parametrize("kind", ODD)
-def test_odd_files_are_refused_at_once(folder: Path, kind: str, name: str) -> None:
-    (folder / name).unlink()
-    odd_file(kind, folder / name)
+def test_odd_files_are_refused_at_once(copied: Path, kind: str, name: str) -> None:
+    (copied / name).unlink()
+    odd_file(kind, copied / name)
     start = time.perf_counter()
-    refused(folder / "experiment.toml", ODD[kind], folder / name)
+    refused(copied / "experiment.toml", ODD[kind], copied / name)
     assert time.perf_counter() - start < 2.0
 
 
-def test_empty_files_are_refused(folder: Path) -> None:
-    (folder / "run1_excess.csv").write_text("")
-    refused(folder / "experiment.toml", "has no rows", folder / "run1_excess.csv")
-    (folder / "experiment.toml").write_text("")
-    refused(folder / "experiment.toml", "write format = 2")
+def test_empty_files_are_refused(copied: Path) -> None:
+    (copied / "run1_excess.csv").write_text("")
+    refused(copied / "experiment.toml", "has no rows", copied / "run1_excess.csv")
+    (copied / "experiment.toml").write_text("")
+    refused(copied / "experiment.toml", "write format = 2")

@@ -35,6 +35,17 @@ def test_chi2_against_the_reference(width: float) -> None:
     assert float(likelihood.chi2({"norm": 1.0})) == pytest.approx(plain, abs=1e-5)
 
 
+def test_the_signal_alone(likelihood) -> None:
+    """By SciPy where there is no background; else the line in the strength of the signal that the counts are."""
+    np.testing.assert_allclose(likelihood.signal_in({})[0], expected_counts(), rtol=1e-6)
+    csi = cevnsjax.Likelihood("coherent_csi", systematics="backgrounds")
+    moved = {"neutron_radius": 5.2, "beam_neutron_rate": 1.3}
+    (twice,), (half,) = (csi.expected_in({**moved, "norm": norm}) for norm in (2.0, 0.5))
+    slope = (twice - half) / 1.5
+    np.testing.assert_allclose(csi.signal_in(moved)[0], slope, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(csi.background_in(moved)[0], twice - 2 * slope, rtol=1e-9, atol=1e-12)
+
+
 def test_a_closed_factor_is_a_minimisers(likelihood) -> None:
     """The minimum over the normalisation, found by SciPy on the explicit chi-squared."""
     params = {"sin2_theta_w": 0.3}

@@ -3,9 +3,7 @@
 from pathlib import Path
 
 import pytest
-from editing import change, refused
-
-from cevnsjax.experiments import copy_experiment
+from editing import refused_copy
 
 CSI_MISTAKES = {
     "a live time beside protons": ("mass_kg = 14.6  ", "mass_kg = 14.6\nlive_days = 300  ", "leave out live_days"),
@@ -36,21 +34,13 @@ LAR_MISTAKES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "message"), CSI_MISTAKES.values(), ids=CSI_MISTAKES)
-def test_mistakes_with_time(tmp_path: Path, old: str, new: str, message: str) -> None:
-    copy_experiment("coherent_csi", tmp_path)
-    change(tmp_path / "experiment.toml", old, new)
-    refused(tmp_path / "experiment.toml", message, tmp_path)
+MISTAKES = {
+    **{name: ("coherent_csi", *mistake) for name, mistake in CSI_MISTAKES.items()},
+    **{name: ("coherent_lar", *mistake) for name, mistake in LAR_MISTAKES.items()},
+    "a reactor without a live time": ("conus_plus", "live_days = 110\n", "", "detector 'C3' has no live_days"),
+}
 
 
-@pytest.mark.parametrize(("old", "new", "message"), LAR_MISTAKES.values(), ids=LAR_MISTAKES)
-def test_mistakes_with_profiles(tmp_path: Path, old: str, new: str, message: str) -> None:
-    copy_experiment("coherent_lar", tmp_path)
-    change(tmp_path / "experiment.toml", old, new)
-    refused(tmp_path / "experiment.toml", message, tmp_path)
-
-
-def test_a_reactor_without_a_live_time(tmp_path: Path) -> None:
-    copy_experiment("conus_plus", tmp_path)
-    change(tmp_path / "experiment.toml", "live_days = 110\n", "")
-    refused(tmp_path / "experiment.toml", "detector 'C3' has no live_days", tmp_path)
+@pytest.mark.parametrize(("experiment", "old", "new", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes(tmp_path: Path, experiment: str, old: str, new: str, message: str) -> None:
+    refused_copy(experiment, tmp_path, old, new, message)

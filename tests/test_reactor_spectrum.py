@@ -13,15 +13,10 @@ from scipy.special import ndtr
 import cevnsjax
 from cevnsjax.inference import asimov
 from cevnsjax.likelihood.derivatives import covariance
+from cevnsjax.reproduce.flux_fit import with_free_bins
+from cevnsjax.reproduce.flux_information import fisher_of_bins, flux_templates
 from cevnsjax.reproduce.projections import measured_k
-from cevnsjax.reproduce.reactor_spectrum import (
-    EDGES,
-    SMOOTHNESS,
-    conus_100,
-    fisher_of_bins,
-    flux_templates,
-    with_free_bins,
-)
+from cevnsjax.reproduce.reactor_spectrum import EDGES, SMOOTHNESS, conus_100
 
 SIN2 = 0.23857
 

@@ -15,6 +15,7 @@ from cevnsjax.figures import AnglePoint, weak_mixing_angle_figure
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce import weak_mixing_angle
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
+from cevnsjax.reproduce.one_sigma import around
 from cevnsjax.reproduce.weak_mixing_angle import against_scale, momentum_transfer, point_of
 from cevnsjax.reproduce.workspace import Workspace
 
@@ -157,9 +158,15 @@ def test_an_end_beyond_the_axes_has_an_arrow(low, high, expected) -> None:
 def test_the_interval_is_the_one_around_the_best_fit(monkeypatch, likelihood) -> None:
     """A second minimum, with the sign of the weak charge turned, does not end the bar; an open end stays open."""
     result = SimpleNamespace(best_fit={"sin2_theta_w": 0.25}, intervals={"sin2_theta_w": [(-0.9, -0.8), (0.2, None)]})
-    monkeypatch.setattr(weak_mixing_angle, "fit", lambda *arguments, **options: result)
+    monkeypatch.setattr("cevnsjax.reproduce.one_sigma.fit", lambda *arguments, **options: result)
     point = point_of("label", likelihood)
     assert (point.low, point.high) == (0.2, None)
     row = weak_mixing_angle._row(point)
     assert float(row["error_up"]) == math.inf
     assert float(row["error_down"]) == pytest.approx(0.05)
+
+
+def test_a_best_fit_outside_of_all_intervals_is_no_result() -> None:
+    with pytest.raises(RuntimeError, match=r"contains the best fit 0\.5"):
+        around(0.5, [(None, 0.4), (0.6, None)])
+    assert around(0.5, [(None, 0.5), (0.6, None)]) == (None, 0.5)

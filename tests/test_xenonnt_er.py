@@ -6,11 +6,10 @@ import jax
 import numpy as np
 import pytest
 import solar as reference
-from editing import change, refused
+from editing import refused_copy
 
 import cevnsjax
 from cevnsjax.errors import InputError
-from cevnsjax.experiments import copy_experiment
 from cevnsjax.resources import data_folder, read_table
 
 SIN2 = 0.23857
@@ -161,9 +160,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("old", "new", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_mistakes(tmp_path: Path, old: str, new: str, message: str) -> None:
-    copy_experiment("xenonnt_er", tmp_path)
-    change(tmp_path / "experiment.toml", old, new)
-    refused(tmp_path / "experiment.toml", message, tmp_path)
+    refused_copy("xenonnt_er", tmp_path, old, new, message)
 
 
 def test_a_detector_that_sees_nothing() -> None:

@@ -80,8 +80,8 @@ def power_of_ten(value: float, digits: int = 2) -> str:
 
 
 def in_latex(text: str) -> str:
-    """Return a unit or a channel's name with the subscripts and Greek letters that it stands for."""
-    text = text.replace("eV_ee", r"eV$_\mathrm{ee}$").replace("CEvNS", r"CE$\nu$NS")
+    """Return a unit's, a channel's or a source's name with the indices and Greek letters that it stands for."""
+    text = text.replace("eV_ee", r"eV$_\mathrm{ee}$").replace("CEvNS", r"CE$\nu$NS").replace("8B", r"$^8$B")
     return text.replace("nu-e", r"$\bar\nu_e\,e$")
 
 

@@ -18,7 +18,7 @@ from cevnsjax.likelihood import newton
 from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
 from cevnsjax.likelihood.nuisances import JointNuisance, joint_nuisances
 from cevnsjax.likelihood.objective import chi2, with_closed
-from cevnsjax.likelihood.prediction import expected_counts
+from cevnsjax.likelihood.prediction import Prediction
 from cevnsjax.likelihood.preparation import Moved, Preparation
 from cevnsjax.likelihood.signals import Signals
 from cevnsjax.likelihood.terms import TERMS
@@ -215,7 +215,7 @@ class Likelihood:
         """Return what is expected in all cells of each experiment, those with the source off included."""
         values = canonical(params, self.parameters)
         if not any(isinstance(value, jax.core.Tracer) for value in values.values()):
-            return tuple(expected_counts(self.preparation, i, values) for i in range(len(self.experiments)))
+            return tuple(one.total() for one in self._predictions(values))
         view = self.view(values)
         y, _ = view.start(values)
         found: list[Any] = [None] * len(self.experiments)
@@ -226,8 +226,14 @@ class Likelihood:
 
     def background_in(self, params: Values) -> tuple[Float[np.ndarray, " _all"], ...]:
         """Return what is expected without a signal in all cells of each experiment; values must be plain numbers."""
-        values = canonical(params, self.parameters)
-        return tuple(expected_counts(self.preparation, i, values, signal=False) for i in range(len(self.experiments)))
+        return tuple(one.background() for one in self._predictions(canonical(params, self.parameters)))
+
+    def signal_in(self, params: Values) -> tuple[Float[np.ndarray, " _all"], ...]:
+        """Return the counts of the signal alone in all cells of each experiment; values must be plain numbers."""
+        return tuple(one.signal() for one in self._predictions(canonical(params, self.parameters)))
+
+    def _predictions(self, values: Mapping[str, Any]) -> list[Prediction]:
+        return [Prediction(self.preparation, i, values) for i in range(len(self.experiments))]
 
     def variance_in(self, params: Values) -> tuple[Float[Array, " _all"], ...]:
         """Return the variance of all cells of each experiment."""
@@ -238,12 +244,8 @@ class Likelihood:
 
     def expected_by_detector(self, params: Values) -> tuple[Float[np.ndarray, "_detectors _all"], ...]:
         """Return, for each experiment, each detector's share of the signal, in the data's unit; plain numbers only."""
-        values = canonical(params, self.parameters)
         found = []
-        for i, e in enumerate(self.experiments):
-            counts = expected_counts(self.preparation, i, values) - expected_counts(
-                self.preparation, i, values, signal=False
-            )
+        for e, counts in zip(self.experiments, self.signal_in(params), strict=True):
             share = e.detector_exposure / np.where(e.exposure > 0, e.exposure, 1.0)
             found.append(share * counts)
         return tuple(found)

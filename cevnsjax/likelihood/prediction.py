@@ -10,42 +10,54 @@ from cevnsjax.experiments import SIGNAL
 from cevnsjax.likelihood.preparation import Preparation
 from cevnsjax.parameters import NORM
 
-__all__ = ["expected_counts"]
+__all__ = ["Prediction"]
 
 
-def expected_counts(
-    preparation: Preparation, index: int, values: Mapping[str, Any], signal: bool = True
-) -> Float[np.ndarray, " all"]:
-    """Return what is expected in all cells of one experiment: templates, and the signal if asked for.
+class Prediction:
+    """What is expected in all cells of one experiment at given values of couplings and nuisances.
 
-    Nuisances that `values` leaves out are at their centres, couplings at their defaults.
+    Nuisances that the values leave out are at their centres, couplings at their defaults.
     """
-    numbers = {name: float(value) for name, value in values.items()}
-    at_centre = {n.name: n.centre for n in preparation.nuisances if n.searched}
-    experiment = preparation.moved.at(index, preparation.experiments[index], {**at_centre, **numbers})
-    centred = {**at_centre, **numbers}
-    own = [(n, j) for j in preparation.nuisances if (n := j.of(index)) is not None]
 
-    def factor(name: str) -> float:
+    def __init__(self, preparation: Preparation, index: int, values: Mapping[str, Any]):
+        """Take the likelihood's preparation, the number of the experiment in it, and values by name."""
+        self._preparation, self._index = preparation, index
+        self._numbers = {name: float(value) for name, value in values.items()}
+        at_centre = {n.name: n.centre for n in preparation.nuisances if n.searched}
+        self._centred = {**at_centre, **self._numbers}
+        self._experiment = preparation.moved.at(index, preparation.experiments[index], self._centred)
+        self._own = [(n, j) for j in preparation.nuisances if (n := j.of(index)) is not None]
+
+    def total(self) -> Float[np.ndarray, " all"]:
+        """Return the counts of background and signal together."""
+        return self.background() + self.signal()
+
+    def background(self) -> Float[np.ndarray, " all"]:
+        """Return the counts of all templates."""
+        counts = np.zeros(self._experiment.size)
+        for sample in self._experiment.samples:
+            z = {
+                n.name: (self._centred[j.name] - j.centre) / j.step
+                for n, j in self._own
+                if sample.name in n.morph and j.name in self._centred
+            }
+            counts = counts + self._factor(sample.name) * self._experiment.sample_counts(sample.morphed(z))
+        return counts
+
+    def signal(self) -> Float[np.ndarray, " all"]:
+        """Return the counts of the signal alone."""
+        couplings = {
+            p.name: self._numbers[p.name] for p in self._preparation.model.parameters if p.name in self._numbers
+        }
+        return self._factor(SIGNAL) * self._preparation.signals.at(self._index, self._experiment, couplings)
+
+    def _factor(self, name: str) -> float:
         """Return the factor on a sample: factors add, but the strength of the signal multiplies."""
         strength, total = 1.0, 1.0
-        for n, joint in own:
-            if name in n.scale and joint.name in centred:
+        for n, joint in self._own:
+            if name in n.scale and joint.name in self._centred:
                 if n.name == NORM.name and joint.sigma is None:
-                    strength = centred[joint.name]
+                    strength = self._centred[joint.name]
                 else:
-                    total += centred[joint.name] - 1
+                    total += self._centred[joint.name] - 1
         return strength * total
-
-    counts = np.zeros(experiment.size)
-    for sample in experiment.samples:
-        z = {
-            n.name: (centred[j.name] - j.centre) / j.step
-            for n, j in own
-            if sample.name in n.morph and j.name in centred
-        }
-        counts = counts + factor(sample.name) * experiment.sample_counts(sample.morphed(z))
-    if signal:
-        couplings = {p.name: numbers[p.name] for p in preparation.model.parameters if p.name in numbers}
-        counts = counts + factor(SIGNAL) * preparation.signals.at(index, experiment, couplings)
-    return counts

@@ -11,10 +11,11 @@ from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import NORM
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
-from cevnsjax.reproduce.coherent_counts import BACKGROUNDS, CSI, LAR, MODELS, TEMPLATES, counts_steps, predicted_counts
+from cevnsjax.reproduce.coherent_counts import BACKGROUNDS, CSI, LAR, MODELS, TEMPLATES, counts_steps
 from cevnsjax.reproduce.markdown import pieces, table, with_errors
+from cevnsjax.reproduce.one_sigma import around, one_sigma
 from cevnsjax.reproduce.planes import Data, Plane, planes_table
-from cevnsjax.reproduce.published import beside, published_by, published_rows
+from cevnsjax.reproduce.published import Estimate, beside, ends_of, published_by, published_limits
 from cevnsjax.reproduce.study import Results, Step, Study
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import profile_dataset
@@ -92,8 +93,9 @@ def _strengths(work: Workspace) -> list[dict[str, Any]]:
         experiment = load_experiment(name)
         likelihood = Likelihood(experiment, systematics=BACKGROUNDS)
         result = fit(likelihood, [NORM.name], cl=ONE_SIGMA)
-        predicted = predicted_counts(likelihood)
-        ((low, high),) = result.intervals[NORM.name]
+        predicted = float(likelihood.signal_in({})[0].sum())
+        best = result.best_fit[NORM.name]
+        low, high = around(best, result.intervals[NORM.name])
         held = {name: result.best_fit[name] for name in likelihood.searched}
         ((least, most),) = fit(likelihood, [NORM.name], held, cl=ONE_SIGMA).intervals[NORM.name]
         assert least is not None
@@ -103,7 +105,7 @@ def _strengths(work: Workspace) -> list[dict[str, Any]]:
             {
                 "experiment": name,
                 "predicted": predicted,
-                "events": [predicted * x if x is not None else None for x in (result.best_fit[NORM.name], low, high)],
+                "events": [None if x is None else predicted * x for x in (best, low, high)],
                 "error_of_counting": predicted * (most - least) / 2,
                 "significance": math.sqrt(without),
                 "chi2_min": result.chi2_min,
@@ -113,45 +115,34 @@ def _strengths(work: Workspace) -> list[dict[str, Any]]:
     return rows
 
 
-def _angles(work: Workspace) -> dict[str, list[float | None]]:
-    return {name: _one_sigma(Likelihood(*experiments), ANGLE) for name, experiments in ANGLES.items()}
+def _angles(work: Workspace) -> dict[str, Estimate]:
+    return {name: one_sigma(Likelihood(*experiments), ANGLE) for name, experiments in ANGLES.items()}
 
 
-def _switches(work: Workspace) -> dict[str, list[float | None]]:
+def _switches(work: Workspace) -> dict[str, Estimate]:
     return {
-        label: _one_sigma(Likelihood(load_experiment(CSI, overrides), systematics=systematics), ANGLE)
+        label: one_sigma(Likelihood(load_experiment(CSI, overrides), systematics=systematics), ANGLE)
         for label, (systematics, overrides) in SWITCHES.items()
     }
 
 
-def _radii(work: Workspace) -> dict[str, list[float | None]]:
+def _radii(work: Workspace) -> dict[str, Estimate]:
     found = {}
     for name, experiments in RADII.items():
         likelihood = Likelihood(*experiments)
         (own,) = (n.name for n in likelihood.nuisances if n.name.startswith(RADIUS) and "lar" not in n.name)
-        found[name] = _one_sigma(likelihood, own)
+        found[name] = one_sigma(likelihood, own)
     return found
-
-
-def _one_sigma(likelihood: Likelihood, name: str) -> list[float | None]:
-    """Return the value that fits best, and the ends of its interval of one standard deviation."""
-    result = fit(likelihood, [name], cl=ONE_SIGMA)
-    best = result.best_fit[name]
-    for low, high in result.intervals[name]:
-        if (low is None or low <= best) and (high is None or best <= high):
-            return [best, low, high]
-    return [best, None, None]
 
 
 def _limit(model: str, name: str, others: tuple[str, ...], work: Workspace) -> dict[str, Any]:
     result = fit(Likelihood(*BOTH, model=model), [name, *others], of=[name])
-    quoted = next(r for r in published_rows("limits") if (r["quantity"], r["experiment"]) == (name, QUOTED))
-    ends = [float(quoted[end]) if quoted[end] else None for end in ("low", "high")]
+    quoted = published_limits()[name, QUOTED]
     return {
         "name": name,
         "free": list(others),
         "obtained": [list(piece) for piece in result.intervals[name]],
-        "published": ends,
+        "published": list(ends_of(quoted)),
         "kind": quoted["kind"],
         "cl": 0.90,
     }
@@ -174,7 +165,7 @@ def _draw(work: Workspace) -> None:
 
 def _compose(results: Results) -> dict[str, Any]:
     published = published_by("coherent", "name")
-    obtained: dict[str, tuple[float, float | None, float | None]] = {}
+    obtained: dict[str, Estimate] = {}
     for row in results["strengths"]:
         if (prefix := PUBLISHED.get(row["experiment"])) is not None:
             obtained[f"{prefix}_events"] = tuple(row["events"])
@@ -236,7 +227,7 @@ def _page(content: Mapping[str, Any]) -> dict[str, str]:
         "published_only": table(
             ("quantity", "unit", "published", "source"),
             [
-                (row["name"], row["unit"], with_errors(_numbers(row), ".4g"), row["source"])
+                (row["name"], row["unit"], with_errors([float(row["value"]), *ends_of(row)], ".4g"), row["source"])
                 for row in content["published_only"]
             ],
         ),
@@ -263,10 +254,6 @@ def _values(what: str, quantity: str, rows: Mapping[str, list[float | None]], di
     names |= {"own_flux": "CsI + LAr, each with a flux of its own"}
     labels = {name: names.get(name.removesuffix("_angle").removesuffix("_radius"), name) for name in rows}
     return table((what, quantity), [(labels[name], with_errors(numbers, digits)) for name, numbers in rows.items()])
-
-
-def _numbers(row: Mapping[str, str]) -> list[float | None]:
-    return [float(row[name]) if row[name] else None for name in ("value", "low", "high")]
 
 
 COHERENT = Study("coherent", _steps, _compose, _page, ((PLANE.x[0], PLANE.y[0]),))

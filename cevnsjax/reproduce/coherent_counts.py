@@ -20,7 +20,7 @@ from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.resources import data_folder, read_table
 from cevnsjax.results import profile_dataset
 
-__all__ = ["BACKGROUNDS", "CSI", "LAR", "MODELS", "TEMPLATES", "counts_steps", "predicted_counts"]
+__all__ = ["BACKGROUNDS", "CSI", "LAR", "MODELS", "TEMPLATES", "counts_steps"]
 
 CSI, LAR, TEMPLATES = "coherent_csi", "coherent_lar", "coherent_lar:templates"
 
@@ -68,12 +68,6 @@ def counts_steps() -> tuple[Step, ...]:
     )
 
 
-def predicted_counts(likelihood: Likelihood) -> float:
-    """Return the signal that a likelihood of one experiment expects."""
-    (experiment,) = likelihood.experiments
-    return float((np.asarray(likelihood.expected({})) - experiment.background()).sum())
-
-
 def _spectra(work: Workspace) -> None:
     """Draw both detectors at their best fit of a free normalisation, the steady background taken off."""
     rows = []
@@ -82,7 +76,7 @@ def _spectra(work: Workspace) -> None:
         result = fit(likelihood, [NORM.name], cl=ONE_SIGMA)
         (experiment,) = likelihood.experiments
         parts = _components(experiment, result.best_fit)
-        parts["signal"] = np.asarray(likelihood.expected(result.best_fit)) - sum(parts.values())
+        (parts["signal"],) = likelihood.signal_in(result.best_fit)
         shape = [axis.size for axis in experiment.cells.axes]
         panels = []
         for number, axis in enumerate(experiment.cells.axes):
@@ -124,7 +118,7 @@ def _events(work: Workspace) -> None:
         (TEMPLATES, "LAr", 320.0, "lar_events", "arXiv:2003.10630"),
     ):
         likelihood = Likelihood(name, systematics=BACKGROUNDS)
-        unit = predicted_counts(likelihood)
+        unit = float(likelihood.signal_in({})[0].sum())
         limits = (150.0 / unit if name == CSI else 0.0, most / unit)
         result, origin = work.answer(
             likelihood, "profile", over=NORM.name, free=[], limits=limits, points=POINTS, cl=ONE_SIGMA
@@ -147,8 +141,9 @@ def _alternatives(work: Workspace) -> list[dict[str, Any]]:
     rows = []
     for label, overrides in ALTERNATIVES:
         likelihood = Likelihood(load_experiment(TEMPLATES, overrides), systematics=BACKGROUNDS)
+        (counts,) = likelihood.signal_in({})
         result = fit(likelihood, [NORM.name], cl=ONE_SIGMA)
-        rows.append({"in_place": label, "events": result.best_fit[NORM.name] * predicted_counts(likelihood)})
+        rows.append({"in_place": label, "events": result.best_fit[NORM.name] * float(counts.sum())})
     return rows
 
 
@@ -159,8 +154,8 @@ def _predictions(work: Workspace) -> list[dict[str, Any]]:
         if label == ORIGINAL:
             overrides["target.radius_factor"] = _radii_of_the_original(load_experiment(name).signal.target)
         likelihood = Likelihood(load_experiment(name, overrides), model=model)
-        about = {"experiment": name, "model": model, "form_factor": label}
-        rows.append({**about, "events": predicted_counts(likelihood)})
+        (counts,) = likelihood.signal_in({})
+        rows.append({"experiment": name, "model": model, "form_factor": label, "events": float(counts.sum())})
     return rows
 
 

@@ -3,8 +3,6 @@
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from cevnsjax.figures import PublishedEvents, events_figure
 from cevnsjax.inference import expected_intervals
 from cevnsjax.likelihood import Likelihood
@@ -49,8 +47,10 @@ def _at(k: float, work: Workspace) -> dict[str, float]:
     """Return the prediction per kg and day at one k, the limit on it, and on the scale of vector interactions."""
     likelihood, vector = Likelihood(ANALYSIS), Likelihood(BSM, model="nsi_vector")
     given = {QUENCHING_K.name: k}
-    exposure = sum(float(experiment.sample_exposure[0]) for experiment in likelihood.experiments)
-    signal = float(np.sum(likelihood.expected(given)) - np.sum(likelihood.expected({**given, NORM.name: 0.0})))
+    exposure = signal = 0.0
+    for experiment, counts in zip(likelihood.experiments, likelihood.signal_in(given), strict=True):
+        exposure += float(experiment.sample_exposure[0])
+        signal += float(counts[: experiment.cells.size].sum())
     strength = farthest(expected_intervals(likelihood, NORM.name, given, CL))
     epsilon = farthest(expected_intervals(vector, "eps_ee_uv", given, CL))
     return {

@@ -27,8 +27,8 @@ STERILE, MIXINGS, SPLITTINGS = "conus_sterile", (1e-2, 1.0, 31), (0.05, 5.0, 141
 STERILE_PLANE = ("sin2_2theta_14", "dm2_41")
 """sin^2(2 theta) and Delta m^2 [eV^2] of a sterile neutrino."""
 
-QUARKS, EPSILONS_U, EPSILONS_D = ("eps_ee_uv", "eps_ee_dv"), (-3.0, 3.0, 61), (-3.0, 3.0, 13)
-"""The contours are nearly straight lines: few values of one coupling are enough."""
+QUARKS, EPSILONS_U, EPSILONS_D = ("eps_ee_uv", "eps_ee_dv"), (-3.0, 3.0, 37), (-3.0, 3.0, 37)
+"""Both steps are alike: a contour along the diagonal would be wavy with the coarser one."""
 
 TARGETS, DRAWN = ("Ge", "Si", "Ar", "Cs", "I", "Xe"), ("Ge", "Si")
 """Targets of the table of slopes, and those whose lines are drawn."""

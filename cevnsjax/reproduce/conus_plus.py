@@ -5,6 +5,7 @@ from typing import Any
 from cevnsjax.reproduce.conus_plus_page import conus_plus_page
 from cevnsjax.reproduce.limits import limit_steps, limits
 from cevnsjax.reproduce.mediators import PLANES, mediator_steps, mediators
+from cevnsjax.reproduce.solar_limits import solar_rows, solar_steps
 from cevnsjax.reproduce.standard_model import standard_model, standard_model_steps
 from cevnsjax.reproduce.study import Results, Step, Study
 from cevnsjax.reproduce.systematics import systematics, systematics_steps
@@ -13,11 +14,19 @@ __all__ = ["CONUS_PLUS"]
 
 
 def _steps() -> tuple[Step, ...]:
-    return (*standard_model_steps(), *limit_steps(), *mediator_steps(), *systematics_steps())
+    return (*standard_model_steps(), *limit_steps(), *solar_steps(), *mediator_steps(), *systematics_steps())
 
 
 def _compose(results: Results) -> dict[str, Any]:
-    return {**standard_model(results), **limits(results), **mediators(results), **systematics(results)}
+    of_limits = limits(results)
+    kinds = {row["quantity"]: row["kind"] for row in of_limits["limits"]}
+    return {
+        **standard_model(results),
+        **of_limits,
+        "solar_rows": solar_rows(results, kinds),
+        **mediators(results),
+        **systematics(results),
+    }
 
 
 CONUS_PLUS = Study(

@@ -7,6 +7,7 @@ from cevnsjax.constants import SIN2_THETA_W, SIN2_THETA_W_Z
 from cevnsjax.reproduce.assumptions import DEFAULT, FREE, INTEGRATED, LIKELY
 from cevnsjax.reproduce.limits import CL
 from cevnsjax.reproduce.markdown import at_cl, interval, pieces, table, with_errors
+from cevnsjax.reproduce.published import ends_of
 
 __all__ = ["conus_plus_page"]
 
@@ -17,6 +18,10 @@ FAR = 0.1
 
 TABLES = (("mu_nu_e",), ("q_ee", "q_emu", "q_etau"), ("r2_ee", "r2_emu", "r2_etau"))
 """The quantities of the paper's Tables 1-3."""
+
+HERE = "as computed here"
+COMPUTED, QUOTED = f"CONUS+, {HERE}", "CONUS+, arXiv:2501.12441"
+"""Rows of these tables."""
 
 CHANNELS = {"all": "CEvNS + nu-e", "cevns": "CEvNS alone"}
 
@@ -43,6 +48,7 @@ def conus_plus_page(content: Content) -> dict[str, str]:
         "limits": _limits(content),
         "causes": _causes(content),
         "tables": _tables(content),
+        "solar_deviations": _solar_deviations(content),
         "angle_assumptions": _angle_assumptions(content),
         "limit_assumptions": _limit_assumptions(content),
         "millicharge_ends": _millicharge_ends(content),
@@ -122,27 +128,43 @@ def _is_copy(limit: Content) -> bool:
 
 
 def _tables(content: Content) -> str:
-    ours = {
-        limit["quantity"]: (limit["obtained"], limit["published"], limit["kind"])
-        for limit in content["limits"]
-        if limit["channel"] == "all"
-    }
+    """Return Tables 1-3: CONUS+, the experiments calculated here, and others as quoted; each result of ours first."""
+    ours: dict[str, dict[str, str]] = {COMPUTED: {}, QUOTED: {}}
+    for limit in content["limits"]:
+        if limit["channel"] == "all":
+            for name, which in ((COMPUTED, "obtained"), (QUOTED, "published")):
+                ours[name][limit["quantity"]] = interval(limit[which], limit["kind"])
+    solar: dict[str, dict[str, str]] = {}
+    for row in content["solar_rows"]:
+        solar.setdefault(f"{row['label']}, {HERE}", {})[row["quantity"]] = interval(row["obtained"], row["kind"])
+        if row["published"] is not None:
+            quoted = solar.setdefault(f"{row['quoted']}, as quoted", {})
+            quoted[row["quantity"]] = interval(row["published"], row["kind"])
+    calculated = {row["quoted"] for row in content["solar_rows"]}
+    others: dict[str, dict[str, str]] = {}
+    for row in content["other_experiments"]:
+        if row["experiment"] not in calculated:
+            others.setdefault(row["experiment"], {})[row["quantity"]] = interval(ends_of(row), row["kind"])
     made = []
     for number, quantities in enumerate(TABLES, 1):
         rows = [
-            ("CONUS+, this work", *(interval(ours[q][0], ours[q][2]) for q in quantities)),
-            ("CONUS+, arXiv:2501.12441", *(interval(ours[q][1], ours[q][2]) for q in quantities)),
+            (name, *(cells.get(q, "") for q in quantities))
+            for name, cells in (ours | solar | others).items()
+            if any(q in cells for q in quantities)
         ]
-        others = [row for row in content["other_experiments"] if row["quantity"] in quantities]
-        for name in dict.fromkeys(row["experiment"] for row in others):
-            cells = {
-                row["quantity"]: interval((float(row["low"]) if row["low"] else None, float(row["high"])), row["kind"])
-                for row in others
-                if row["experiment"] == name
-            }
-            rows.append((name, *(cells.get(q, "") for q in quantities)))
         made.append(f"Table {number}\n\n" + table(("experiment", *quantities), rows))
     return "\n\n".join(made)
+
+
+def _solar_deviations(content: Content) -> str:
+    """Return how far limits that are calculated here lie from those quoted of the same data."""
+    rows = [
+        (row["label"], row["quantity"], *(interval(row[which], row["kind"]) for which in ("published", "obtained")),
+         f"{row['deviation']:+.0%}")
+        for row in content["solar_rows"]
+        if row["published"] is not None
+    ]  # fmt: skip
+    return table(("data", "quantity", "published", "obtained", "deviation of the (half-)width"), rows)
 
 
 def _angle_assumptions(content: Content) -> str:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from cevnsjax.experiments import load_experiment
 from cevnsjax.figures import Strength, strengths_figure
 from cevnsjax.inference import fit
@@ -58,13 +56,14 @@ def _fitted(name: str, label: str, work: Workspace) -> dict[str, Any]:
     experiment = without_constraint(load_experiment(name, _overrides(name, label)))
     likelihood = Likelihood(experiment, channel="cevns")
     result = fit(likelihood, [NORM.name], cl=ONE_SIGMA)
-    signal = np.asarray(likelihood.expected({}) - likelihood.expected({NORM.name: 0.0}))
+    on = slice(0, experiment.cells.size)
+    (signal,) = likelihood.signal_in({})
     chi2 = [float(likelihood.chi2({NORM.name: strength})) for strength in (1.0, 0.0)]
     published = published_by("dresden2", "quantity").get(label) if name == "dresden2" else None
     return {
         "experiment": name,
         "quenching": label,
-        "events": float(experiment.events_per_unit[: signal.size] @ signal),
+        "events": float(experiment.events_per_unit[on] @ signal[on]),
         "strength": result.best_fit[NORM.name],
         "interval": list(result.intervals[NORM.name][0]),
         "chi2_of_prediction": chi2[0] - result.chi2_min,

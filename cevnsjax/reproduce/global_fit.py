@@ -9,13 +9,13 @@ import numpy as np
 
 from cevnsjax.constants import Z_MASS
 from cevnsjax.figures import weak_mixing_angle_figure
-from cevnsjax.inference import fit
+from cevnsjax.inference import Interval, fit
 from cevnsjax.inference.search import PolynomialSearch
 from cevnsjax.parameters import NSI_VECTOR
 from cevnsjax.reproduce.global_planes import ALL, COHERENT, CONUS_PLUS, CSI, ELECTRONS, LAR, PLANES, SOLAR_B8
 from cevnsjax.reproduce.markdown import at_cl, pieces, table, with_errors
 from cevnsjax.reproduce.planes import Data, planes_table
-from cevnsjax.reproduce.published import published_by, published_rows
+from cevnsjax.reproduce.published import ends_of, published_by, published_limits
 from cevnsjax.reproduce.running import normalised_angle
 from cevnsjax.reproduce.study import Results, Step, Study
 from cevnsjax.reproduce.weak_mixing_angle import MOMENTA, point_of
@@ -75,12 +75,10 @@ def _limits(model: str, work: Workspace) -> list[dict[str, Any]]:
     return [row for found in rows.values() for row in found]
 
 
-def _quoted(name: str, data: Data) -> list[float | None] | None:
+def _quoted(name: str, data: Data) -> Interval | None:
     """Return the published ends of a limit from the same data, None where there is none."""
-    for row in published_rows("limits"):
-        if (row["quantity"], row["experiment"]) == (name, QUOTED.get(data.label)):
-            return [float(row[end]) if row[end] else None for end in ("low", "high")]
-    return None
+    row = published_limits().get((name, QUOTED.get(data.label, "")))
+    return None if row is None else ends_of(row)
 
 
 def _second_solution(work: Workspace) -> list[dict[str, Any]]:

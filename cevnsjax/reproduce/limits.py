@@ -12,12 +12,12 @@ from cevnsjax.interactions import Model, OnElectrons, ScalarMediator, StandardMo
 from cevnsjax.interactions.mediators import CONUS_COUPLINGS, quark_content
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.assumptions import DEFAULT, Assumption, limit_assumptions
-from cevnsjax.reproduce.published import half_width, outer_ends, published_rows
+from cevnsjax.reproduce.published import ends_of, half_width, outer_ends, published_limits, published_rows
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import profile_dataset
 
-__all__ = ["CHANNELS", "CL", "MEDIATORS", "limit_steps", "limits", "of_channel"]
+__all__ = ["CHANNELS", "CL", "MEDIATORS", "SAME", "limit_steps", "limits", "of_channel"]
 
 CL = 0.90
 
@@ -52,7 +52,7 @@ ELECTROMAGNETIC = (
     Fitted("charge_radius", ("r2_ee", "r2_emu"), shown=2, channels=("all", "cevns"), compared=("all",)),
 )
 SAME = {"q_etau": "q_emu", "r2_etau": "r2_emu"}
-"""Quantities that the data cannot tell from others."""
+"""Quantities that the data cannot tell from others, those of solar neutrinos neither."""
 
 MEDIATORS = (Fitted("vector_bl", ("g_bl",), channels=("all",)), Fitted("scalar", ("g_phi",), channels=("all",)))
 
@@ -144,7 +144,7 @@ def _beside(rows: list[dict[str, Any]], published: list[dict[str, str]]) -> list
                 if (limit["quantity"], limit["channel"]) == (SAME.get(quantity, quantity), channel)
             )
             under[variant["name"]] = outer_ends(intervals, row["kind"])
-        given = float(row["low"]) if row["low"] else None, float(row["high"])
+        given = ends_of(row)
         table.append(
             {
                 "quantity": quantity,
@@ -169,7 +169,7 @@ class _Figure:
 
     def __call__(self, work: Workspace) -> None:
         fitted, name = self.fitted, f"fig{self.number}_{self.fitted.model}"
-        published = {(row["quantity"], row["experiment"]): row for row in published_rows("limits")}
+        published = published_limits()
         panels = []
         for together in (("all", "eves"), ("cevns",)):
             for quantity in fitted.quantities:

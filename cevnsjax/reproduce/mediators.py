@@ -4,28 +4,36 @@ import dataclasses
 from typing import Any
 
 from cevnsjax.figures import in_latex, plane_figure
-from cevnsjax.inference import fit
+from cevnsjax.inference import ScanResult, fit
 from cevnsjax.interactions import ContactInteraction, Model, StandardModel, model
 from cevnsjax.interactions.generalised import STRUCTURES
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.assumptions import DEFAULT
 from cevnsjax.reproduce.limits import CHANNELS, CL, of_channel
+from cevnsjax.reproduce.solar_limits import SOLAR
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import scan_dataset
 
 __all__ = ["PLANES", "mediator_steps", "mediators"]
 
+Grid = tuple[float, float, int]
+"""Two ends and a number of points between them."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Plane:
-    """The plane of a mediator's mass [MeV] and its coupling, each between two ends with a number of points."""
+    """The plane of a mediator's mass [MeV] and its coupling, each between two ends with a number of points.
+
+    `solar`: experiments with solar neutrinos are drawn beside CONUS+.
+    """
 
     model: str
     mass: str
     coupling: str
-    masses: tuple[float, float, int] = (1e-3, 1e3, 121)
-    couplings: tuple[float, float, int] = (1e-7, 1e-2, 151)
+    masses: Grid = (1e-3, 1e3, 121)
+    couplings: Grid = (1e-7, 1e-2, 151)
+    solar: bool = True
 
     def __call__(self, work: Workspace) -> list[dict[str, Any]]:
         """Draw the plane, and return limits on the coupling at the smallest and the largest mass."""
@@ -33,14 +41,25 @@ class Plane:
         experiment = DEFAULT.experiment()
         for channel, label in CHANNELS.items():
             likelihood = of_channel(experiment, self.model, channel)
-            axes = {"x": (self.mass, *self.masses), "y": (self.coupling, *self.couplings)}
-            result, origin = work.answer(likelihood, "scan", **axes, cl=CL, dof=2)
-            work.curve(f"fig7_{self.model}_{channel}", scan_dataset(result, likelihood, origin))
-            scans.append((in_latex(label), result))
+            scans.append(
+                (f"CONUS+, {in_latex(label)}", self._scan(work, likelihood, channel, self.masses, self.couplings))
+            )
             limits += [self._limit(likelihood, channel, mass) for mass in self.masses[:2]]
-        figure = plane_figure(scans, work.overlays)
-        work.figure(f"fig7_{self.model}", figure, Likelihood(experiment, model=self.model))
+        beside = [one for one in SOLAR if self.solar and one.masses]
+        for one in beside:
+            likelihood = Likelihood(one.experiment, model=self.model)
+            masses = *self.masses[:2], one.masses
+            scans.append((in_latex(one.label), self._scan(work, likelihood, one.experiment, masses, one.couplings)))
+        drawn = Likelihood(experiment, *(one.experiment for one in beside), model=self.model)
+        work.figure(f"fig7_{self.model}", plane_figure(scans, work.overlays), drawn)
         return limits
+
+    def _scan(self, work: Workspace, likelihood: Likelihood, name: str, masses: Grid, couplings: Grid) -> ScanResult:
+        """Return chi-squared in the plane, and save it under the plane's name and another."""
+        axes = {"x": (self.mass, *masses), "y": (self.coupling, *couplings)}
+        result, origin = work.answer(likelihood, "scan", **axes, cl=CL, dof=2)
+        work.curve(f"fig7_{self.model}_{name}", scan_dataset(result, likelihood, origin))
+        return result
 
     def _limit(self, likelihood: Likelihood, channel: str, mass: float) -> dict[str, Any]:
         """Return what is allowed of the coupling at one mass, for one degree of freedom."""
@@ -51,7 +70,11 @@ class Plane:
 
 
 # The third is not in the paper.
-PLANES = (Plane("vector_bl", "m_z", "g_bl"), Plane("scalar", "m_phi", "g_phi"), Plane("vector_universal", "m_z", "g_z"))
+PLANES = (
+    Plane("vector_bl", "m_z", "g_bl"),
+    Plane("scalar", "m_phi", "g_phi"),
+    Plane("vector_universal", "m_z", "g_z", solar=False),
+)
 
 
 def mediator_steps() -> tuple[Step, ...]:

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from cevnsjax.figures import Mark, plane_figure
 from cevnsjax.inference import ScanResult
@@ -116,23 +116,28 @@ def _between_masses(result: ScanResult) -> ScanResult:
     """
     if not (result.x.parameter.logarithmic and result.y.parameter.logarithmic):
         return result
-    masses, couplings = result.x.values, np.log(result.y.values)
-    fine = np.geomspace(masses[0], masses[-1], FINER * (masses.size - 1) + 1)
-    columns = [PchipInterpolator(couplings, column) for column in np.log1p(result.delta_chi2.T)]
-
-    def along(number: int, mass: float) -> np.ndarray:
-        """Return the column of one mass where another has the same propagator."""
-        shift = np.log((masses[number] ** 2 + TRANSFER**2) / (mass**2 + TRANSFER**2)) / 2
-        return columns[number](np.clip(couplings + shift, couplings[0], couplings[-1]))
-
-    planes = []
-    for mass in fine:
-        left = min(int(np.searchsorted(masses, mass, side="right")) - 1, masses.size - 2)
-        share = np.log(mass / masses[left]) / np.log(masses[left + 1] / masses[left])
-        planes.append((1 - share) * along(left, mass) + share * along(left + 1, mass))
-    x = dataclasses.replace(result.x, values=fine)
-    finer = dataclasses.replace(result, x=x, delta_chi2=np.expm1(np.array(planes)).T)
+    masses, couplings = np.log(result.x.values), np.log(result.y.values)
+    fine = np.linspace(masses[0], masses[-1], FINER * (masses.size - 1) + 1)
+    first, *_ = shifts = _shift(masses)
+    # Where the strength of the exchange is the same, a column for each mass; beyond the plane its edge.
+    table = np.log1p(result.delta_chi2.T)
+    alike = [
+        PchipInterpolator(couplings, column)(np.clip(couplings + shift - first, couplings[0], couplings[-1]))
+        for column, shift in zip(table, shifts, strict=True)
+    ]
+    between = CubicSpline(masses, np.array(alike))(fine)
+    columns = [
+        PchipInterpolator(couplings, column)(np.clip(couplings - shift + first, couplings[0], couplings[-1]))
+        for column, shift in zip(between, _shift(fine), strict=True)
+    ]
+    x = dataclasses.replace(result.x, values=np.exp(fine))
+    finer = dataclasses.replace(result, x=x, delta_chi2=np.expm1(np.array(columns)).T)
     return finer.at_level(result.cl, result.dof)
+
+
+def _shift(masses: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the coupling that acts alike, for logarithms of masses [MeV]."""
+    return np.log(np.exp(2 * masses) + TRANSFER**2) / 2
 
 
 def _name_here(likelihood: Likelihood, name: str) -> str:

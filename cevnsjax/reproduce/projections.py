@@ -11,7 +11,6 @@ from cevnsjax.experiments import Experiment, load_runs, projected
 from cevnsjax.experiments.signal import number_of
 from cevnsjax.figures import projection_figure
 from cevnsjax.likelihood import Likelihood
-from cevnsjax.parameters import NORM
 from cevnsjax.reproduce.conus_limits import CL
 from cevnsjax.reproduce.published import published_rows
 from cevnsjax.reproduce.study import Results, Step
@@ -82,9 +81,9 @@ def _counts(work: Workspace) -> list[dict[str, float]]:
 
 def _rates(run: Experiment) -> tuple[float, float]:
     """Return how many events of CEvNS, and how many counts of background, a run expects with the reactor on."""
-    likelihood = Likelihood(run, channel="cevns")
-    signal = likelihood.expected({}) - likelihood.expected({NORM.name: 0.0})
-    return float(signal.sum()), float(run.background()[: run.cells.size].sum())
+    (signal,) = Likelihood(run, channel="cevns").signal_in({})
+    on = slice(0, run.cells.size)
+    return float(signal[on].sum()), float(run.background()[on].sum())
 
 
 class _Angle:

@@ -1,12 +1,24 @@
 """Published results, as `data/published/` has them, and rows that set them beside those obtained."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cevnsjax.inference import Interval
 from cevnsjax.resources import data_folder, read_rows
 
-__all__ = ["beside", "half_width", "outer_ends", "published_by", "published_rows"]
+__all__ = [
+    "Estimate",
+    "beside",
+    "ends_of",
+    "half_width",
+    "outer_ends",
+    "published_by",
+    "published_limits",
+    "published_rows",
+]
+
+Estimate = tuple[float, float | None, float | None]
+"""A value and the ends of its interval, None where there is none or it is open."""
 
 
 def published_rows(table: str) -> list[dict[str, str]]:
@@ -19,13 +31,23 @@ def published_by(table: str, key: str) -> dict[str, dict[str, str]]:
     return {row[key]: row for row in published_rows(table)}
 
 
-def beside(row: dict[str, str], obtained: tuple[float, float | None, float | None]) -> dict[str, Any]:
+def published_limits() -> dict[tuple[str, str], dict[str, str]]:
+    """Return the rows of `data/published/limits.csv` by quantity and experiment."""
+    return {(row["quantity"], row["experiment"]): row for row in published_rows("limits")}
+
+
+def ends_of(row: Mapping[str, str]) -> Interval:
+    """Return the ends of a published interval, None where there is none."""
+    low, high = (float(row[end]) if row.get(end) else None for end in ("low", "high"))
+    return low, high
+
+
+def beside(row: dict[str, str], obtained: Estimate) -> dict[str, Any]:
     """Return a published value with its interval beside the one obtained, and the deviation of the value as a share.
 
     `obtained` is (value, low, high), the ends None where there are none.
     """
-    low, high = (float(row[end]) if row.get(end) else None for end in ("low", "high"))
-    published = [float(row["value"]), low, high]
+    published = [float(row["value"]), *ends_of(row)]
     about = {name: row[name] for name in ("name", "unit", "cl", "source")}
     return {
         **about,

@@ -56,10 +56,9 @@ def _expected(name: str, work: Workspace) -> dict[str, Any]:
     likelihood = Likelihood(name)
     (experiment,) = likelihood.experiments
     on = slice(0, experiment.cells.size)
-    (both,), (rest,) = (likelihood.expected_in({NORM.name: norm}) for norm in (1.0, 0.0))
+    (signal,), (rest,) = likelihood.signal_in({}), likelihood.background_in({})
     kg_d = float(experiment.sample_exposure[0])
-    events = float(np.sum((np.asarray(both) - np.asarray(rest))[on]))
-    background = float(np.sum(np.asarray(rest)[on]))
+    events, background = float(signal[on].sum()), float(rest[on].sum())
     numbers = _Numbers(likelihood, events, background, kg_d)
     rows = [
         {
@@ -184,6 +183,15 @@ def _of_spectrum(content: Mapping[str, Any]) -> dict[str, str]:
         for case in content["cases"]
         for label, row in zip(content["labels"], _correlation(case["covariance_Fisher"]), strict=True)
     ]
+    widths = [
+        (
+            case["constraints"],
+            f"{case['factor']:.2g}",
+            f"{case['energy_scale_eV']:.3g}",
+            f"{100 * case['detector']:.2g} %",
+        )
+        for case in content["cases"]
+    ]
     labels = [f"{label} MeV" for label in content["labels"]]
     return {
         "kg_years": f"{content['exposure_kg_years']:g}",
@@ -193,6 +201,7 @@ def _of_spectrum(content: Mapping[str, Any]) -> dict[str, str]:
         "below": f"{100 * content['share_below_shown']:.2f} %",
         "background": f"{content['background']:.3g}",
         "smoothness": f"{100 * content['smoothness']:g} %",
+        "constraint_widths": table(("constraints", "factor", "energy scale [eV_ee]", "detector"), widths),
         "bins": table(("bin [MeV]", "flux [1 / cm^2 / s]", "counts"), bins),
         "errors": table(("constraints", "by", *labels), errors),
         "ends": table(("constraints", *labels), ends),

@@ -13,7 +13,9 @@ from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import Parameter
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
-from cevnsjax.reproduce.published import published_by
+from cevnsjax.reproduce.one_sigma import around, one_sigma
+from cevnsjax.reproduce.published import Estimate, published_by
+from cevnsjax.reproduce.solar_limits import Request, single_limits
 from cevnsjax.reproduce.study import Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import profile_dataset
@@ -83,15 +85,14 @@ ANGLES: dict[str, tuple[str, ...]] = {
 }
 """Data for the weak mixing angle. The second are those of the analyses that arXiv:2501.12441 compares CONUS+ with."""
 
-B8_LIMITS: tuple[tuple[str, str, dict[str, float]], ...] = (
-    ("magnetic_moment_effective", "mu_nu", {}),
-    ("nsi_vector", "eps_ee_uv", {}),
-    ("vector_bl", "g_bl", {"m_z": LIGHT}),
-    ("vector_bl", "g_bl", {"m_z": HEAVY}),
-    ("scalar", "g_phi", {"m_phi": LIGHT}),
-    ("scalar", "g_phi", {"m_phi": HEAVY}),
+B8_LIMITS = (
+    Request("magnetic_moment_effective", "mu_nu", {}),
+    Request("nsi_vector", "eps_ee_uv", {}),
+    Request("vector_bl", "g_bl", {"m_z": LIGHT}),
+    Request("vector_bl", "g_bl", {"m_z": HEAVY}),
+    Request("scalar", "g_phi", {"m_phi": LIGHT}),
+    Request("scalar", "g_phi", {"m_phi": HEAVY}),
 )
-"""A model, the coupling that is free, and the mass [MeV] of a mediator."""
 
 
 def b8_steps() -> tuple[Step, ...]:
@@ -120,11 +121,11 @@ def _flux(one: Measurement, work: Workspace) -> dict[str, Any]:
             profile, origin = work.answer(likelihood, "profile", **request, cl=ONE_SIGMA)
             work.curve(f"solar_flux_{one.name}_{kind}", profile_dataset(profile, likelihood, origin))
             profiles[kind] = [(profile.x / MILLION).tolist(), profile.delta_chi2.tolist()]
-            chi2_min, best, ((low, high),) = profile.chi2_min, profile.best_fit[B8_FLUX], profile.intervals
+            chi2_min, best, intervals = profile.chi2_min, profile.best_fit[B8_FLUX], profile.intervals
         else:
             result = fit(likelihood, [B8_FLUX], values, cl=ONE_SIGMA)
-            chi2_min, best, ((low, high),) = result.chi2_min, result.best_fit[B8_FLUX], result.intervals[B8_FLUX]
-        fluxes[kind] = [None if x is None else x / MILLION for x in (best, low, high)]
+            chi2_min, best, intervals = result.chi2_min, result.best_fit[B8_FLUX], result.intervals[B8_FLUX]
+        fluxes[kind] = [None if x is None else x / MILLION for x in (best, *around(best, intervals))]
     return {
         "name": one.name,
         "label": one.label,
@@ -140,12 +141,10 @@ def _flux(one: Measurement, work: Workspace) -> dict[str, Any]:
 
 def _counts(likelihood: Likelihood) -> dict[str, float | int]:
     """Return observed events, and those that the nominal background and the Standard Model predict."""
-    expected = float(sum(np.asarray(counts).sum() for counts in likelihood.expected_in({})))
-    background = float(sum(run.background().sum() for run in likelihood.experiments))
     return {
         "observed": float(sum(np.asarray(run.observed)[: run.cells.size].sum() for run in likelihood.experiments)),
-        "background": background,
-        "predicted": expected - background,
+        "background": float(sum(counts.sum() for counts in likelihood.background_in({}))),
+        "predicted": float(sum(counts.sum() for counts in likelihood.signal_in({}))),
         "cells": sum(run.cells.size for run in likelihood.experiments),
     }
 
@@ -179,22 +178,10 @@ def _draw(work: Workspace) -> None:
     work.figure("solar_strengths", figure, Likelihood(*TOGETHER, systematics=FREE_FLUX))
 
 
-def _angles(work: Workspace) -> dict[str, list[float | None]]:
+def _angles(work: Workspace) -> dict[str, Estimate]:
     """Return the angle with one standard deviation; nuisances of the flux and the efficiency have their constraints."""
-    found = {}
-    for label, experiments in ANGLES.items():
-        result = fit(Likelihood(*experiments), ["sin2_theta_w"], cl=ONE_SIGMA)
-        ((low, high),) = result.intervals["sin2_theta_w"]
-        found[label] = [result.best_fit["sin2_theta_w"], low, high]
-    return found
+    return {label: one_sigma(Likelihood(*experiments), "sin2_theta_w") for label, experiments in ANGLES.items()}
 
 
 def _limits(work: Workspace) -> list[dict[str, Any]]:
-    rows, models = [], {}
-    for name, quantity, values in B8_LIMITS:
-        if name not in models:
-            models[name] = Likelihood(XENONNT, model=name)
-        result = fit(models[name], [quantity], values, cl=CL)
-        pieces = [list(piece) for piece in result.intervals[quantity]]
-        rows.append({"model": name, "quantity": quantity, "values": values, "intervals": pieces})
-    return rows
+    return single_limits(XENONNT, B8_LIMITS, CL)

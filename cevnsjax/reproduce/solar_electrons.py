@@ -13,7 +13,9 @@ from cevnsjax.figures import Panel, StackedPanel, power_of_ten, profiles_figure,
 from cevnsjax.figures.style import level_label
 from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
-from cevnsjax.reproduce.published import half_width, outer_ends, published_by, published_rows
+from cevnsjax.reproduce.projections import DAYS_PER_YEAR
+from cevnsjax.reproduce.published import ends_of, half_width, outer_ends, published_by, published_limits
+from cevnsjax.reproduce.solar_limits import Request, single_limits
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import profile_dataset
@@ -40,11 +42,10 @@ POINTS = 61
 LIGHT, HEAVY = 1e-3, 1e2
 """Masses of mediators [MeV], far below and far above the momentum transfers, 0.03 to 0.2 MeV."""
 MEDIATORS = tuple(
-    (model, coupling, mass, at)
+    Request(model, coupling, {mass: at})
     for model, coupling, mass in (("vector_bl", "g_bl", "m_z"), ("scalar", "g_phi", "m_phi"))
     for at in (LIGHT, HEAVY)
 )
-"""A model, the coupling that is free, and the name and value [MeV] of the mediator's mass."""
 
 
 DEFAULT, WITHIN, FIXED = "background free", "background within 3 %", "background fixed"
@@ -145,10 +146,11 @@ def _spectrum(work: Workspace) -> dict[str, float]:
     # Two bins of the fit are one of the figure.
     under, sun, of_moment, data = (x.reshape(-1, 2).sum(axis=1) for x in (background, standard, magnetic, observed))
     of_sun = [("solar neutrinos", sun), (rf"$\mu_\nu={power_of_ten(moment)}\,\mu_B$, 90 % CL", of_moment)]
+    exposure = float(experiment.sample_exposure[0]) / (1e3 * DAYS_PER_YEAR)
     panels = [
         StackedPanel(title, f"energy [{unit}]", unit, edges, components, points, np.sqrt(data))
         for title, components, points in (
-            ("XENONnT, 1.16 t yr", [("background", under), *of_sun], data),
+            (f"XENONnT, {exposure:.3g} t yr", [("background", under), *of_sun], data),
             ("background taken off", [("background", 0 * under), *of_sun], data - under),
         )
     ]
@@ -174,20 +176,7 @@ def _expected(work: Workspace) -> float:
 
 
 def _mediators(work: Workspace) -> list[dict[str, Any]]:
-    rows, likelihoods = [], {}
-    for model, coupling, mass, at in MEDIATORS:
-        if model not in likelihoods:
-            likelihoods[model] = Likelihood(EXPERIMENT, model=model)
-        result = fit(likelihoods[model], [coupling], {mass: at}, cl=CL)
-        rows.append(
-            {
-                "model": model,
-                "quantity": coupling,
-                "values": {mass: at},
-                "intervals": _pieces(result.intervals[coupling]),
-            }
-        )
-    return rows
+    return single_limits(EXPERIMENT, MEDIATORS, CL)
 
 
 def _published() -> dict[str, dict[str, Any]]:
@@ -196,16 +185,11 @@ def _published() -> dict[str, dict[str, Any]]:
     rows = {
         "mu_nu": {"low": None, "high": float(moment["high"]), "kind": "upper", "source": "arXiv:2207.11330"},
     }
-    for row in published_rows("limits"):
-        if row["experiment"] == "XENONnT" and row["quantity"] in QUANTITIES:
-            low = float(row["low"]) if row["low"] else None
-            about = {
-                "low": low,
-                "high": float(row["high"]),
-                "kind": row["kind"],
-                "source": "Tables of arXiv:2501.12441",
-            }
-            rows[row["quantity"]] = about
+    limits = published_limits()
+    for quantity in QUANTITIES:
+        if (row := limits.get((quantity, "XENONnT"))) is not None:
+            low, high = ends_of(row)
+            rows[quantity] = {"low": low, "high": high, "kind": row["kind"], "source": "Tables of arXiv:2501.12441"}
     return rows
 
 

@@ -16,7 +16,7 @@ from cevnsjax.reproduce.assumptions import (
     angle_assumptions,
     without_constraint,
 )
-from cevnsjax.reproduce.published import beside, published_by
+from cevnsjax.reproduce.published import Estimate, beside, published_by
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.weak_mixing_angle import ANGLE, ARXIV, against_scale
 from cevnsjax.reproduce.workspace import Workspace
@@ -51,7 +51,7 @@ def standard_model(results: Results) -> dict[str, Any]:
     names = [f"angle_{number:02d}" for number in range(len(angle_assumptions()))]
     variants = [results[name] for name in (*names, "angle_cevns")]
     published, default = published_by("conus_plus", "name"), variants[0]
-    obtained: dict[str, tuple[float, float | None, float | None]] = {
+    obtained: dict[str, Estimate] = {
         ANGLE: (default["best"], default["low"], default["high"]),
         "significance": (math.sqrt(default["gain"]), None, None),
         "signal_observed": tuple(

@@ -10,10 +10,10 @@ import numpy as np
 from cevnsjax.constants import SIN2_THETA_W, Z_MASS
 from cevnsjax.experiments import Experiment
 from cevnsjax.figures import AnglePoint, weak_mixing_angle_figure
-from cevnsjax.inference import fit
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.rates import nuclear_nodes, rates_at
-from cevnsjax.reproduce.assumptions import EXPERIMENT, ONE_SIGMA
+from cevnsjax.reproduce.assumptions import EXPERIMENT
+from cevnsjax.reproduce.one_sigma import one_sigma
 from cevnsjax.reproduce.published import published_by, published_rows
 from cevnsjax.reproduce.running import normalised_angle, quark_factor
 from cevnsjax.reproduce.workspace import Workspace
@@ -69,12 +69,8 @@ def against_scale(work: Workspace) -> dict[str, Any]:
 
 def point_of(label: str, likelihood: Likelihood) -> AnglePoint:
     """Return the angle that fits best, with the interval of one sigma that contains it, at the signal's scale."""
-    result = fit(likelihood, [ANGLE], cl=ONE_SIGMA)
-    best = result.best_fit[ANGLE]
-    for low, high in result.intervals[ANGLE]:
-        if (low is None or low <= best) and (high is None or best <= high):
-            return AnglePoint(label, momentum_transfer(likelihood), best, low, high)
-    raise RuntimeError(f"{label}: no interval contains the best fit {best}")
+    value, low, high = one_sigma(likelihood, ANGLE)
+    return AnglePoint(label, momentum_transfer(likelihood), value, low, high)
 
 
 def momentum_transfer(likelihood: Likelihood) -> float:

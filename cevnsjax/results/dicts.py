@@ -43,13 +43,13 @@ def prediction_dict(likelihood: Likelihood, values: Mapping[str, float]) -> dict
         raise InputError(f"experiments {given} given; a prediction is that of one: give {names[0]} for instance")
     bins: list[dict[str, Any]] = []
     total = events = 0.0
-    means, without = likelihood.expected_in(values), likelihood.background_in(values)
-    for experiment, mean, background in zip(likelihood.experiments, means, without, strict=True):
+    parts = zip(likelihood.experiments, likelihood.signal_in(values), likelihood.background_in(values), strict=True)
+    for experiment, *counts in parts:
         size = experiment.cells.size
-        expected, background = np.asarray(mean)[:size], np.asarray(background)[:size]
-        bins += _bins(experiment, expected, background)
-        total += float(expected.sum())
-        events += float((experiment.events_per_unit[:size] * (expected - background)).sum())
+        signal, background = (one[:size] for one in counts)
+        bins += _bins(experiment, signal + background, background)
+        total += float((signal + background).sum())
+        events += float((experiment.events_per_unit[:size] * signal).sum())
     first = likelihood.experiments[0]
     return {
         "experiment": first.name,

@@ -78,6 +78,28 @@ def isotopes() -> tuple[dict[str, float], ...]:
 
 
 @cache
+def isotopes_of(symbol: str) -> tuple[tuple[int, int, float, float, float], ...]:
+    """Z, N, share of atoms, nuclear mass, charge radius [fm] of each isotope."""
+    rows = [row for row in read_table("nuclei/isotopes.csv") if row["element"] == symbol]
+    total = sum(float(row["abundance"]) for row in rows)
+    return tuple(
+        (
+            int(row["Z"]), int(row["A"]) - int(row["Z"]), float(row["abundance"]) / total,
+            float(row["atomic_mass_u"]) * ATOMIC_MASS_UNIT - int(row["Z"]) * ELECTRON_MASS,
+            float(row["charge_radius_fm"]),
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+def molar_mass(symbol: str) -> float:
+    """Mean atomic mass [g / mol]."""
+    rows = [row for row in read_table("nuclei/isotopes.csv") if row["element"] == symbol]
+    total = sum(float(row["abundance"]) for row in rows)
+    return sum(float(row["abundance"]) * float(row["atomic_mass_u"]) for row in rows) / total
+
+
+@cache
 def atoms_per_kg() -> float:
     """Atoms per kilogram of natural element, from the mean molar mass [g/mol]."""
     mean = sum(i["abundance"] * i["molar_mass"] for i in isotopes()) / sum(i["abundance"] for i in isotopes())

@@ -4,18 +4,16 @@ Energies are in MeV, times in microseconds. The response is that of the ancillar
 """
 
 import math
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
 from ingredients import (
-    ATOMIC_MASS_UNIT,
     AVOGADRO,
     CM2_PER_MEV2,
-    ELECTRON_MASS,
     FERMI_CONSTANT,
     helm,
-    read_table,
+    isotopes_of,
+    molar_mass,
 )
 from scipy.integrate import quad
 from scipy.stats import exponnorm, gamma
@@ -66,28 +64,6 @@ def arrived(kind: str, time: float, mean: float, sigma: float) -> float:
     )
 
 
-@cache
-def isotopes(symbol: str) -> tuple[tuple[int, int, float, float, float], ...]:
-    """Z, N, share of atoms, nuclear mass, charge radius [fm] of each isotope."""
-    rows = [row for row in read_table("nuclei/isotopes.csv") if row["element"] == symbol]
-    total = sum(float(row["abundance"]) for row in rows)
-    return tuple(
-        (
-            int(row["Z"]), int(row["A"]) - int(row["Z"]), float(row["abundance"]) / total,
-            float(row["atomic_mass_u"]) * ATOMIC_MASS_UNIT - int(row["Z"]) * ELECTRON_MASS,
-            float(row["charge_radius_fm"]),
-        )
-        for row in rows
-    )  # fmt: skip
-
-
-def molar_mass(symbol: str) -> float:
-    """Mean atomic mass [g / mol]."""
-    rows = [row for row in read_table("nuclei/isotopes.csv") if row["element"] == symbol]
-    total = sum(float(row["abundance"]) for row in rows)
-    return sum(float(row["abundance"]) * float(row["atomic_mass_u"]) for row in rows) / total
-
-
 def recoils(
     flavour: str, T: float, symbol: str, sin2: float, finite: bool = False, neutrons: float | None = None
 ) -> float:
@@ -96,7 +72,7 @@ def recoils(
     `finite` keeps the term T/E; `neutrons` is a radius [fm] of the neutrons.
     """
     total = 0.0
-    for Z, N, share, mass, radius in isotopes(symbol):
+    for Z, N, share, mass, radius in isotopes_of(symbol):
         minimum = (T + math.sqrt(T * T + 2 * mass * T)) / 2
         of_protons, of_neutrons = (helm(2 * mass * T, r) for r in (radius, radius if neutrons is None else neutrons))
         charge = Z * (0.5 - 2 * sin2) * of_protons - N / 2 * of_neutrons
@@ -147,7 +123,7 @@ def photoelectrons(
 def ends(flavour: str, symbol: str) -> list[float]:
     """Largest recoil energies off the isotopes."""
     energy = LINE if flavour == "nu_mu" else END
-    return [2 * energy**2 / (mass + 2 * energy) for *_, mass, _ in isotopes(symbol)]
+    return [2 * energy**2 / (mass + 2 * energy) for *_, mass, _ in isotopes_of(symbol)]
 
 
 def time_share(kind: str, low: float, high: float, mean: float = 0.472, sigma: float = 0.148) -> float:

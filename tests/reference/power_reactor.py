@@ -10,8 +10,17 @@ from functools import cache
 from itertools import pairwise
 
 import numpy as np
-from ingredients import AVOGADRO, CM2_PER_MEV2, FERMI_CONSTANT, JOULE_PER_MEV, SECONDS_PER_DAY, helm, read_table
-from pions import isotopes, molar_mass
+from ingredients import (
+    AVOGADRO,
+    CM2_PER_MEV2,
+    FERMI_CONSTANT,
+    JOULE_PER_MEV,
+    SECONDS_PER_DAY,
+    helm,
+    isotopes_of,
+    molar_mass,
+    read_table,
+)
 from scipy.integrate import quad
 
 JOIN, END = 2.0, 12.5
@@ -88,7 +97,7 @@ def counts(
     def rate(T: float) -> float:
         total = 0.0
         for symbol, atoms in elements.items():
-            for Z, N, share, mass, radius in isotopes(symbol):
+            for Z, N, share, mass, radius in isotopes_of(symbol):
                 start = (T + math.sqrt(T**2 + 2 * mass * T)) / 2
                 if start >= END:
                     continue

@@ -10,13 +10,14 @@ from itertools import pairwise
 
 import numpy as np
 from ingredients import (
-    ATOMIC_MASS_UNIT,
     AVOGADRO,
     CM2_PER_MEV2,
     ELECTRON_MASS,
     FERMI_CONSTANT,
     FINE_STRUCTURE,
     helm,
+    isotopes_of,
+    molar_mass,
     read_table,
 )
 from scipy.integrate import quad
@@ -119,18 +120,13 @@ def all_moments(minimum: float, fluxes: dict[str, float]) -> tuple[np.ndarray, n
 
 def cevns(T: float, symbol: str, fluxes: dict[str, float], sin2: float) -> float:
     """Events / kg / s / MeV of nuclear recoils at a recoil energy, all isotopes, tree level, without the term T/E."""
-    rows = [row for row in read_table("nuclei/isotopes.csv") if row["element"] == symbol]
-    abundance = np.array([float(row["abundance"]) for row in rows])
-    atoms = 1000 * AVOGADRO / (abundance @ [float(row["atomic_mass_u"]) for row in rows] / abundance.sum())
     total = 0.0
-    for row, share in zip(rows, abundance / abundance.sum(), strict=True):
-        Z, A = int(row["Z"]), int(row["A"])
-        mass = float(row["atomic_mass_u"]) * ATOMIC_MASS_UNIT - Z * ELECTRON_MASS
+    for Z, N, share, mass, radius in isotopes_of(symbol):
         of_e, others = all_moments((T + math.sqrt(T * T + 2 * mass * T)) / 2, fluxes)
-        charge = (Z * (0.5 - 2 * sin2) - (A - Z) / 2) * helm(2 * mass * T, float(row["charge_radius_fm"]))
+        charge = (Z * (0.5 - 2 * sin2) - N / 2) * helm(2 * mass * T, radius)
         every = of_e + others
         total += share * FERMI_CONSTANT**2 * mass / math.pi * charge**2 * (every[0] - mass * T / 2 * every[2])
-    return atoms * total * CM2_PER_MEV2
+    return 1000 * AVOGADRO / molar_mass(symbol) * total * CM2_PER_MEV2
 
 
 def cevns_events(low: float, symbol: str, fluxes: dict[str, float], sin2: float, high: float = 4.6e-3) -> float:
@@ -178,20 +174,12 @@ def electrons(T: float, sin2: float, moment: float = 0.0) -> float:
         bracket = left * m0 + right * (m0 - 2 * T * m1 + T * T * m2) - mixed * ELECTRON_MASS * T * m2
         total += FERMI_CONSTANT**2 * ELECTRON_MASS / (2 * math.pi) * bracket
         total += math.pi * FINE_STRUCTURE**2 / ELECTRON_MASS**2 * moment**2 * (m0 / T - m1)
-    return 1000 * AVOGADRO / xenon_mass() * number * total * CM2_PER_MEV2
+    return 1000 * AVOGADRO / molar_mass("Xe") * number * total * CM2_PER_MEV2
 
 
 @cache
 def _shells() -> tuple[dict[str, str], ...]:
     return tuple(row for row in read_table("atoms/binding_energies.csv") if row["element"] == "Xe")
-
-
-@cache
-def xenon_mass() -> float:
-    """Mean atomic mass [g / mol]."""
-    rows = [row for row in read_table("nuclei/isotopes.csv") if row["element"] == "Xe"]
-    shares = np.array([float(row["abundance"]) for row in rows])
-    return float(shares @ [float(row["atomic_mass_u"]) for row in rows] / shares.sum())
 
 
 def xenonnt_counts(low: float, high: float, sin2: float, moment: float = 0.0) -> float:
