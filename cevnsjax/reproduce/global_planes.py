@@ -17,7 +17,13 @@ ELECTRONS = Data("XENONnT electrons", (f"{COMBINATION}:xenonnt_er",))
 ALL = Data("all", (COMBINATION,))
 
 NUCLEI = (CONUS_PLUS, CSI, LAR, SOLAR_B8, ALL)
-MEDIATED = tuple(data._replace(systematics=SIMPLE) for data in (CONUS_PLUS, COHERENT, SOLAR_B8, ELECTRONS))
+MEDIATED = (
+    CONUS_PLUS._replace(systematics=SIMPLE, masses=61),
+    COHERENT._replace(systematics=SIMPLE),
+    SOLAR_B8._replace(systematics=SIMPLE),
+    ELECTRONS._replace(systematics=SIMPLE, masses=61),
+)
+"""Electrons feel masses that nuclei do not: more of them, where a mass takes little time."""
 
 MASSES, COUPLINGS = (1e-3, 1e3, 19), (1e-8, 1e-2, 121)
 

@@ -20,19 +20,23 @@ CL = 0.90
 TRANSFER = 20.0
 """A momentum transfer to nuclei [MeV]: lighter mediators act alike."""
 
-FINER = 10
-"""Masses of a drawn contour for each calculated one."""
+DRAWN = 181
+"""The number of masses of a drawn contour."""
 
 Axis = tuple[str, float, float, int]
 """A parameter, two ends, and a number of values."""
 
 
 class Data(NamedTuple):
-    """Experiments or a combination, by their names, with a label and a set of systematics."""
+    """Experiments or a combination, by their names, with a label and a set of systematics.
+
+    `masses` is the number of masses in a plane of one, where it is not the plane's own.
+    """
 
     label: str
     experiments: tuple[str, ...]
     systematics: str = "default"
+    masses: int | None = None
 
     def likelihood(self, model: str) -> Likelihood:
         """Return the likelihood of these data."""
@@ -61,7 +65,8 @@ class Plane:
         for data in self.data:
             likelihood = data.likelihood(self.model)
             names = tuple(_name_here(likelihood, axis[0]) for axis in (self.x, self.y))
-            x, y = (names[0], *self.x[1:]), (names[1], *self.y[1:])
+            x = (names[0], *self.x[1:3], data.masses or self.x[3])
+            y = (names[1], *self.y[1:])
             result, origin = work.answer(likelihood, "scan", x=x, y=y, free=[], cl=CL, dof=2)
             work.curve(f"{self.name}_{_plain(data.label)}", scan_dataset(result, likelihood, origin))
             scans.append((data.label, result))
@@ -72,11 +77,15 @@ class Plane:
                 at = dict(zip(names, self.standard, strict=True))
                 row["standard_model"] = float(likelihood.chi2(at)) - result.chi2_min
             rows.append(row)
-        if self.total is not None:
-            _check_apart([data.likelihood(self.model) for data in self.data])
-            scans.append((self.total, _sum([result for _, result in scans])))
-        marks = [] if self.standard is None else [Mark(*self.standard, "Standard Model", colour="black")]
         smooth = [(label, _between_masses(result)) for label, result in scans]
+        if self.total is not None:
+            likelihood = _together([data.likelihood(self.model) for data in self.data], self.model)
+            total = _sum([result for _, result in smooth])
+            work.plain_curve(f"{self.name}_{_plain(self.total)}", scan_dataset(total, likelihood), likelihood)
+            smooth.append((self.total, total))
+            row = {"plane": self.name, "data": self.total, "chi2_min": total.chi2_min, "best_fit": total.best_fit}
+            rows.append(row)
+        marks = [] if self.standard is None else [Mark(*self.standard, "Standard Model", colour="black")]
         work.figure(self.name, plane_figure(smooth, work.overlays, marks), likelihood)
         return rows
 
@@ -86,14 +95,15 @@ def _plain(label: str) -> str:
     return label.lower().replace(" + ", "_").replace("+", "_plus").replace("-", "_").replace(" ", "_")
 
 
-def _check_apart(likelihoods: list[Likelihood]) -> None:
-    """Raise an error where likelihoods share a nuisance that is minimised, so that their minima do not add."""
-    names = [e.name for one in likelihoods for e in one.experiments]
-    joint = Likelihood(*(e for one in likelihoods for e in one.experiments), systematics=likelihoods[0].systematics)
+def _together(likelihoods: list[Likelihood], model: str) -> Likelihood:
+    """Return the joint likelihood; raises an error where a nuisance is shared, so that minima do not add."""
+    every = [e for one in likelihoods for e in one.experiments]
+    joint = Likelihood(*every, model=model, systematics=likelihoods[0].systematics)
     owner = {e.name: number for number, one in enumerate(likelihoods) for e in one.experiments}
     for nuisance in joint.nuisances:
-        if nuisance.searched and len({owner[joint.experiments[i].name] for i, _ in nuisance.members}) > 1:
-            raise RuntimeError(f"{', '.join(names)} share {nuisance.name}: fit them together")
+        if nuisance.searched and len({owner[every[i].name] for i, _ in nuisance.members}) > 1:
+            raise RuntimeError(f"{', '.join(joint.names)} share {nuisance.name}: fit them together")
+    return joint
 
 
 def _sum(results: list[ScanResult]) -> ScanResult:
@@ -117,7 +127,7 @@ def _between_masses(result: ScanResult) -> ScanResult:
     if not (result.x.parameter.logarithmic and result.y.parameter.logarithmic):
         return result
     masses, couplings = np.log(result.x.values), np.log(result.y.values)
-    fine = np.linspace(masses[0], masses[-1], FINER * (masses.size - 1) + 1)
+    fine = np.linspace(masses[0], masses[-1], DRAWN)
     first, *_ = shifts = _shift(masses)
     # Where the strength of the exchange is the same, a column for each mass; beyond the plane its edge.
     table = np.log1p(result.delta_chi2.T)
