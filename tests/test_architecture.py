@@ -29,6 +29,7 @@ ROOMS = [
     "flavours",
     "quadrature",
     "parameters",
+    "spreading",
     # Physics, from the nucleus to the cells of a detector.
     "matter",
     "interactions",

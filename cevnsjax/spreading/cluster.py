@@ -1,0 +1,265 @@
+"""Work spread over the workers of a Dask cluster: processes of this machine, or of many."""
+
+import functools
+import logging
+import platform
+import queue
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from itertools import islice
+from typing import Any
+
+from cevnsjax.compilation import cache_compilations
+from cevnsjax.errors import CutOff, InputError
+from cevnsjax.spreading.blocks import Spread, Work, in_one_thread
+
+__all__ = ["dask_cluster", "local_processes"]
+
+PATIENCE = 10.0
+"""Seconds in which a scheduler must answer, and have a worker."""
+
+LONELY = 120.0
+"""Seconds without any worker after which work is given up."""
+
+LOOK = 1.0
+"""Seconds without a result after which the scheduler is looked at."""
+
+WINDOW = 3
+"""Blocks under way for each thread of a worker. Others are made later, so that memory does not grow with their number."""
+
+TRIES = 3
+"""How often a block is begun anew whose worker died; before, Dask itself has tried four workers each time."""
+
+SOFTWARE = ("cevnsjax", "jax", "jaxlib", "numpy")
+"""Packages whose versions must be the same on all workers, as numbers depend on them."""
+
+USERS_MODULES = "cevnsjax_user_"
+"""Begins the names of modules that users' files of models become. Workers do not have these files."""
+
+MOST_PROCESSES = 1024
+
+
+@contextmanager
+def dask_cluster(address: str) -> Iterator[Spread]:
+    """Give a way of spreading work over the Dask cluster at an address, `tcp://HOST:PORT`.
+
+    Its scheduler and workers need this package, in the same version. What all blocks share is sent to each worker once,
+    and a block whose worker dies is begun anew on another one. Raises `InputError` where Dask is not installed, nothing
+    answers, there is no worker, or a worker has other software, and `CutOff` where the cluster is lost during the work.
+
+        with dask_cluster("tcp://head:8786") as spread:
+            plane = cevnsjax.scan(likelihood, x, y, spread=spread)
+    """
+    with _client(address, f"the Dask scheduler at '{address}'") as spread:
+        yield spread
+
+
+@contextmanager
+def local_processes(number: int) -> Iterator[Spread]:
+    """Give a way of spreading work over new processes of this machine, of one thread each.
+
+    Raises `InputError` for an impossible number, and where Dask is not installed.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_PROCESSES:
+        raise InputError(f"{number!r} workers given; give a whole number from 1 to {MOST_PROCESSES}")
+    distributed = _distributed()
+    with (
+        _quiet(),
+        distributed.LocalCluster(
+            n_workers=number, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        ) as cluster,
+        _client(cluster, "the scheduler on this machine") as spread,
+    ):
+        yield spread
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        raise InputError("workers and a scheduler need Dask: pip install 'cevnsjax[cluster]'") from error
+    return distributed
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Switch Dask's own messages off: what a user must know is raised."""
+    _distributed()
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def _client(cluster: Any, name: str) -> Iterator[Spread]:
+    distributed = _distributed()
+    with _quiet():
+        try:
+            client = distributed.Client(cluster, timeout=PATIENCE, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(
+                f"no Dask scheduler answers at '{cluster}': give an address such as tcp://host:8786"
+            ) from error
+        with client:
+            try:
+                client.wait_for_workers(1, timeout=PATIENCE)
+            except TimeoutError as error:
+                raise InputError(f"{name} has no workers: start some, 'dask worker {cluster}' for instance") from error
+            yield functools.partial(_spread, client, name)
+
+
+def _spread(client: Any, name: str, work: Work, blocks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """Give the number of each block with its result, as they come from the workers."""
+    crew = _Crew(client, name, work, blocks)
+    try:
+        yield from crew.results()
+    finally:
+        crew.release()
+
+
+class _Crew:
+    """Blocks under way on the workers of a cluster."""
+
+    def __init__(self, client: Any, name: str, work: Work, blocks: Sequence[Any]):
+        self.client, self.name, self.work, self.blocks = client, name, _pickled(work), blocks
+        self.software = _software()
+        self.shared: Any = None
+        self.running: dict[Any, int] = {}
+        self.tries: dict[int, int] = {}
+        self.done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.seen = time.monotonic()
+
+    def results(self) -> Iterator[tuple[int, Any]]:
+        """Give results as they come."""
+        waiting = iter(range(len(self.blocks)))
+        number = 0
+        while number < len(self.blocks):
+            for block in islice(waiting, max(self._window() - len(self.running), 0)):
+                self._begin(block)
+            try:
+                future = self.done.get(timeout=LOOK)
+            except queue.Empty:
+                self._look(number)
+                continue
+            self.seen = time.monotonic()
+            block = self.running.pop(future)
+            outcome = self._outcome(future, block, number)
+            if outcome is not None:
+                number += 1
+                yield block, outcome[0]
+
+    def release(self) -> None:
+        """Let go of all that is not finished."""
+        if self.running and self._connected():
+            self.client.cancel(list(self.running), force=True)
+        self.running.clear()
+        self.shared = None
+
+    def _window(self) -> int:
+        return WINDOW * max(sum(self.client.nthreads().values()), 1) if self._connected() else 0
+
+    def _begin(self, block: int) -> None:
+        if self.shared is None or self.shared.status in ("error", "cancelled"):
+            # A task, and no scattered data: these would be lost with their worker.
+            self.shared = self.client.submit(_same, self.work, pure=False)
+        future = self.client.submit(_do, self.shared, self.software, self.blocks[block], pure=False)
+        self.running[future] = block
+        future.add_done_callback(self.done.put)
+
+    def _outcome(self, future: Any, block: int, number: int) -> tuple[Any] | None:
+        """Return the result of a block that has ended; None where it was begun anew."""
+        distributed = _distributed()
+        try:
+            return (future.result(),)
+        except distributed.KilledWorker as error:
+            self.tries[block] = self.tries.get(block, 0) + 1
+            if self.tries[block] > TRIES:
+                raise CutOff(
+                    f"a worker of {self.name} died each time it did block {block + 1} of {len(self.blocks)}, most often "
+                    f"for want of memory; {self._finished(number)}"
+                ) from error
+        except distributed.client.FutureCancelledError as error:
+            if not self._connected() or "connection" in str(error):
+                raise self._lost(number) from error
+        except ImportError as error:
+            raise InputError(
+                f"a worker of {self.name} lacks what is needed: {error}; install cevnsjax {self.software['cevnsjax']} there"
+            ) from error
+        except OSError as error:
+            raise self._lost(number) from error
+        self._begin(block)
+        return None
+
+    def _connected(self) -> bool:
+        """Return whether there is a connection to the scheduler."""
+        comm = self.client.scheduler_comm
+        return self.client.status == "running" and comm is not None and not comm.comm.closed()
+
+    def _look(self, number: int) -> None:
+        """Raise `CutOff` where the scheduler is lost, or has had no workers for long."""
+        try:
+            workers = self._connected() and self.client.nthreads()
+        except (OSError, RuntimeError) as error:
+            raise self._lost(number) from error
+        if workers is False:
+            raise self._lost(number)
+        if workers:
+            self.seen = time.monotonic()
+        elif time.monotonic() - self.seen > LONELY:
+            raise CutOff(f"{self.name} has had no workers for {LONELY:g} s; {self._finished(number)}")
+
+    def _lost(self, number: int) -> CutOff:
+        return CutOff(f"{self.name} was lost; {self._finished(number)}")
+
+    def _finished(self, number: int) -> str:
+        return f"{number} of {len(self.blocks)} blocks were finished"
+
+
+def _pickled(work: Work) -> bytes:
+    """Return work as bytes, with what users' files of models define in them."""
+    import cloudpickle
+
+    own = [module for name, module in sys.modules.items() if name.startswith(USERS_MODULES)]
+    for module in own:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return cloudpickle.dumps(work)
+    finally:
+        for module in own:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+@functools.lru_cache(maxsize=4)
+def _unpickled(work: bytes) -> Work:
+    """Return work from bytes, made once in each process: what it compiles is compiled once."""
+    import cloudpickle
+
+    cache_compilations()
+    return cloudpickle.loads(work)
+
+
+@functools.cache
+def _software() -> dict[str, str]:
+    return {name: version(name) for name in SOFTWARE} | {"python": platform.python_version()}
+
+
+def _same(work: bytes) -> bytes:
+    return work
+
+
+def _do(work: bytes, software: dict[str, str], block: Any) -> Any:
+    for name, mine in _software().items():
+        if mine != software[name]:
+            raise InputError(
+                f"a worker on {platform.node()} has {name} {mine}, and here it is {software[name]}: install the same there"
+            )
+    return in_one_thread(_unpickled(work), block)
