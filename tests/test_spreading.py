@@ -11,7 +11,7 @@ import pytest
 import cevnsjax
 from cevnsjax.cli import main
 from cevnsjax.errors import InputError
-from cevnsjax.toys.cluster import dask_cluster
+from cevnsjax.spreading import dask_cluster
 
 AXIS = ("sin2_theta_w", 0.05, 0.5, 70)
 COMMAND = ["feldman-cousins", "conus_plus", "--x", "sin2_theta_w", "0.05", "0.5", "70", "--toys", "100", "--json"]
@@ -73,6 +73,6 @@ def test_over_a_cluster(alone, likelihood, scheduler, capsys) -> None:
 
 @pytest.mark.filterwarnings("default")
 def test_nobody_answers(monkeypatch) -> None:
-    monkeypatch.setattr("cevnsjax.toys.cluster.PATIENCE", "1s")
+    monkeypatch.setattr("cevnsjax.spreading.cluster.PATIENCE", 1.0)
     with pytest.raises(InputError, match="no Dask scheduler answers"), dask_cluster("tcp://127.0.0.1:1"):
         pass

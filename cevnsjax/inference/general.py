@@ -128,7 +128,7 @@ class GeneralSearch(Search):
         start, hold, far = batch
         held = np.zeros(start.shape[1], dtype=bool)
         held[hold] = True
-        return rows_of(*self._program(filled(start, LANES), held, np.float64(far)), len(start))
+        return rows_of(self._program(filled(start, LANES), held, np.float64(far)), len(start))
 
     def nuisances(self, y: Float[np.ndarray, " n"]) -> dict[str, float]:
         """Return the values of all nuisances that are not given."""

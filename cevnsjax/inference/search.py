@@ -22,7 +22,6 @@ from cevnsjax.likelihood import Likelihood, View
 from cevnsjax.likelihood.kernel import Data, Kernel, means_of
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.terms import Means
-from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import Parameter, check_names, check_value
 from cevnsjax.spreading import Gathering, Lazy, Work
 
@@ -204,12 +203,10 @@ def filled(start: Float[np.ndarray, "lanes n"], size: int) -> Float[np.ndarray, 
     return start[np.minimum(np.arange(size), len(start) - 1)]
 
 
-def rows_of(
-    place: Float[AnyArray, "lanes n"], value: Float[AnyArray, " lanes"], converged: Bool[AnyArray, " lanes"], number: int
-) -> Float[np.ndarray, "number columns"]:
-    """Return the first minima of a batch as rows."""
-    columns = np.asarray(place), np.asarray(value)[:, None], np.asarray(converged)[:, None]
-    return np.concatenate(columns, axis=1)[:number]
+def rows_of(reached: Reached | Minima, number: int) -> Float[np.ndarray, "number columns"]:
+    """Return the first minima of a batch (places, values, and whether searches ended by themselves) as rows."""
+    place, value, converged = (np.asarray(part) for part in reached)
+    return np.concatenate([place, value[:, None], converged[:, None]], axis=1)[:number]
 
 
 def _searched(
@@ -220,7 +217,7 @@ def _searched(
     held = given.copy()
     held[hold] = True
     number = len(start)
-    return rows_of(*_minimise(kernel, data, filled(start, BATCH), held, number, np.float64(far)), number)
+    return rows_of(_minimise(kernel, data, filled(start, BATCH), held, number, np.float64(far)), number)
 
 
 def _name(batch: tuple[np.ndarray, list[int], float]) -> str:

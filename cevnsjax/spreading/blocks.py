@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import ContextVar
 from itertools import islice
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Protocol, TypeVar, overload, runtime_checkable
 
 import jax
 import numpy as np
@@ -27,14 +27,14 @@ AHEAD = 2
 _threads: ContextVar[int] = ContextVar("threads")
 
 
-class Spread(Protocol):
-    """A way of doing work: here, in threads, or on other machines."""
+Spread = Callable[[Work, Sequence[Any]], Iterable[tuple[int, Any]]]
+"""A way of doing work, here, in threads, or on other machines.
 
-    def __call__(self, work: Work, blocks: Sequence[Any]) -> Iterable[tuple[int, Any]]:
-        """Give the number of each block with `work(block)`, as they finish; a block is made when it is its turn."""
-        ...
+It gives the number of each block with `work(block)`, as they finish; a block is asked for when it is its turn.
+"""
 
 
+@runtime_checkable
 class Kept(Protocol):
     """What an earlier run has finished, and where this one leaves what it finishes."""
 
@@ -88,9 +88,7 @@ class Gathering:
         self.spread: Spread = one_by_one if spread is None else spread
         self.kept, self.advance = kept, advance
 
-    def each(
-        self, work: Work, blocks: Sequence[Any], names: Sequence[str] | None = None
-    ) -> Iterator[tuple[int, Any]]:
+    def each(self, work: Work, blocks: Sequence[Any], names: Sequence[str] | None = None) -> Iterator[tuple[int, Any]]:
         """Give the number of each block with its result, finished ones first and the others as they come.
 
         `names` tell blocks from each other in what is kept; by default these are their numbers.

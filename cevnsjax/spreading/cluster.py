@@ -28,7 +28,7 @@ LOOK = 1.0
 """Seconds without a result after which the scheduler is looked at."""
 
 WINDOW = 3
-"""Blocks under way for each thread of a worker. Others are made later, so that memory does not grow with their number."""
+"""Blocks under way for each thread of a worker: others are made later, so that memory stays small."""
 
 TRIES = 3
 """How often a block is begun anew whose worker died; before, Dask itself has tried four workers each time."""
@@ -114,25 +114,46 @@ def _client(cluster: Any, name: str) -> Iterator[Spread]:
                 client.wait_for_workers(1, timeout=PATIENCE)
             except TimeoutError as error:
                 raise InputError(f"{name} has no workers: start some, 'dask worker {cluster}' for instance") from error
-            yield functools.partial(_spread, client, name)
+            yield _Cluster(client, name)
 
 
-def _spread(client: Any, name: str, work: Work, blocks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Give the number of each block with its result, as they come from the workers."""
-    crew = _Crew(client, name, work, blocks)
-    try:
-        yield from crew.results()
-    finally:
-        crew.release()
+class _Cluster:
+    """The way of spreading work over a cluster."""
+
+    def __init__(self, client: Any, name: str):
+        self.client, self.name = client, name
+        self.work, self.shared = b"", None
+
+    def __call__(self, work: Work, blocks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        """Give the number of each block with its result, as they come from the workers."""
+        pickled = _pickled(work)
+        if pickled != self.work:  # else workers have it from the last time
+            self.work, self.shared = pickled, None
+        crew = _Crew(self, blocks)
+        try:
+            yield from crew.results()
+        finally:
+            crew.release()
+
+    def sent(self) -> Any:
+        """Return the task that stands for the work on all workers."""
+        if self.shared is None or self.shared.status in ("error", "cancelled"):
+            # A task, and no scattered data: these would be lost with their worker.
+            self.shared = self.client.submit(_same, self.work, pure=False)
+        return self.shared
+
+    def connected(self) -> bool:
+        """Return whether there is a connection to the scheduler."""
+        comm = self.client.scheduler_comm
+        return self.client.status == "running" and comm is not None and not comm.comm.closed()
 
 
 class _Crew:
     """Blocks under way on the workers of a cluster."""
 
-    def __init__(self, client: Any, name: str, work: Work, blocks: Sequence[Any]):
-        self.client, self.name, self.work, self.blocks = client, name, _pickled(work), blocks
+    def __init__(self, cluster: _Cluster, blocks: Sequence[Any]):
+        self.cluster, self.client, self.name, self.blocks = cluster, cluster.client, cluster.name, blocks
         self.software = _software()
-        self.shared: Any = None
         self.running: dict[Any, int] = {}
         self.tries: dict[int, int] = {}
         self.done: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -159,19 +180,15 @@ class _Crew:
 
     def release(self) -> None:
         """Let go of all that is not finished."""
-        if self.running and self._connected():
+        if self.running and self.cluster.connected():
             self.client.cancel(list(self.running), force=True)
         self.running.clear()
-        self.shared = None
 
     def _window(self) -> int:
-        return WINDOW * max(sum(self.client.nthreads().values()), 1) if self._connected() else 0
+        return WINDOW * max(sum(self.client.nthreads().values()), 1)
 
     def _begin(self, block: int) -> None:
-        if self.shared is None or self.shared.status in ("error", "cancelled"):
-            # A task, and no scattered data: these would be lost with their worker.
-            self.shared = self.client.submit(_same, self.work, pure=False)
-        future = self.client.submit(_do, self.shared, self.software, self.blocks[block], pure=False)
+        future = self.client.submit(_do, self.cluster.sent(), self.software, self.blocks[block], pure=False)
         self.running[future] = block
         future.add_done_callback(self.done.put)
 
@@ -184,30 +201,24 @@ class _Crew:
             self.tries[block] = self.tries.get(block, 0) + 1
             if self.tries[block] > TRIES:
                 raise CutOff(
-                    f"a worker of {self.name} died each time it did block {block + 1} of {len(self.blocks)}, most often "
-                    f"for want of memory; {self._finished(number)}"
+                    f"workers of {self.name} died whenever they did block {block + 1} of {len(self.blocks)}, most "
+                    f"often for want of memory; {self._finished(number)}"
                 ) from error
         except distributed.client.FutureCancelledError as error:
-            if not self._connected() or "connection" in str(error):
+            if not self.cluster.connected() or "connection" in str(error):
                 raise self._lost(number) from error
         except ImportError as error:
-            raise InputError(
-                f"a worker of {self.name} lacks what is needed: {error}; install cevnsjax {self.software['cevnsjax']} there"
-            ) from error
+            needed = f"install cevnsjax {self.software['cevnsjax']} there; {self._finished(number)}"
+            raise CutOff(f"a worker of {self.name} lacks what is needed ({error}): {needed}") from error
         except OSError as error:
             raise self._lost(number) from error
         self._begin(block)
         return None
 
-    def _connected(self) -> bool:
-        """Return whether there is a connection to the scheduler."""
-        comm = self.client.scheduler_comm
-        return self.client.status == "running" and comm is not None and not comm.comm.closed()
-
     def _look(self, number: int) -> None:
         """Raise `CutOff` where the scheduler is lost, or has had no workers for long."""
         try:
-            workers = self._connected() and self.client.nthreads()
+            workers = self.cluster.connected() and self.client.nthreads()
         except (OSError, RuntimeError) as error:
             raise self._lost(number) from error
         if workers is False:
@@ -259,7 +270,7 @@ def _same(work: bytes) -> bytes:
 def _do(work: bytes, software: dict[str, str], block: Any) -> Any:
     for name, mine in _software().items():
         if mine != software[name]:
-            raise InputError(
-                f"a worker on {platform.node()} has {name} {mine}, and here it is {software[name]}: install the same there"
+            raise CutOff(
+                f"a worker on {platform.node()} has {name} {mine}, and it is {software[name]} here: install the same"
             )
     return in_one_thread(_unpickled(work), block)
