@@ -1,5 +1,6 @@
 """Work spread over the workers of a Dask cluster: processes of this machine, or of many."""
 
+import contextlib
 import functools
 import logging
 import platform
@@ -7,7 +8,6 @@ import queue
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import islice
 from typing import Any
@@ -42,7 +42,7 @@ USERS_MODULES = "cevnsjax_user_"
 MOST_PROCESSES = 1024
 
 
-@contextmanager
+@contextlib.contextmanager
 def dask_cluster(address: str) -> Iterator[Spread]:
     """Give a way of spreading work over the Dask cluster at an address, `tcp://HOST:PORT`.
 
@@ -57,7 +57,7 @@ def dask_cluster(address: str) -> Iterator[Spread]:
         yield spread
 
 
-@contextmanager
+@contextlib.contextmanager
 def local_processes(number: int) -> Iterator[Spread]:
     """Give a way of spreading work over new processes of this machine, of one thread each.
 
@@ -69,7 +69,11 @@ def local_processes(number: int) -> Iterator[Spread]:
     with (
         _quiet(),
         distributed.LocalCluster(
-            n_workers=number, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+            n_workers=number,
+            threads_per_worker=1,
+            memory_limit=None,  # else a worker of many would rest because of what all processes have
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
         ) as cluster,
         _client(cluster, "the scheduler on this machine") as spread,
     ):
@@ -84,7 +88,7 @@ def _distributed() -> Any:
     return distributed
 
 
-@contextmanager
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Switch Dask's own messages off: what a user must know is raised."""
     _distributed()
@@ -99,7 +103,7 @@ def _quiet() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _client(cluster: Any, name: str) -> Iterator[Spread]:
     distributed = _distributed()
     with _quiet():
@@ -157,19 +161,21 @@ class _Crew:
         self.running: dict[Any, int] = {}
         self.tries: dict[int, int] = {}
         self.done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.seen = time.monotonic()
+        self.threads = max(sum(self.client.nthreads().values()), 1)
+        self.looked = self.seen = time.monotonic()
 
     def results(self) -> Iterator[tuple[int, Any]]:
         """Give results as they come."""
         waiting = iter(range(len(self.blocks)))
         number = 0
         while number < len(self.blocks):
-            for block in islice(waiting, max(self._window() - len(self.running), 0)):
+            for block in islice(waiting, max(WINDOW * self.threads - len(self.running), 0)):
                 self._begin(block)
+            if time.monotonic() - self.looked > LOOK:
+                self._look(number)
             try:
                 future = self.done.get(timeout=LOOK)
             except queue.Empty:
-                self._look(number)
                 continue
             self.seen = time.monotonic()
             block = self.running.pop(future)
@@ -183,9 +189,6 @@ class _Crew:
         if self.running and self.cluster.connected():
             self.client.cancel(list(self.running), force=True)
         self.running.clear()
-
-    def _window(self) -> int:
-        return WINDOW * max(sum(self.client.nthreads().values()), 1)
 
     def _begin(self, block: int) -> None:
         future = self.client.submit(_do, self.cluster.sent(), self.software, self.blocks[block], pure=False)
@@ -216,17 +219,17 @@ class _Crew:
         return None
 
     def _look(self, number: int) -> None:
-        """Raise `CutOff` where the scheduler is lost, or has had no workers for long."""
-        try:
-            workers = self.cluster.connected() and self.client.nthreads()
-        except (OSError, RuntimeError) as error:
-            raise self._lost(number) from error
-        if workers is False:
+        """Count the threads of all workers; raise `CutOff` where the scheduler is lost, or has had none for long."""
+        if not self.cluster.connected():
             raise self._lost(number)
+        workers: dict[str, int] = {}
+        with contextlib.suppress(OSError, RuntimeError):  # a scheduler that is busy may answer later
+            workers = self.client.nthreads()
+        self.looked = time.monotonic()
         if workers:
-            self.seen = time.monotonic()
+            self.seen, self.threads = self.looked, sum(workers.values())
         elif time.monotonic() - self.seen > LONELY:
-            raise CutOff(f"{self.name} has had no workers for {LONELY:g} s; {self._finished(number)}")
+            raise CutOff(f"{self.name} has shown no workers for {LONELY:g} s; {self._finished(number)}")
 
     def _lost(self, number: int) -> CutOff:
         return CutOff(f"{self.name} was lost; {self._finished(number)}")
