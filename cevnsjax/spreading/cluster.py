@@ -7,7 +7,9 @@ import platform
 import queue
 import sys
 import time
+from asyncio import CancelledError
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from itertools import islice
 from typing import Any
@@ -29,6 +31,9 @@ LOOK = 1.0
 
 WINDOW = 3
 """Blocks under way for each thread of a worker: others are made later, so that memory stays small."""
+
+FETCH, FETCHERS = 60.0, 8
+"""Seconds in which a finished result must arrive, else its block is begun anew; and how many are fetched at once."""
 
 TRIES = 3
 """How often a block is begun anew whose worker died; before, Dask itself has tried four workers each time."""
@@ -158,6 +163,7 @@ class _Crew:
     def __init__(self, cluster: _Cluster, blocks: Sequence[Any]):
         self.cluster, self.client, self.name, self.blocks = cluster, cluster.client, cluster.name, blocks
         self.software = _software()
+        self.pool = ThreadPoolExecutor(FETCHERS)
         self.running: dict[Any, int] = {}
         self.tries: dict[int, int] = {}
         self.done: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -173,50 +179,61 @@ class _Crew:
                 self._begin(block)
             if time.monotonic() - self.looked > LOOK:
                 self._look(number)
-            try:
-                future = self.done.get(timeout=LOOK)
-            except queue.Empty:
-                continue
-            self.seen = time.monotonic()
+            for block, result in self._arrived(number):
+                number += 1
+                self.seen = time.monotonic()
+                yield block, result
+
+    def _arrived(self, number: int) -> Iterator[tuple[int, Any]]:
+        """Give the results that have come within a moment, fetched together; what failed is begun anew."""
+        try:
+            ended = [self.done.get(timeout=LOOK)]
+        except queue.Empty:
+            return
+        with contextlib.suppress(queue.Empty):
+            while True:
+                ended.append(self.done.get_nowait())
+        failed = []
+        for future, outcome in zip(ended, self.pool.map(_outcome, ended), strict=True):
             block = self.running.pop(future)
-            outcome = self._outcome(future, block, number)
-            if outcome is not None:
+            if isinstance(outcome, BaseException):
+                failed.append((block, outcome))
+            else:
                 number += 1
                 yield block, outcome[0]
+        for block, error in failed:
+            self._failed(block, error, number)
 
     def release(self) -> None:
         """Let go of all that is not finished."""
         if self.running and self.cluster.connected():
             self.client.cancel(list(self.running), force=True)
         self.running.clear()
+        self.pool.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self, block: int) -> None:
         future = self.client.submit(_do, self.cluster.sent(), self.software, self.blocks[block], pure=False)
         self.running[future] = block
         future.add_done_callback(self.done.put)
 
-    def _outcome(self, future: Any, block: int, number: int) -> tuple[Any] | None:
-        """Return the result of a block that has ended; None where it was begun anew."""
+    def _failed(self, block: int, error: BaseException, number: int) -> None:
+        """Begin a block anew whose worker was lost; raise what the work has raised."""
         distributed = _distributed()
-        try:
-            return (future.result(),)
-        except distributed.KilledWorker as error:
+        if not self.cluster.connected():
+            raise self._lost(number) from error
+        if isinstance(error, ImportError):
+            needed = f"install cevnsjax {self.software['cevnsjax']} there; {self._finished(number)}"
+            raise CutOff(f"a worker of {self.name} lacks what is needed ({error}): {needed}") from error
+        if isinstance(error, distributed.KilledWorker):
             self.tries[block] = self.tries.get(block, 0) + 1
             if self.tries[block] > TRIES:
                 raise CutOff(
                     f"workers of {self.name} died whenever they did block {block + 1} of {len(self.blocks)}, most "
                     f"often for want of memory; {self._finished(number)}"
                 ) from error
-        except distributed.client.FutureCancelledError as error:
-            if not self.cluster.connected() or "connection" in str(error):
-                raise self._lost(number) from error
-        except ImportError as error:
-            needed = f"install cevnsjax {self.software['cevnsjax']} there; {self._finished(number)}"
-            raise CutOff(f"a worker of {self.name} lacks what is needed ({error}): {needed}") from error
-        except OSError as error:
-            raise self._lost(number) from error
+        elif not isinstance(error, TimeoutError | OSError | distributed.client.FutureCancelledError):
+            raise error
         self._begin(block)
-        return None
 
     def _look(self, number: int) -> None:
         """Count the threads of all workers; raise `CutOff` where the scheduler is lost, or has had none for long."""
@@ -236,6 +253,14 @@ class _Crew:
 
     def _finished(self, number: int) -> str:
         return f"{number} of {len(self.blocks)} blocks were finished"
+
+
+def _outcome(future: Any) -> tuple[Any] | BaseException:
+    """Return the result of a block, or what was raised in its place."""
+    try:
+        return (future.result(timeout=FETCH),)
+    except (Exception, CancelledError) as error:
+        return error
 
 
 def _pickled(work: Work) -> bytes:
