@@ -10,7 +10,7 @@ import time
 from asyncio import CancelledError
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any
 
@@ -58,7 +58,7 @@ def dask_cluster(address: str) -> Iterator[Spread]:
         with dask_cluster("tcp://head:8786") as spread:
             plane = cevnsjax.scan(likelihood, x, y, spread=spread)
     """
-    with _client(address, f"the Dask scheduler at '{address}'") as spread:
+    with _client(address, f"the Dask cluster at '{address}'") as spread:
         yield spread
 
 
@@ -80,7 +80,7 @@ def local_processes(number: int) -> Iterator[Spread]:
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
         ) as cluster,
-        _client(cluster, "the scheduler on this machine") as spread,
+        _client(cluster, "the Dask cluster on this machine") as spread,
     ):
         yield spread
 
@@ -123,7 +123,26 @@ def _client(cluster: Any, name: str) -> Iterator[Spread]:
                 client.wait_for_workers(1, timeout=PATIENCE)
             except TimeoutError as error:
                 raise InputError(f"{name} has no workers: start some, 'dask worker {cluster}' for instance") from error
+            _check_software(client, name)
             yield _Cluster(client, name)
+
+
+def _check_software(client: Any, name: str) -> None:
+    """Raise `InputError` where the scheduler or a worker has other software.
+
+    They are asked by Python's own function: who lacks this package could not read any other, and would die.
+    """
+    for package, mine in _software().items():
+        found = {f"the worker {at}": v for at, v in client.run(version, package, on_error="return").items()}
+        try:
+            found["the scheduler"] = client.run_on_scheduler(version, package)
+        except PackageNotFoundError as error:
+            found["the scheduler"] = error
+        for who, theirs in found.items():
+            if isinstance(theirs, PackageNotFoundError):
+                raise InputError(f"{who} of {name} has no {package}: install {package} {mine} there")
+            if theirs != mine:
+                raise InputError(f"{who} of {name} has {package} {theirs}, and it is {mine} here: install the same")
 
 
 class _Cluster:
@@ -288,7 +307,7 @@ def _unpickled(work: bytes) -> Work:
 
 @functools.cache
 def _software() -> dict[str, str]:
-    return {name: version(name) for name in SOFTWARE} | {"python": platform.python_version()}
+    return {name: version(name) for name in SOFTWARE}
 
 
 def _same(work: bytes) -> bytes:
