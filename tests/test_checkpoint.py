@@ -210,3 +210,37 @@ def test_by_command(tmp_path, monkeypatch, capsys) -> None:
     assert {**again, "provenance": None} == {**expected, "provenance": None}
     assert stopped.exists()
     assert not (tmp_path / "stopped.nc.part").exists()
+
+
+VERBS = {
+    "feldman_cousins": ({"x": ("sin2_theta_w", 0.1, 0.45, 40), "toys": 20}, "critical", 3),
+    "profile": ({"over": "sin2_theta_w", "points": 21}, "delta_chi2", None),
+    "project": ({"name": "sin2_theta_w", "exposures": [1.0, 10.0, 100.0]}, "fisher", 3),
+}
+"""Other verbs: a request, the array that is compared, and the number of blocks if that is known beforehand."""
+
+
+class Counting(Stopping):
+    """Keeps blocks, and counts them."""
+
+    number = 0
+
+    def keep(self, name, result):
+        self.kept.keep(name, result)
+        self.number += 1
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_other_verbs_go_on(likelihood, tmp_path, verb: str) -> None:
+    """The block that was finished is not done again, and the result is the same to the last bit."""
+    request, field, blocks = VERBS[verb]
+    function, out = getattr(cevnsjax, verb), tmp_path / "result.nc"
+    whole = Counting(Checkpoint(out, likelihood, verb, {"another": "request"}))
+    expected = getattr(function(likelihood, **request, kept=whole), field)
+    whole.kept.clear()
+    assert whole.number == blocks or blocks is None
+    with pytest.raises(Interrupted):
+        function(likelihood, **request, kept=Stopping(Checkpoint(out, likelihood, verb, request)))
+    rest = Counting(Checkpoint(out, likelihood, verb, request))
+    np.testing.assert_array_equal(getattr(function(likelihood, **request, kept=rest), field), expected)
+    assert rest.number == whole.number - 1

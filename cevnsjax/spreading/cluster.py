@@ -77,7 +77,7 @@ def local_processes(number: int) -> Iterator[Spread]:
             n_workers=number,
             threads_per_worker=1,
             memory_limit=None,  # else a worker of many would rest because of what all processes have
-            dashboard_address=None,
+            dashboard_address=":0",  # any port: that of every other cluster may be taken
             silence_logs=logging.CRITICAL,
         ) as cluster,
         _client(cluster, "the Dask cluster on this machine") as spread,
