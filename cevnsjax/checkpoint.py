@@ -1,4 +1,4 @@
-"""What is kept of a scan while it runs, so that an interruption loses no finished line."""
+"""What is kept of work while it runs, so that an interruption loses no finished block."""
 
 import hashlib
 import io
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from jaxtyping import Float
 
 from cevnsjax.errors import InputError
 from cevnsjax.likelihood import Likelihood
@@ -21,50 +20,60 @@ from cevnsjax.results import check_target, replace_file
 __all__ = ["Checkpoint"]
 
 OFTEN = 1.0
-"""Seconds between two writings; a scan that takes less leaves no file behind, nor waits for one."""
+"""Seconds between two writings; work that takes less leaves no file behind, nor waits for one."""
 
-MAGIC = b"cevnsjax scan 1\n"
+SHARE = 20.0
+"""How many times as long as a writing took the next one is put off: of much that is kept, writing takes no more."""
+
+MAGIC = b"cevnsjax blocks 1\n"
 """Begins the file. Two lines of digests follow, of the rest of the file and of the request, then NumPy's own format."""
 
 
 class Checkpoint:
-    """A file beside a scan's result, named after it, with chi^2 along the lines that are finished.
+    """A file beside a verb's result, named after it, with the results of the blocks that are finished.
 
-    It belongs to one likelihood and one request. `finished` is what an earlier run has left, or None. Raises
-    `InputError` where the file belongs to another likelihood or request, or is not as it was written.
+    It belongs to one likelihood, one verb, and one request. `finished` has the results of earlier runs and of this one
+    by the names of their blocks. Raises `InputError` where the file belongs to something else, or is not as it was
+    written.
     """
 
-    def __init__(self, out: Path, likelihood: Likelihood, request: Mapping[str, object]):
-        """Look for what an interrupted scan has left behind."""
-        self.path = out.with_name(out.name + ".part")
+    def __init__(self, out: Path, likelihood: Likelihood, verb: str, request: Mapping[str, object]):
+        """Look for what an interrupted run has left behind."""
+        self.path, self.verb = out.with_name(out.name + ".part"), verb
         check_target(self.path)
-        self.identity = _identity(likelihood, request)
+        self.identity = _identity(likelihood, verb, request)
         self.written = True
-        self.finished: Float[np.ndarray, "lines n"] | None = None
-        self._last = time.monotonic()
+        self.finished: dict[str, np.ndarray] = {}
+        self._next = time.monotonic() + OFTEN
         if self.path.exists():
             self.finished = self._read()
 
-    def keep(self, chi2: Float[np.ndarray, "lines n"]) -> None:
-        """Write the lines, NaN where they are not finished, unless that was done a moment ago.
+    def keep(self, name: str, result: np.ndarray) -> None:
+        """Take a block's result, and write all that are finished unless that was done a moment ago.
 
         Raises `InputError` where the file cannot be written; the one before it stays, and `written` becomes False.
         """
-        if time.monotonic() - self._last < OFTEN:
-            return
+        self.finished[name] = result
+        if time.monotonic() >= self._next:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is finished; raises `InputError` as `keep` does."""
+        begun = time.monotonic()
         body = io.BytesIO()
-        np.save(body, chi2, allow_pickle=False)
+        np.savez(body, **self.finished)  # type: ignore[arg-type]
         content = self.identity.encode() + b"\n" + body.getvalue()
         self.written = False
         replace_file(self.path, MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
         self.written = True
-        self._last = time.monotonic()
+        ended = time.monotonic()
+        self._next = ended + max(OFTEN, SHARE * (ended - begun))
 
     def clear(self) -> None:
-        """Remove the file: the scan is done."""
+        """Remove the file: the work is done."""
         self.path.unlink(missing_ok=True)
 
-    def _read(self) -> Float[np.ndarray, "lines n"]:
+    def _read(self) -> dict[str, np.ndarray]:
         advice = "remove it, or choose another --out"
         try:
             content = self.path.read_bytes()
@@ -73,17 +82,18 @@ class Checkpoint:
         digest, _, content = content.removeprefix(MAGIC).partition(b"\n")
         identity, _, body = content.partition(b"\n")
         if digest.decode(errors="replace") != hashlib.sha256(content).hexdigest():
-            raise InputError(f"'{self.path}' is no interrupted scan, or was altered: {advice}")
+            raise InputError(f"'{self.path}' is no interrupted {self.verb}, or was altered: {advice}")
         if identity.decode(errors="replace") != self.identity:
-            raise InputError(f"'{self.path}' is an interrupted scan of something else: {advice}")
-        return np.load(io.BytesIO(body), allow_pickle=False)
+            raise InputError(f"'{self.path}' is an interrupted {self.verb} of something else: {advice}")
+        with np.load(io.BytesIO(body), allow_pickle=False) as blocks:
+            return dict(blocks)
 
 
-def _identity(likelihood: Likelihood, request: Mapping[str, object]) -> str:
-    """Return a digest of all that chi^2 depends on: experiments, model, treatment of nuisances, version, request."""
+def _identity(likelihood: Likelihood, verb: str, request: Mapping[str, object]) -> str:
+    """Return a digest of all that a result depends on: experiments, model, treatment of nuisances, version, request."""
     model = likelihood.model
     structure = re.sub(" at 0x[0-9a-f]+", "", str(jax.tree.structure(model)))  # addresses of functions
-    names = [model.name, model.digest, structure, version("cevnsjax")]
+    names = [verb, model.name, model.digest, structure, version("cevnsjax")]
     names += [likelihood.channel, likelihood.systematics, likelihood.pull]
     contents = [experiment.digest() for experiment in likelihood.experiments]
     digest = hashlib.sha256(json.dumps([names, contents, plain(request)], sort_keys=True).encode())

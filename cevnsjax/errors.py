@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "unknown_name"]
+__all__ = ["CutOff", "InputError", "unknown_name"]
 
 
 class InputError(ValueError):
@@ -11,6 +11,10 @@ class InputError(ValueError):
 
     The message is one line: what was given, and what would be right.
     """
+
+
+class CutOff(InputError):
+    """Work that could not be finished, though nothing was wrong with what was asked: what is finished is kept."""
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:

@@ -26,6 +26,17 @@ class Interrupted(Exception):
     """What a user's Ctrl-C stands for here."""
 
 
+class Stopping:
+    """Keeps one block, and interrupts."""
+
+    def __init__(self, kept):
+        self.kept, self.finished = kept, kept.finished
+
+    def keep(self, name, result):
+        self.kept.keep(name, result)
+        raise Interrupted
+
+
 @pytest.fixture(autouse=True)
 def _often(monkeypatch):
     """Write after each chunk, and make chunks small."""
@@ -42,14 +53,9 @@ def mediator(conus_plus):
 
 def interrupted(mediator, out, request):
     """Stop a scan after its first chunk of lines."""
-    kept = Checkpoint(out, mediator, request)
-
-    def keep(chi2):
-        kept.keep(chi2)
-        raise Interrupted
-
+    kept = Checkpoint(out, mediator, "scan", request)
     with pytest.raises(Interrupted):
-        cevnsjax.scan(mediator, *PLANE, finished=kept.finished, keep=keep)
+        cevnsjax.scan(mediator, *PLANE, kept=Stopping(kept))
 
 
 def run(*arguments: str) -> int:
@@ -62,12 +68,11 @@ def test_finished_lines_are_not_calculated_anew(mediator, tmp_path) -> None:
     out = tmp_path / "plane.nc"
     whole = cevnsjax.scan(mediator, *PLANE)
     interrupted(mediator, out, {"a": 1})
-    kept = Checkpoint(out, mediator, {"a": 1})
-    unfinished = np.isnan(kept.finished).any(axis=1)
-    assert unfinished.sum() == CHUNK  # of 40 lines, in two chunks
+    kept = Checkpoint(out, mediator, "scan", {"a": 1})
+    assert {name: rows.shape for name, rows in kept.finished.items()} == {"0": (CHUNK, 9)}  # one of two blocks
     # A wrong value in a finished line would stay.
-    kept.finished[3, 4] += 1.0
-    again = cevnsjax.scan(mediator, *PLANE, finished=kept.finished, keep=kept.keep)
+    kept.finished["0"][3, 4] += 1.0
+    again = cevnsjax.scan(mediator, *PLANE, kept=kept)
     difference = again.delta_chi2 - whole.delta_chi2
     assert difference[4, 3] == pytest.approx(1.0, abs=1e-12)
     difference[4, 3] = 0.0
@@ -99,6 +104,8 @@ def test_of_something_else(mediator, conus_plus, mine, tmp_path) -> None:
     def like(experiment=conus_plus, **changes):
         return cevnsjax.Likelihood(experiment, **{"model": "vector_bl", **changes})
 
+    with pytest.raises(InputError, match="profile of something else"):
+        Checkpoint(out, mediator, "profile", {"a": 1})
     others = {
         "request": (mediator, {"a": 2}),
         "model": (like(model="vector_universal"), {"a": 1}),
@@ -109,10 +116,10 @@ def test_of_something_else(mediator, conus_plus, mine, tmp_path) -> None:
     } | {text: (like(mine / f"other_{number}.toml"), {"a": 1}) for number, text in enumerate(MINE.values())}
     for likelihood, request in others.values():
         with pytest.raises(InputError, match="scan of something else"):
-            Checkpoint(out, likelihood, request)
-    assert Checkpoint(out, like(), {"a": 1}).finished is not None
+            Checkpoint(out, likelihood, "scan", request)
+    assert Checkpoint(out, like(), "scan", {"a": 1}).finished
     # The same numbers under another path are the same experiment.
-    assert Checkpoint(out, like(mine / "experiment.toml"), {"a": 1}).finished is not None
+    assert Checkpoint(out, like(mine / "experiment.toml"), "scan", {"a": 1}).finished
 
 
 def test_an_altered_file_is_refused(mediator, tmp_path) -> None:
@@ -129,9 +136,9 @@ def test_an_altered_file_is_refused(mediator, tmp_path) -> None:
     for one in altered:
         file.write_bytes(one)
         with pytest.raises(InputError, match=r"was altered: remove it, or choose another --out$"):
-            Checkpoint(out, mediator, {"a": 1})
+            Checkpoint(out, mediator, "scan", {"a": 1})
     file.write_bytes(content)
-    assert Checkpoint(out, mediator, {"a": 1}).finished is not None
+    assert Checkpoint(out, mediator, "scan", {"a": 1}).finished
 
 
 def test_a_full_disk_keeps_what_is_finished(tmp_path, monkeypatch, capsys) -> None:
@@ -154,8 +161,8 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path, monkeypatch, capsys) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["plane.nc.part"]
     likelihood = cevnsjax.Likelihood("conus_plus", model="vector_bl")
     request = {"x": PLANE[0], "y": PLANE[1], "free": ["g_bl"], "values": {}, "cl": 0.9, "dof": 2}
-    finished = Checkpoint(out, likelihood, request).finished
-    assert np.isfinite(finished).all(axis=1).sum() == 20
+    finished = Checkpoint(out, likelihood, "scan", request).finished
+    assert [rows.shape for rows in finished.values()] == [(10, 9), (10, 9)]
     assert run(*COMMAND, "--out", str(out)) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["plane.nc"]
 
@@ -188,8 +195,8 @@ def test_by_command(tmp_path, monkeypatch, capsys) -> None:
     expected = json.loads(capsys.readouterr().out)
     keep = Checkpoint.keep
 
-    def stop(self, chi2):
-        keep(self, chi2)
+    def stop(self, name, result):
+        keep(self, name, result)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -203,3 +210,37 @@ def test_by_command(tmp_path, monkeypatch, capsys) -> None:
     assert {**again, "provenance": None} == {**expected, "provenance": None}
     assert stopped.exists()
     assert not (tmp_path / "stopped.nc.part").exists()
+
+
+VERBS = {
+    "feldman_cousins": ({"x": ("sin2_theta_w", 0.1, 0.45, 40), "toys": 20}, "critical", 3),
+    "profile": ({"over": "sin2_theta_w", "points": 21}, "delta_chi2", None),
+    "project": ({"name": "sin2_theta_w", "exposures": [1.0, 10.0, 100.0]}, "fisher", 3),
+}
+"""Other verbs: a request, the array that is compared, and the number of blocks if that is known beforehand."""
+
+
+class Counting(Stopping):
+    """Keeps blocks, and counts them."""
+
+    number = 0
+
+    def keep(self, name, result):
+        self.kept.keep(name, result)
+        self.number += 1
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_other_verbs_go_on(likelihood, tmp_path, verb: str) -> None:
+    """The block that was finished is not done again, and the result is the same to the last bit."""
+    request, field, blocks = VERBS[verb]
+    function, out = getattr(cevnsjax, verb), tmp_path / "result.nc"
+    whole = Counting(Checkpoint(out, likelihood, verb, {"another": "request"}))
+    expected = getattr(function(likelihood, **request, kept=whole), field)
+    whole.kept.clear()
+    assert whole.number == blocks or blocks is None
+    with pytest.raises(Interrupted):
+        function(likelihood, **request, kept=Stopping(Checkpoint(out, likelihood, verb, request)))
+    rest = Counting(Checkpoint(out, likelihood, verb, request))
+    np.testing.assert_array_equal(getattr(function(likelihood, **request, kept=rest), field), expected)
+    assert rest.number == whole.number - 1

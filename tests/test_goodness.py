@@ -47,7 +47,7 @@ def test_blocks_give_the_same_toys(straight) -> None:
     likelihood, result = straight
 
     def backwards(work, blocks):
-        return [work(block) for block in blocks[::-1]][::-1]
+        return [(i, work(blocks[i])) for i in reversed(range(len(blocks)))]
 
     assert cevnsjax.goodness_of_fit(likelihood, free=["norm"], toys=4000, seed=1, spread=backwards) == result
     other = cevnsjax.goodness_of_fit(likelihood, free=["norm"], toys=500, seed=2)

@@ -242,7 +242,7 @@ def test_blocks_do_not_depend_on_each_other(detailed, conus) -> None:
     def backwards(work, blocks):
         sizes.append(len(blocks))
         work = pickle.loads(pickle.dumps(work))
-        return [work(block) for block in blocks[::-1]][::-1]
+        return [(i, work(blocks[i])) for i in reversed(range(len(blocks)))]
 
     assert cevnsjax.impacts(detailed, "sin2_theta_w", spread=backwards) == conus
     assert sum(sizes) < 10

@@ -172,7 +172,7 @@ def test_the_same_numbers_however_work_is_cut(likelihood, monkeypatch) -> None:
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
     def backwards(work, blocks):
-        return [work(block) for block in blocks[::-1]][::-1]
+        return [(i, work(blocks[i])) for i in reversed(range(len(blocks)))]
 
     spread = cevnsjax.feldman_cousins(likelihood, axis, toys=300, seed=9, spread=backwards)
     for other in (blocks, spread):

@@ -14,10 +14,13 @@ from cevnsjax.cli.options import (
     Model,
     Out,
     Over,
+    Scheduler,
     Set,
     SystematicsSet,
+    Workers,
 )
 from cevnsjax.cli.output import pieces, print_json, progress, unit_of, warn
+from cevnsjax.cli.work import resumable, spread_over
 from cevnsjax.results import fit_dict, profile_dataset, profile_dict, write_netcdf
 
 __all__ = ["fit", "profile"]
@@ -31,6 +34,8 @@ def fit(
     assignments: Set = None,
     channel: Channel = "all",
     systematics: SystematicsSet = "default",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Find the best fit and the allowed intervals.
@@ -38,7 +43,8 @@ def fit(
     Chi-squared is minimised over the free parameters; the interval of each is what its profile allows. An interval may
     have several pieces; `...` (null in JSON) stands for an end that the data do not give within the parameter's bounds.
     Nuisance parameters are minimised, too, and listed with their errors and pulls (the distance from the centre in
-    units of the width); `cevnsjax nuisances` says what they do.
+    units of the width); `cevnsjax nuisances` says what they do. The profile of each parameter may be done elsewhere, by
+    `--workers` or `--scheduler`.
 
     **Examples**
 
@@ -49,8 +55,8 @@ def fit(
     likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
     request = {"free": free_names(likelihood, free, values), "values": values, "cl": cl}
-    with progress("fitting"):
-        result, provenance = answered(likelihood, "fit", request)
+    with spread_over(scheduler, workers) as spread, progress("fitting"):
+        result, provenance = answered(likelihood, "fit", request, spread=spread)
     for message in result.messages:
         warn(message)
     if as_json:
@@ -89,6 +95,8 @@ def profile(
     assignments: Set = None,
     channel: Channel = "all",
     systematics: SystematicsSet = "default",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
@@ -96,6 +104,8 @@ def profile(
 
     Other free parameters and nuisances are minimised. Two columns: the parameter in its unit, and chi-squared above its
     minimum; then the best fit and the pieces of the interval that is allowed at `--cl`, `...` standing for an open end.
+    With `--out FILE.nc` an interrupted run leaves its finished searches in `FILE.nc.part`; the same command goes on
+    from there.
 
     **Examples**
 
@@ -109,12 +119,13 @@ def profile(
         "over": over, "free": free_names(likelihood, free, values), "values": values, "limits": limits,
         "points": points, "cl": cl,
     }  # fmt: skip
-    with progress("profiling"):
-        result, provenance = answered(likelihood, "profile", request)
-    for message in result.messages:
-        warn(message)
-    if out is not None:
-        write_netcdf(out, profile_dataset(result, likelihood, provenance))
+    with resumable(
+        likelihood, "profile", request, "profiling", out, scheduler, workers, told=False
+    ) as (result, provenance):  # fmt: skip
+        for message in result.messages:
+            warn(message)
+        if out is not None:
+            write_netcdf(out, profile_dataset(result, likelihood, provenance))
     if as_json:
         print_json(profile_dict(result), provenance, likelihood)
         return

@@ -5,8 +5,20 @@ from typing import Annotated
 import typer
 
 from cevnsjax.cli.inputs import answered, fixed_values, free_names, likelihood_of
-from cevnsjax.cli.options import Channel, Experiments, Free, Json, Model, Seed, Set, SystematicsSet
+from cevnsjax.cli.options import (
+    Channel,
+    Experiments,
+    Free,
+    Json,
+    Model,
+    Scheduler,
+    Seed,
+    Set,
+    SystematicsSet,
+    Workers,
+)
 from cevnsjax.cli.output import assigned, print_json, progress, warn
+from cevnsjax.cli.work import spread_over
 from cevnsjax.results import goodness_dict
 
 __all__ = ["goodness_of_fit"]
@@ -21,6 +33,8 @@ def goodness_of_fit(
     assignments: Set = None,
     channel: Channel = "all",
     systematics: SystematicsSet = "default",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Test by toys whether the model describes the data.
@@ -38,8 +52,8 @@ def goodness_of_fit(
     likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
     request = {"values": values, "free": free_names(likelihood, free, values), "toys": toys, "seed": seed}
-    with progress("making toys") as advance:
-        result, provenance = answered(likelihood, "goodness_of_fit", request, advance=advance)
+    with spread_over(scheduler, workers) as spread, progress("making toys") as advance:
+        result, provenance = answered(likelihood, "goodness_of_fit", request, spread=spread, advance=advance)
     for message in result.messages:
         warn(message)
     if as_json:

@@ -5,8 +5,22 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cevnsjax.cli.inputs import answered, check_targets, fixed_values, likelihood_of, names_of
-from cevnsjax.cli.options import Channel, Experiments, Figure, Free, Json, Model, Out, Over, Set, SystematicsSet
+from cevnsjax.cli.options import (
+    Channel,
+    Experiments,
+    Figure,
+    Free,
+    Json,
+    Model,
+    Out,
+    Over,
+    Scheduler,
+    Set,
+    SystematicsSet,
+    Workers,
+)
 from cevnsjax.cli.output import print_json, progress, unit_of, warn
+from cevnsjax.cli.work import spread_over
 from cevnsjax.results import impacts_dataset, impacts_dict, write_figure, write_netcdf
 
 if TYPE_CHECKING:
@@ -39,6 +53,8 @@ def impacts(
     systematics: SystematicsSet = "default",
     out: Out = None,
     figure: Figure = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Find what drives a result: impacts of nuisances.
@@ -64,8 +80,8 @@ def impacts(
     likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
     request = {"over": over, "free": names_of(free), "values": values}
-    with progress("fitting"):
-        result, provenance = answered(likelihood, "impacts", request)
+    with spread_over(scheduler, workers) as spread, progress("fitting"):
+        result, provenance = answered(likelihood, "impacts", request, spread=spread)
     for message in result.messages:
         warn(message)
     if out is not None or figure is not None:

@@ -18,10 +18,12 @@ __all__ = [
     "Out",
     "Over",
     "Overlays",
+    "Scheduler",
     "Seed",
     "Set",
     "SystematicsSet",
     "Toys",
+    "Workers",
 ]
 
 Experiment = Annotated[
@@ -71,5 +73,19 @@ Figure = Annotated[
 Overlays = Annotated[
     list[Path] | None,
     typer.Option("--overlay", metavar="FILE.csv", help="Curves of others to draw; may stand several times."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Spread the work over the Dask cluster at this address, tcp://HOST:PORT; the numbers stay the same.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", metavar="N", help="Spread the work over N processes of this machine; the numbers stay the same."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else.")]

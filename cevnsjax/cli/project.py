@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from cevnsjax.cli.inputs import answered, check_targets, fixed_values, likelihood_of
+from cevnsjax.cli.inputs import check_targets, fixed_values, likelihood_of
 from cevnsjax.cli.options import (
     Channel,
     Experiments,
@@ -16,10 +16,13 @@ from cevnsjax.cli.options import (
     Model,
     Out,
     Over,
+    Scheduler,
     Set,
     SystematicsSet,
+    Workers,
 )
-from cevnsjax.cli.output import pieces, print_json, progress
+from cevnsjax.cli.output import pieces, print_json
+from cevnsjax.cli.work import resumable
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import load_runs
 from cevnsjax.results import projection_dataset, projection_dict, write_figure, write_netcdf
@@ -53,6 +56,8 @@ def project(
     assignments: Set = None,
     channel: Channel = "all",
     systematics: SystematicsSet = "default",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     out: Out = None,
     figure: Figure = None,
     as_json: Json = False,
@@ -61,7 +66,8 @@ def project(
 
     The data are what is expected if the parameters have the values that `--set` gives, else their defaults. The
     interval is given twice: by the Fisher information, exact derivatives at the true values, and by fits to the
-    expected data.
+    expected data. With `--out FILE.nc` an interrupted run leaves its finished exposures in `FILE.nc.part`; the same
+    command goes on from there.
 
     **Examples**
 
@@ -82,12 +88,11 @@ def project(
         "name": over, "exposures": np.geomspace(low, high, number).tolist(),
         "values": fixed_values(likelihood, assignments), "background": background, "systematics": scale, "cl": cl,
     }  # fmt: skip
-    with progress("projecting") as advance:
-        result, provenance = answered(likelihood, "project", request, advance=advance)
-    if out is not None or figure is not None:
-        dataset = projection_dataset(result, likelihood, provenance)
-    if out is not None:
-        write_netcdf(out, dataset)
+    with resumable(likelihood, "project", request, "projecting", out, scheduler, workers) as (result, provenance):
+        if out is not None or figure is not None:
+            dataset = projection_dataset(result, likelihood, provenance)
+        if out is not None:
+            write_netcdf(out, dataset)
     if figure is not None:
         from cevnsjax.figures import projection_figure
 

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cevnsjax.checkpoint import Checkpoint
-from cevnsjax.cli.inputs import answered, check_targets, fixed_values, free_names, likelihood_of
+from cevnsjax.cli.inputs import check_targets, fixed_values, free_names, likelihood_of
 from cevnsjax.cli.options import (
     Axis,
     Channel,
@@ -17,10 +16,13 @@ from cevnsjax.cli.options import (
     Model,
     Out,
     Overlays,
+    Scheduler,
     Set,
     SystematicsSet,
+    Workers,
 )
-from cevnsjax.cli.output import assigned, print_json, progress, warn
+from cevnsjax.cli.output import assigned, print_json, warn
+from cevnsjax.cli.work import resumable
 from cevnsjax.errors import InputError
 from cevnsjax.results import scan_dataset, scan_dict, write_figure, write_netcdf
 
@@ -40,6 +42,8 @@ def scan(
     assignments: Set = None,
     channel: Channel = "all",
     systematics: SystematicsSet = "default",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     out: Out = None,
     figure: Figure = None,
     overlay: Overlays = None,
@@ -52,13 +56,15 @@ def scan(
     `--cl` with two degrees of freedom, or one: then the limit on the coupling at each mass by itself.
 
     With `--out FILE.nc` an interrupted scan leaves its finished lines in `FILE.nc.part`; the same command goes on from
-    there. `--overlay FILE.csv` draws curves of others: columns named after the two parameters, and a third, `curve`,
-    with labels.
+    there, wherever the work is spread. `--overlay FILE.csv` draws curves of others: columns named after the two
+    parameters, and a third, `curve`, with labels.
 
     **Examples**
 
     - `cevnsjax scan conus_plus --model vector_bl --x m_z 0.1 100 40 --y g_bl 1e-7 1e-3 50 --figure bl.pdf`
     - `cevnsjax scan conus_plus --model nsi_vector --x eps_ee_uv -1 1 61 --y eps_ee_dv -1 1 61 --out nsi.nc`
+    - `cevnsjax scan conus_plus --model vector_bl --systematics detailed --x m_z 0.1 100 40 --y g_bl 1e-7 1e-3 50 \
+--scheduler tcp://head:8786 --out bl.nc`
     """
     check_targets(out=out, figure=figure)
     if overlay and figure is None:
@@ -73,20 +79,11 @@ def scan(
     likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
     request = {"x": x, "y": y, "free": free_names(likelihood, free, values), "values": values, "cl": cl, "dof": dof}
-    kept = None if out is None else Checkpoint(out, likelihood, request)
-    watch = {} if kept is None else {"finished": kept.finished, "keep": kept.keep}
-    try:
-        with progress("scanning") as advance:
-            result, provenance = answered(likelihood, "scan", request, advance=advance, **watch)
-    except InputError:
-        if kept is not None and kept.written:  # what was asked is wrong: there is nothing to go on from
-            kept.clear()
-        raise
-    for message in result.messages:
-        warn(message)
-    if out is not None and kept is not None:
-        write_netcdf(out, scan_dataset(result, likelihood, provenance))
-        kept.clear()
+    with resumable(likelihood, "scan", request, "scanning", out, scheduler, workers) as (result, provenance):
+        for message in result.messages:
+            warn(message)
+        if out is not None:
+            write_netcdf(out, scan_dataset(result, likelihood, provenance))
     if figure is not None:
         from cevnsjax.figures import plane_figure
 

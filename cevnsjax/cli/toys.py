@@ -1,6 +1,5 @@
 """The commands that make toys: Feldman and Cousins' intervals, and the significance of a signal."""
 
-import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -16,12 +15,15 @@ from cevnsjax.cli.options import (
     Level,
     Model,
     Out,
+    Scheduler,
     Seed,
     Set,
     SystematicsSet,
     Toys,
+    Workers,
 )
 from cevnsjax.cli.output import pieces, print_json, progress, unit_of
+from cevnsjax.cli.work import resumable, spread_over
 from cevnsjax.errors import InputError
 from cevnsjax.parameters import NORM
 from cevnsjax.results import significance_dict, toys_dataset, toys_dict, write_netcdf
@@ -44,10 +46,8 @@ def feldman_cousins(
     assignments: Set = None,
     channel: Channel = "all",
     systematics: SystematicsSet = "default",
-    scheduler: Annotated[
-        str | None,
-        typer.Option("--scheduler", metavar="ADDRESS", help="Spread the work over the Dask cluster at this address."),
-    ] = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
@@ -57,7 +57,8 @@ def feldman_cousins(
     above its minimum exceeds the critical value, the quantile `--cl` among toys made at that point. Nuisances are
     minimised, for each toy anew; the minimum is that within the parameter's bounds, whatever the grid. One parameter
     has an interval, with its Monte-Carlo error. The result depends on the seed, and not on how many processes or
-    machines share the work.
+    machines share the work. With `--out FILE.nc` an interrupted run leaves its finished points in `FILE.nc.part`; the
+    same command goes on from there.
 
     **Examples**
 
@@ -68,16 +69,10 @@ def feldman_cousins(
     likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
     request = {"x": x, "y": y, "values": values, "toys": toys, "cl": cl, "seed": seed}
-    with contextlib.ExitStack() as stack:
-        spread = None
-        if scheduler is not None:
-            from cevnsjax.toys.cluster import dask_cluster
-
-            spread = stack.enter_context(dask_cluster(scheduler))
-        advance = stack.enter_context(progress("making toys"))
-        result, provenance = answered(likelihood, "feldman_cousins", request, spread=spread, advance=advance)
-    if out is not None:
-        write_netcdf(out, toys_dataset(result, likelihood, provenance))
+    verb = "feldman_cousins"
+    with resumable(likelihood, verb, request, "making toys", out, scheduler, workers) as (result, provenance):
+        if out is not None:
+            write_netcdf(out, toys_dataset(result, likelihood, provenance))
     if as_json:
         print_json(toys_dict(result), provenance, likelihood)
         return
@@ -109,6 +104,8 @@ def significance(
     assignments: Set = None,
     channel: Channel = "all",
     systematics: SystematicsSet = "default",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Test the hypothesis of no signal.
@@ -126,8 +123,9 @@ def significance(
     values = fixed_values(likelihood, assignments)
     if NORM.name in values:
         raise InputError(f"--set {NORM.name} given; it is the strength that is tested for: leave it out")
-    with progress("making toys"):
-        result, provenance = answered(likelihood, "significance", {"values": values, "toys": toys, "seed": seed})
+    request = {"values": values, "toys": toys, "seed": seed}
+    with spread_over(scheduler, workers) as spread, progress("making toys") as advance:
+        result, provenance = answered(likelihood, "significance", request, spread=spread, advance=advance)
     if as_json:
         print_json(significance_dict(result), provenance, likelihood)
         return

@@ -1,8 +1,10 @@
 """Fits and profiles: the two verbs of inference by minimisation."""
 
+import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +18,7 @@ from cevnsjax.inference.search import Minima, PolynomialSearch, Search, checked,
 from cevnsjax.inference.starts import search_grid, starting_points, typical_steps
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import Parameter, check_names, check_value
+from cevnsjax.spreading import Gathering, Kept, Spread, in_threads
 
 __all__ = ["FitResult", "Fitted", "ProfileResult", "fit", "profile", "search_of"]
 
@@ -69,6 +72,14 @@ def search_of(likelihood: Likelihood, free: Sequence[Parameter], values: Mapping
     if not likelihood.model.quadratic_in([p.name for p in free]):
         return GeneralSearch(likelihood, free, values)
     return PolynomialSearch(likelihood, free, values)
+
+
+class Least(NamedTuple):
+    """A minimum: the variables, chi-squared, and whether the search ended by itself."""
+
+    place: Float[np.ndarray, " n"]
+    value: float
+    converged: bool
 
 
 class Fitted:
@@ -128,10 +139,23 @@ class Fitted:
         lowest = dips[np.argsort(curve.value[dips])][:STARTS]
         minima = self.search.minima(curve.place[lowest])
         best = minima.best()
-        if minima.value[best] < self.chi2_min - SAME:
-            self.chi2_min = float(minima.value[best])
-            self.converged = bool(minima.converged[best])
-            self.seeds = np.concatenate([minima.place[best][None], self.seeds])[:LANES]
+        self.lower(Least(minima.place[best], float(minima.value[best]), bool(minima.converged[best])))
+
+    def lower(self, least: "Least") -> None:
+        """Take a minimum if it is lower than the least one that is known."""
+        if least.value < self.chi2_min - SAME:
+            self.chi2_min, self.converged = least.value, least.converged
+            self.seeds = np.concatenate([least.place[None], self.seeds])[:LANES]
+
+    def least(self) -> "Least":
+        """Return the least minimum."""
+        return Least(self.best, self.chi2_min, self.converged)
+
+    def fork(self) -> "Fitted":
+        """Return the same without curves, whose minimum may become another."""
+        twin = copy.copy(self)
+        twin._curves = {}
+        return twin
 
     def messages(self) -> list[str]:
         """Return what a reader must know: parameters that do nothing."""
@@ -144,13 +168,14 @@ def fit(
     values: Mapping[str, float] | None = None,
     cl: float = 0.90,
     of: Sequence[str] | None = None,
+    spread: Spread | None = None,
 ) -> FitResult:
     """Minimise chi^2 over the free parameters, and find what is allowed for each at a confidence level.
 
     `free` names what varies, by default the model's own choice less what `values` fixes. The minimum is the
     least of several starts, with exact gradients; intervals come from the profiles, and `of` names those that are
-    wanted where not all are. Raises `InputError` for unknown,
-    doubly given or impossible names and values.
+    wanted where not all are. The profile of each parameter is a block of work, done by `spread`, by default in threads.
+    Raises `InputError` for unknown, doubly given or impossible names and values.
 
         >>> import cevnsjax
         >>> result = cevnsjax.fit(cevnsjax.Likelihood("conus_plus"), cl=0.6827)
@@ -166,11 +191,25 @@ def fit(
     intervals = {}
     for _ in range(2):  # once more if a profile has found a lower minimum
         before = fitted.chi2_min
-        intervals = {p.name: fitted.intervals(p, level) for p in parameters if p.name in wanted}
+        work = partial(_allowed, fitted, level)
+        asked = [p for p in parameters if p.name in wanted]
+        answers = Gathering(spread or in_threads).results(work, asked)
+        intervals = {p.name: pieces for p, (pieces, _) in zip(asked, answers, strict=True)}
+        for _, least in answers:
+            fitted.lower(least)
         if fitted.chi2_min >= before - SAME:
             break
     pulls = nuisance_results(likelihood, fitted.search, fitted.best)
     return FitResult(fitted.best_fit(), fitted.chi2_min, intervals, cl, fitted.converged, pulls, fitted.messages())
+
+
+def _allowed(fitted: Fitted, level: float, parameter: Parameter) -> tuple[list[Interval], Least]:
+    """Return what is allowed for a parameter, and the least minimum that its profile has come upon.
+
+    Each profile begins at the same minimum, so that none depends on which was done before.
+    """
+    own = fitted.fork()
+    return own.intervals(parameter, level), own.least()
 
 
 def profile(
@@ -181,11 +220,14 @@ def profile(
     limits: tuple[float, float] | None = None,
     points: int = 101,
     cl: float = 0.90,
+    spread: Spread | None = None,
+    kept: Kept | None = None,
 ) -> ProfileResult:
     """Return Delta chi^2 along the parameter `over`, minimised over the other free parameters.
 
     `free` are the others, by default the model's own choice. `limits` are the ends of the `points` values,
-    by default what is allowed at three standard deviations. Raises `InputError` as `fit` does, and for
+    by default what is allowed at three standard deviations. Batches of searches are blocks of work, done by `spread`,
+    by default one after another; those that are `kept` are not done again. Raises `InputError` as `fit` does, and for
     limits that do not rise or lie out of bounds.
     """
     level = threshold(cl)
@@ -200,7 +242,9 @@ def profile(
         if low >= high:
             raise InputError(f"the range {low:g} to {high:g} of {over} does not rise")
     parameters, fixed = checked(likelihood, [over, *(name for name in names if name != over)], given)
-    fitted = Fitted(search_of(likelihood, parameters, fixed))
+    search = search_of(likelihood, parameters, fixed)
+    search.gathering = Gathering(spread, kept)
+    fitted = Fitted(search)
     main, curve = parameters[0], fitted.curve(over)
     intervals = fitted.intervals(main, level)
     if limits is None:

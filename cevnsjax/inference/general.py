@@ -6,16 +6,19 @@ searches side by side each waits for the longest line search.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from cevnsjax.inference.search import BATCH, Minima, Search
+from cevnsjax.compilation import over_devices
+from cevnsjax.inference.search import BATCH, Minima, Search, filled, rows_of
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.newton import Local, descend
 from cevnsjax.parameters import Parameter
+from cevnsjax.spreading import Work
 
 __all__ = ["GeneralSearch"]
 
@@ -64,7 +67,20 @@ class GeneralSearch(Search):
         default = np.array([float(c.of(c.parameter.default)) for c in every])
         self.start = np.clip(default, self.low, self.high)
         self.searched = np.ones(len(every), dtype=bool)
-        self._program: Callable[..., Minima] = jax.jit(jax.vmap(self._search, in_axes=(0, None, None)))
+        self._program = self._compiled()
+
+    def _compiled(self) -> Callable[..., Minima]:
+        def each(given: tuple[Array, Array], start: Float[Array, "lanes n"]) -> Minima:
+            return jax.vmap(self._search, in_axes=(0, None, None))(start, *given)
+
+        return jax.jit(lambda start, held, far: over_devices(each, (held, far), start))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_program", "gathering")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._program = self._compiled()
 
     def place(self, name: str) -> int:
         """Return the place of a parameter among the variables."""
@@ -98,18 +114,20 @@ class GeneralSearch(Search):
         found = descend(self._quadratic, jnp.where(held, start, jnp.clip(start, low, high)), held, low, high, far=far)
         return Minima(found.place, found.value, found.converged)  # type: ignore[arg-type]
 
-    def minima(self, start: Float[np.ndarray, "lanes n"], hold: Sequence[int] = (), far: float = np.inf) -> Minima:
-        """Return the minima reached from each start."""
+    @property
+    def batch(self) -> int:
+        """Starts that one call of a program takes."""
+        return LANES
+
+    def searching(self) -> Work:
+        """Return what searches from a batch; it has the likelihood itself."""
+        return self._searched
+
+    def _searched(self, batch: tuple[np.ndarray, list[int], float]) -> Float[np.ndarray, "lanes columns"]:
+        start, hold, far = batch
         held = np.zeros(start.shape[1], dtype=bool)
-        held[list(hold)] = True
-        parts = []
-        for first in range(0, len(start), LANES):
-            chunk = np.minimum(np.arange(first, first + LANES), len(start) - 1)
-            parts.append(self._program(start[chunk], held, np.float64(far)))
-        columns = [
-            np.concatenate([np.asarray(getattr(p, name)) for p in parts])[: len(start)] for name in Minima._fields
-        ]
-        return Minima(*columns)
+        held[hold] = True
+        return rows_of(self._program(filled(start, LANES), held, np.float64(far)), len(start))
 
     def nuisances(self, y: Float[np.ndarray, " n"]) -> dict[str, float]:
         """Return the values of all nuisances that are not given."""

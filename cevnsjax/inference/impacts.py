@@ -12,12 +12,12 @@ from cevnsjax.errors import InputError
 from cevnsjax.inference.ends import Ends
 from cevnsjax.inference.fit import Fitted
 from cevnsjax.inference.pulls import describe_nuisance
-from cevnsjax.inference.refits import Spread
 from cevnsjax.inference.search import PolynomialSearch, checked, free_or_default
 from cevnsjax.inference.variations import Shifted, Variations
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.kernel import opened
 from cevnsjax.parameters import check_names
+from cevnsjax.spreading import Spread
 
 __all__ = ["CLOSURE", "Impacts", "impacts"]
 

@@ -1,30 +1,48 @@
 """Lines of a plane: chi-squared along one parameter at values of another, the rest minimised."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from cevnsjax.inference.fit import search_of
-from cevnsjax.inference.plane import is_plain, plane_chi2, sums_of
-from cevnsjax.inference.profile import Curve
+from cevnsjax.inference.line import STARTS, PlainBlock, PlainLines, SearchedLine
+from cevnsjax.inference.plane import is_plain, sums_of
 from cevnsjax.inference.search import PolynomialSearch, Search
 from cevnsjax.inference.starts import starting_points, typical_steps
 from cevnsjax.likelihood import Along, Likelihood
 from cevnsjax.parameters import Parameter
+from cevnsjax.spreading import Lazy, Work
 
-__all__ = ["Lines", "started"]
+__all__ = ["LineBlocks", "Lines", "started"]
 
 CHEAP, DEAR = 1024, 16
-"""Lines that are prepared together where nothing is searched for, and where something is."""
+"""Lines that are prepared together, at most, where nothing is searched for, and where something is."""
 
-STARTS = 13
+MOST_POINTS = 1 << 19
+"""Points of a block of lines, so that memory does not grow with the plane."""
 
 NODES_A_DECADE, LEAST_NODES = 30, 15
 """Masses at which counts are calculated for interpolation: 161 over five decades were exact to 9e-11."""
 
 CHECKED, EXACT = 5, 1e-9
 """Masses at which an interpolation is checked, and how exact it must be, relative to the largest count."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LineBlocks:
+    """All lines of a plane in blocks of `size`, what is done with each, and whether anything is searched for."""
+
+    work: Work
+    blocks: Sequence[Any]
+    size: int
+    searched: bool
+
+    def rows(self, block: int) -> slice:
+        """Return which lines a block has."""
+        return slice(block * self.size, (block + 1) * self.size)
 
 
 class Lines:
@@ -66,60 +84,61 @@ class Lines:
             self._search = search_of(self.likelihood, self.varied, fixed)
         return self._search
 
-    def chunks(
-        self, outer: Float[np.ndarray, " lines"], todo: Int[np.ndarray, " todo"]
-    ) -> Iterator[tuple[int, Int[np.ndarray, " chunk"]]]:
-        """Give the numbers of lines that are done together, and how many are done then."""
-        size = CHEAP if self._plain() else DEAR
-        for first in range(0, todo.size, size):
-            chunk = todo[first : first + size]
-            yield first + chunk.size, chunk
+    def blocks(self, outer: Float[np.ndarray, " lines"], inner: Float[np.ndarray, " n"]) -> "LineBlocks":
+        """Return the blocks of all lines. The cut depends on the plane alone."""
+        if self._plain():
+            size = max(min(CHEAP, MOST_POINTS // inner.size), 1)
+            number = -(-outer.size // size)
+            place = self.search().place(self.inner.name)
+            cheap = PlainLines(inner, self.inner.power, place)
+            return LineBlocks(cheap, Lazy(lambda i: self._cheap(outer[i * size : (i + 1) * size]), number), size, False)
+        own = self.own_kernels and not self.general
+        dear = SearchedLine(
+            None if own else self.search(), None if own else self.outer.name, self.inner, tuple(self.others), inner
+        )
+        latest: dict[int, list[Search]] = {}
+
+        def line(i: int) -> tuple[float, Search | None]:
+            if not own:
+                return float(outer[i]), None
+            first = i - i % DEAR
+            if first not in latest:  # searches of several lines are prepared together
+                latest.clear()
+                latest[first] = list(self._searches(outer[first : first + DEAR]))
+            return float(outer[i]), latest[first][i - first]
+
+        return LineBlocks(dear, Lazy(line, outer.size), 1, True)
 
     def _plain(self) -> bool:
         search = self.search()
         if not isinstance(search, PolynomialSearch):
             return False
+        if search.place(self.inner.name) >= len(search.view.layout.couplings):
+            return False  # a nuisance along the line: each point has sums of its own
         searched = search.searched.copy()
         for p in (self.outer, self.inner):
             if p.name in search.view.layout.names:
                 searched[search.place(p.name)] = False
         return is_plain(search.view, searched)
 
-    def along(self, outer: Float[np.ndarray, " lines"], inner: Float[np.ndarray, " n"]) -> Float[np.ndarray, "lines n"]:
-        """Return chi^2 at all inner values on each line."""
-        if self._plain():
-            return self._cheap(outer, inner)
-        rows = []
-        for value, search in zip(outer, self._searches(outer), strict=True):
-            rows.append(self._searched(search, float(value), inner))
-        return np.stack(rows)
-
     def _along(self, outer: Float[np.ndarray, " lines"]) -> Along:
         return self.likelihood.preparation.along(self.fixed, [p.name for p in self.varied], self.outer.name, outer)
 
-    def _cheap(
-        self, outer: Float[np.ndarray, " lines"], inner: Float[np.ndarray, " n"]
-    ) -> Float[np.ndarray, "lines n"]:
-        """Return chi^2 on all lines by sums over cells; nothing is searched for."""
+    def _cheap(self, outer: Float[np.ndarray, " lines"]) -> PlainBlock:
+        """Return a block of lines on which nothing is searched for."""
         search = self.search()
         assert isinstance(search, PolynomialSearch)
         view, couplings = search.view, len(search.view.layout.couplings)
-        if search.place(self.inner.name) >= couplings:  # a nuisance along the line: each point has sums of its own
-            return np.stack([self._searched(search, float(value), inner) for value in outer])
         start = np.tile(search.start, (outer.size, 1))
         held = search.held.copy()
-        t = np.zeros((outer.size, inner.size, couplings))
         if self.own_kernels:
             steps, coefficients = self._coefficients(outer)
-            scaled = inner / steps
-            t[..., 0] = scaled**2 if self.inner.power == 2 else scaled
-            return plane_chi2(sums_of(view, start, held, coefficients), t)
+            return PlainBlock(sums_of(view, start, held, coefficients), start[:, :couplings], steps[:, 0])
         across, along = search.place(self.outer.name), search.place(self.inner.name)
         start[:, across] = search.variable(self.outer.name, outer)
         held[[across, along]] = True
-        t += start[:, None, :couplings]
-        t[..., along] = search.variable(self.inner.name, inner)
-        return plane_chi2(sums_of(view, start, held), t)
+        steps = np.full(outer.size, view.layout.steps[along])
+        return PlainBlock(sums_of(view, start, held), start[:, :couplings], steps)
 
     def _coefficients(
         self, outer: Float[np.ndarray, " lines"]
@@ -158,35 +177,6 @@ class Lines:
             return
         for view in self._along(outer).views():
             yield PolynomialSearch.of_view(view, self.varied, self.fixed)
-
-    def _searched(self, search: Search, outer: float, inner: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """Return chi^2 along one line, all else minimised."""
-        curve = self._curve(search, outer, float(inner[np.argmin(np.abs(inner - self.inner.default))]))
-        return curve.at(inner)
-
-    def _curve(self, search: Search, outer: float, begin: float) -> Curve:
-        """Return the curve of a line, begun next to the inner parameter's default: chi^2 is no plateau there."""
-        hold = []
-        start = search.start.copy()
-        if not self.own_kernels or self.general:
-            index = search.place(self.outer.name)
-            start[index] = search.variable(self.outer.name, outer)
-            hold.append(index)
-        others = [p for p in self.others if search.moves(p.name)]
-        if not others:
-            return Curve(search, self.inner.name, start[None], {}, hold)
-        start[search.place(self.inner.name)] = search.variable(self.inner.name, begin)
-        steps = typical_steps(search, others)
-        starts = starting_points(search, others, steps, STARTS, start)
-        minima = search.minima(starts, [*hold, search.place(self.inner.name)])
-        order = np.argsort(np.where(np.isfinite(minima.value), minima.value, np.inf))
-        return Curve(
-            search,
-            self.inner.name,
-            minima.place[order[:3]],
-            {p.name: s for p, s in zip(others, steps, strict=True)},
-            hold,
-        )
 
     def least(
         self, outer: Float[np.ndarray, " lines"], bounds: tuple[float, float], begins: Sequence[float]

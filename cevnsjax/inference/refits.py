@@ -5,7 +5,6 @@ over processes or machines.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -17,12 +16,9 @@ from cevnsjax.compilation import at_once
 from cevnsjax.inference.search import BATCH
 from cevnsjax.likelihood.kernel import Data, Kernel
 from cevnsjax.likelihood.newton import minimise_all
+from cevnsjax.spreading import Gathering, Spread
 
-__all__ = ["Refits", "Refitted", "Spread", "Work", "refitted"]
-
-Work = Callable[[np.ndarray], np.ndarray]
-Spread = Callable[[Work, list[np.ndarray]], Iterable[np.ndarray]]
-"""What does the work for each block of jobs, in their order: `map`, or an engine that spreads it over machines."""
+__all__ = ["Refits", "Refitted", "refitted"]
 
 
 class Refitted(NamedTuple):
@@ -51,7 +47,7 @@ class Refits:
 def refitted(refits: Refits, spread: Spread | None = None) -> Refitted:
     """Return the minima of all fits; `spread` does the blocks."""
     blocks = list(np.split(np.arange(len(refits.start)), np.arange(BATCH, len(refits.start), BATCH)))
-    table = np.concatenate(list((map if spread is None else spread)(partial(_done, refits), blocks)))
+    table = np.concatenate(Gathering(spread).results(partial(_done, refits), blocks))
     return Refitted(table[:, :-1], table[:, -1])
 
 

@@ -15,6 +15,7 @@ from cevnsjax.inference.profile import SECTIONS
 from cevnsjax.inference.search import checked, free_or_default
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import Parameter, check_value
+from cevnsjax.spreading import Gathering, Kept, Spread, in_threads, one_by_one
 
 __all__ = ["Axis", "AxisLimits", "ScanResult", "axis_of", "check_axes", "scan"]
 
@@ -27,8 +28,6 @@ MOST_VALUES, MOST_CELLS = 100_000, 20_000_000
 CLOSE = 1e-5
 """How closely the mass of the least chi-squared is looked for: in its logarithm, or in units of the range where it has
 none. Chi-squared goes with the square."""
-
-Plane = Float[np.ndarray, "lines n"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,17 +72,17 @@ def scan(
     cl: float = 0.90,
     dof: int = 2,
     advance: Callable[[int, int], None] | None = None,
-    finished: Plane | None = None,
-    keep: Callable[[Plane], None] | None = None,
+    spread: Spread | None = None,
+    kept: Kept | None = None,
 ) -> ScanResult:
     """Return Delta chi^2 over a plane, minimised over the other free parameters, with its contours.
 
     `x` and `y` are (name, low, high, points); masses and couplings are spaced evenly in their logarithm. `free` are
     the others, by default the model's own choice. `dof` is the number of degrees of freedom behind the level
-    of the contours: 2 for a region in the plane, 1 for the coupling at each mass by itself. After every chunk of lines
-    `advance(done, all)` is called, and `keep` with chi^2 along all lines, NaN where it is not known yet: given again as
-    `finished`, it is not calculated anew. Work is spread over all devices; sums may then differ in their last digits.
-    Raises `InputError` as `fit` does, and for impossible axes.
+    of the contours: 2 for a region in the plane, 1 for the coupling at each mass by itself. Lines are done in blocks
+    by `spread`, by default on this machine, and after each `advance(done, all)` is called with numbers of lines; blocks
+    that are `kept` are not calculated anew. Within a process work is spread over all devices; sums may then differ in
+    their last digits. Raises `InputError` as `fit` does, and for impossible axes.
     """
     level = plane_threshold(cl, dof)
     names, given = free_or_default(likelihood, free, values)
@@ -101,14 +100,17 @@ def scan(
     flip = bare[0] and not bare[1]
     outer, inner = axes if flip else axes[::-1]
     lines = Lines(likelihood, outer.parameter, inner.parameter, parameters[2:], fixed)
-    chi2 = np.full((outer.values.size, inner.values.size), np.nan) if finished is None else np.array(finished)
-    todo = np.flatnonzero(np.isnan(chi2).any(axis=1))
-    for done, chunk in lines.chunks(outer.values, todo):
-        chi2[chunk] = lines.along(outer.values[chunk], inner.values)
-        if keep is not None:
-            keep(chi2)
+    chi2 = np.empty((outer.values.size, inner.values.size))
+    blocks = lines.blocks(outer.values, inner.values)
+
+    def tell(done: int, _: int) -> None:
         if advance is not None:
-            advance(outer.values.size - todo.size + done, outer.values.size)
+            advance(min(done * blocks.size, outer.values.size), outer.values.size)
+
+    if spread is None:
+        spread = in_threads if blocks.searched else one_by_one
+    for block, rows in Gathering(spread, kept, tell).each(blocks.work, blocks.blocks):
+        chi2[blocks.rows(block)] = rows
     plane = chi2.T if flip else chi2
     if not np.isfinite(plane).all():
         raise InputError(

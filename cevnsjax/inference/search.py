@@ -6,24 +6,26 @@ and every likelihood of the same shapes.
 
 import abc
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from cevnsjax.compilation import at_once
+from cevnsjax.compilation import at_once, over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.likelihood import Likelihood, View
 from cevnsjax.likelihood.kernel import Data, Kernel, means_of
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.terms import Means
 from cevnsjax.parameters import Parameter, check_names, check_value
+from cevnsjax.spreading import Gathering, Lazy, Work
 
-__all__ = ["BATCH", "Minima", "PolynomialSearch", "Search", "checked", "free_or_default"]
+__all__ = ["BATCH", "Minima", "PolynomialSearch", "Search", "checked", "filled", "free_or_default", "rows_of"]
 
 BATCH = 64
 """Searches that one call of a program takes."""
@@ -47,7 +49,7 @@ class Search(abc.ABC):
     """chi^2 as a function of variables y, and the conversion between variables and parameters.
 
     `free` are the parameters that the user varies; `searched` says which variables a search moves; `low` and `high`
-    are the variables' limits.
+    are the variables' limits. `gathering` is how batches of searches are done: here, unless somebody says otherwise.
     """
 
     free: tuple[Parameter, ...]
@@ -55,6 +57,7 @@ class Search(abc.ABC):
     searched: Bool[np.ndarray, " n"]
     low: Float[np.ndarray, " n"]
     high: Float[np.ndarray, " n"]
+    gathering: Gathering | None = None
 
     @abc.abstractmethod
     def place(self, name: str) -> int:
@@ -68,11 +71,28 @@ class Search(abc.ABC):
     def value(self, name: str, variable: Float[np.ndarray, "*n"] | float) -> Float[np.ndarray, "*n"] | float:
         """Return the parameter's values of a variable."""
 
-    @abc.abstractmethod
     def minima(self, start: Float[np.ndarray, "lanes n"], hold: Sequence[int] = (), far: float = np.inf) -> Minima:
         """Return the minima reached from each start, the variables numbered in `hold` kept there.
 
         Where chi^2 lies above `far` searches end early, a thousandth of its height from the minimum.
+        """
+        gathering = self.gathering or Gathering()
+        size = self.batch
+        batches = Lazy(lambda i: (start[i * size : (i + 1) * size], list(hold), far), -(-len(start) // size))
+        names = None if gathering.kept is None else [_name(batches[i]) for i in range(len(batches))]
+        rows = np.concatenate(gathering.results(self.searching(), batches, names))
+        return Minima(rows[:, :-2], rows[:, -2], rows[:, -1] == 1.0)
+
+    @property
+    @abc.abstractmethod
+    def batch(self) -> int:
+        """Starts that one call of a program takes."""
+
+    @abc.abstractmethod
+    def searching(self) -> Work:
+        """Return what searches from a batch (starts, held variables, `far`): no more than its numbers, to be sent.
+
+        It returns rows of the variables where chi^2 is least, its value there, and whether the search ended by itself.
         """
 
     @abc.abstractmethod
@@ -133,16 +153,14 @@ class PolynomialSearch(Search):
         """Return the parameter's values of a variable."""
         return self.view.layout.value(name, variable)
 
-    def minima(self, start: Float[np.ndarray, "lanes n"], hold: Sequence[int] = (), far: float = np.inf) -> Minima:
-        """Return the minima reached from each start."""
-        held = self.held.copy()
-        held[list(hold)] = True
-        parts = []
-        for chunk in _batches(len(start)):
-            number = len(np.unique(chunk))
-            parts.append(_minimise(self.view.kernel, self.view.data, start[chunk], held, number, np.float64(far)))
-        columns = (np.concatenate([np.asarray(part) for part in column]) for column in zip(*parts, strict=True))
-        return Minima(*(column[: len(start)] for column in columns))
+    @property
+    def batch(self) -> int:
+        """Starts that one call of a program takes."""
+        return BATCH
+
+    def searching(self) -> Work:
+        """Return what searches from a batch: the kernel, its data, and what is given."""
+        return partial(_searched, self.view.kernel, self.view.data, self.held)
 
     def nuisances(self, y: Float[np.ndarray, " n"]) -> dict[str, float]:
         """Return the values of all nuisances that are not given."""
@@ -180,6 +198,34 @@ def _batches(number: int) -> list[np.ndarray]:
     return [np.minimum(np.arange(i, i + BATCH), number - 1) for i in range(0, number, BATCH)]
 
 
+def filled(start: Float[np.ndarray, "lanes n"], size: int) -> Float[np.ndarray, "size n"]:
+    """Return a batch of one size, filled up with its last start."""
+    return start[np.minimum(np.arange(size), len(start) - 1)]
+
+
+def rows_of(reached: Reached | Minima, number: int) -> Float[np.ndarray, "number columns"]:
+    """Return the first minima of a batch (places, values, and whether searches ended by themselves) as rows."""
+    place, value, converged = (np.asarray(part) for part in reached)
+    return np.concatenate([place, value[:, None], converged[:, None]], axis=1)[:number]
+
+
+def _searched(
+    kernel: Kernel, data: Data, given: Bool[np.ndarray, " n"], batch: tuple[np.ndarray, list[int], float]
+) -> Float[np.ndarray, "lanes columns"]:
+    """Search from a batch of starts."""
+    start, hold, far = batch
+    held = given.copy()
+    held[hold] = True
+    number = len(start)
+    return rows_of(_minimise(kernel, data, filled(start, BATCH), held, number, np.float64(far)), number)
+
+
+def _name(batch: tuple[np.ndarray, list[int], float]) -> str:
+    """Return the name of a batch in what is kept: whatever leads to the same searches, they are the same."""
+    start, hold, far = batch
+    return hashlib.sha256(repr((start.shape, hold, far)).encode() + start.tobytes()).hexdigest()
+
+
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
 def _minimise(
     kernel: Kernel,
@@ -194,10 +240,17 @@ def _minimise(
     The compiler's last effort would cost more than it saves in a single fit.
     """
 
-    lanes = len(start)
-    alike = jax.tree.map(lambda leaf: leaf[None], data)
-    reached = minimise_all(kernel, alike, start, jnp.tile(held, (lanes, 1)), number, at_once(lanes), far=far)
-    return reached.place, reached.value, reached.converged
+    def each(given: tuple[Any, ...], lanes: tuple[Array, Array]) -> Reached:
+        kernel, data, held, number, far = given
+        start, lane = lanes
+        size = len(start)
+        alike = jax.tree.map(lambda leaf: leaf[None], data)
+        # Of a device's share the first lanes are those that are wanted.
+        own = jnp.sum(lane < number)
+        reached = minimise_all(kernel, alike, start, jnp.tile(held, (size, 1)), own, at_once(size), far=far)
+        return reached.place, reached.value, reached.converged
+
+    return over_devices(each, (kernel, data, held, number, far), (start, jnp.arange(len(start))))
 
 
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +17,7 @@ from cevnsjax.inference.starts import search_grid, typical_steps
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.derivatives import fisher
 from cevnsjax.parameters import canonical
+from cevnsjax.spreading import Gathering, Kept, Spread
 
 __all__ = ["Projection", "asimov", "expected_intervals", "project"]
 
@@ -57,24 +59,40 @@ def project(
     systematics: float = 1.0,
     cl: float = 0.90,
     advance: Callable[[int, int], None] | None = None,
+    spread: Spread | None = None,
+    kept: Kept | None = None,
 ) -> Projection:
     """Return what will be allowed for a parameter at several exposures, if `values`, and else the defaults, are true.
 
-    Factors are those of `cevnsjax.experiments.projected`. Raises `InputError` for an unknown parameter, one
-    that is given a value, impossible factors, and a normalisation that is integrated.
+    Factors are those of `cevnsjax.experiments.projected`. Each exposure is a block of work, done by `spread`, by
+    default one after another; blocks that are `kept` are not done again, and after each `advance(done, all)` is called.
+    Raises `InputError` for an unknown parameter, one that is given a value, impossible factors, and a normalisation
+    that is integrated.
     """
     level = threshold(cl)
     _check(likelihood, name, values or {})
     if not isinstance(exposures, Sequence | np.ndarray) or len(exposures) == 0:
         raise InputError(f"exposures = {exposures!r} are not possible: give a list of at least one number")
-    by_fisher, by_fit = [], []
-    for done, exposure in enumerate(exposures, start=1):
-        future = asimov(_future(likelihood, float(exposure), background, systematics), values)
-        by_fisher.append(_from_fisher(future, name, values or {}, level))
-        by_fit.append(_from_curve(future, name, values or {}, level))
-        if advance is not None:
-            advance(done, len(exposures))
-    return Projection(name, np.asarray(exposures, dtype=float), np.array(by_fisher), by_fit, cl)
+    work = partial(_at_exposure, likelihood, name, dict(values or {}), background, systematics, level)
+    blocks = [float(exposure) for exposure in exposures]
+    # The first row follows from Fisher's information, the others are the pieces of the fit.
+    rows = Gathering(spread, kept, advance).results(work, blocks)
+    by_fit = [[(_end(low), _end(high)) for low, high in pieces[1:].tolist()] for pieces in rows]
+    return Projection(name, np.array(blocks), np.array([pieces[0] for pieces in rows]), by_fit, cl)
+
+
+def _at_exposure(
+    likelihood: Likelihood, name: str, values: dict[str, float], background: float, systematics: float, level: float,
+    exposure: float,
+) -> Float[np.ndarray, "rows 2"]:  # fmt: skip
+    """Return the interval by Fisher's information, then the pieces by a fit, NaN for an open end."""
+    future = asimov(_future(likelihood, exposure, background, systematics), values)
+    pieces = _from_curve(future, name, values, level)
+    return np.array([_from_fisher(future, name, values, level), *pieces], dtype=float)
+
+
+def _end(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def expected_intervals(

@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float, Int
 from cevnsjax.errors import InputError
 from cevnsjax.inference.curvature import covariance_of, hessian_of, shifted_observations
 from cevnsjax.inference.ends import Ends, find_ends
-from cevnsjax.inference.refits import Refits, Refitted, Spread, refitted
+from cevnsjax.inference.refits import Refits, Refitted, refitted
 from cevnsjax.inference.search import PolynomialSearch
+from cevnsjax.spreading import Spread
 
 __all__ = ["Shifted", "Variations"]
 

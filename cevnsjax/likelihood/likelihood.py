@@ -84,9 +84,19 @@ class Likelihood:
         self._check(runs)
         self.experiments: tuple[Experiment, ...] = tuple(self._with_expected(i, e) for i, e in enumerate(runs))
         self.names = tuple(labels)
-        self.preparation = Preparation(
-            self.experiments, self.model, self.channel, self.nuisances, pull == "marginalised"
-        )
+        self.preparation = self._prepared()
+
+    def _prepared(self) -> Preparation:
+        return Preparation(self.experiments, self.model, self.channel, self.nuisances, self.pull == "marginalised")
+
+    # What was prepared can be prepared again where the likelihood is sent to.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "preparation"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.preparation = self._prepared()
 
     def _check(self, runs: Sequence[Experiment]) -> None:
         couplings = {p.name for p in self.model.parameters}

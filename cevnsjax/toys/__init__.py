@@ -1,6 +1,6 @@
 """Answers by toys: Feldman and Cousins' intervals, the significance of a signal, and the goodness of a fit."""
 
-from cevnsjax.toys.feldman_cousins import FeldmanCousins, Spread, feldman_cousins
+from cevnsjax.toys.feldman_cousins import FeldmanCousins, feldman_cousins
 from cevnsjax.toys.goodness import GoodnessOfFit, goodness_of_fit
 from cevnsjax.toys.significance import Significance, significance
 
@@ -8,7 +8,6 @@ __all__ = [
     "FeldmanCousins",
     "GoodnessOfFit",
     "Significance",
-    "Spread",
     "feldman_cousins",
     "goodness_of_fit",
     "significance",

@@ -1,8 +1,7 @@
 """Frequentist intervals from toy data: G. J. Feldman and R. D. Cousins, Phys. Rev. D 57, 3873 (1998)."""
 
 import dataclasses
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -21,9 +20,10 @@ from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.kernel import Data, Kernel, with_shapes
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.objective import chi2, with_closed
+from cevnsjax.spreading import Gathering, Kept, Spread, own_threads
 from cevnsjax.toys.draw import check_seed, check_toys, chunks, drawn
 
-__all__ = ["FeldmanCousins", "Spread", "Work", "feldman_cousins"]
+__all__ = ["FeldmanCousins", "feldman_cousins"]
 
 CHUNK = 256
 """Toys that one call of a program takes."""
@@ -50,10 +50,6 @@ MOST_POINTS = 100_000
 
 CLOSE = 1e-4
 """A step that would lower a toy's chi-squared by no more ends its search: quantiles are known to 1e-2."""
-
-Work = Callable[[np.ndarray], np.ndarray]
-Spread = Callable[[Work, list[np.ndarray]], Iterable[np.ndarray]]
-"""What does the work for each block of points, in their order: `map`, or an engine that spreads it over machines."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -103,15 +99,16 @@ def feldman_cousins(
     seed: int = 0,
     spread: Spread | None = None,
     advance: Callable[[int, int], None] | None = None,
+    kept: Kept | None = None,
 ) -> FeldmanCousins:
     """Return Delta chi^2 of the data and its critical values from toys, on a grid of one or two parameters.
 
     `x` and `y` are (name, low, high, points), as in `scan`. At each point toys are drawn with the nuisances that suit
     the data best there; each has data of its own, and constraints centred on values drawn around them. Each toy is
     fitted: at the truth, and with the parameters free within their physical bounds, nuisances minimised in both. Other
-    parameters stay at `values`. Work is done block by block of points, after each of which `advance(done, all)` is
-    called, or by `spread`; toys do not depend on how. Raises `InputError` for impossible names, axes and numbers, and
-    where a normalisation is integrated.
+    parameters stay at `values`. Work is done in blocks of points by `spread`, by default one after another, and after
+    each `advance(done, all)` is called; toys do not depend on how. Blocks that are `kept` are not done again. Raises
+    `InputError` for impossible names, axes and numbers, and where a normalisation is integrated.
     """
     threshold(cl)
     check_toys(toys, 10)
@@ -134,11 +131,7 @@ def feldman_cousins(
     grid, observed = _tabulated(search, axes)
     blocks = np.split(np.arange(len(grid.truths)), np.arange(BLOCK, len(grid.truths), BLOCK))
     work = partial(_toys_at, grid, seed, toys)
-    found = []
-    for one in (map if spread is None else spread)(work, list(blocks)):
-        found.append(one)
-        if advance is not None:
-            advance(len(found), len(blocks))
+    found = Gathering(spread, kept, advance).results(work, blocks)
     quantile, error = _quantiles(np.concatenate(found), cl)
     delta = observed.reshape(shape)
     intervals, ends = _intervals(axes[0].values, delta - quantile, error) if len(axes) == 1 else ([], [])
@@ -195,10 +188,8 @@ def _toys_at(grid: _Grid, seed: int, toys: int, points: Int[np.ndarray, " block"
             parts.append(np.asarray(delta)[:wanted])
         return np.concatenate(parts)
 
-    # A program of toys runs on one core: threads share the points. Programs over several devices would wait for each
-    # other if two of them were started at once.
-    alone = jax.device_count() == 1 and jax.default_backend() == "cpu"
-    with ThreadPoolExecutor(os.cpu_count() if alone else 1) as pool:
+    # A program of toys runs on one core: threads share the points.
+    with ThreadPoolExecutor(own_threads()) as pool:
         return np.stack(list(pool.map(at, points.tolist())))
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,13 +16,13 @@ from cevnsjax.compilation import at_once, over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.inference.fit import Fitted
 from cevnsjax.inference.rank import determined
-from cevnsjax.inference.refits import Spread
 from cevnsjax.inference.search import PolynomialSearch, checked, free_or_default
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.kernel import Kernel
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.objective import with_closed
 from cevnsjax.likelihood.terms import LEAST_MEAN
+from cevnsjax.spreading import Gathering, Spread, own_threads
 from cevnsjax.toys.draw import check_seed, check_toys, chunks, drawn
 
 __all__ = ["GoodnessOfFit", "goodness_of_fit"]
@@ -117,14 +116,9 @@ def goodness_of_fit(
     fitted = Fitted(search)
     kernel, data = search.view.kernel, search.view.data
     truth = np.asarray(_closed(kernel, data, fitted.best, search.held))
-    blocks = list(range(0, toys, CHUNK * BLOCK))
     numbers = np.array([number for number, _ in chunks(toys, CHUNK)])
     work = partial(_least_of, _Toys(kernel, truth, fitted.seeds, search.held), seed)
-    parts = []
-    for part in (map if spread is None else spread)(work, np.split(numbers, range(BLOCK, numbers.size, BLOCK))):
-        parts.append(part)
-        if advance is not None:
-            advance(len(parts), len(blocks))
+    parts = Gathering(spread, advance=advance).results(work, np.split(numbers, range(BLOCK, numbers.size, BLOCK)))
     least = np.concatenate(parts).ravel()[:toys]
     above = int((least >= fitted.chi2_min - TIE).sum())
     p = above / toys
@@ -168,8 +162,7 @@ def _least_of(toys: _Toys, seed: int, numbers: Int[np.ndarray, " block"]) -> Flo
         return np.asarray(_least(toys.kernel, toys.truth, toys.starts, toys.held, keys))
 
     # A program of toys runs on one core: threads share the chunks.
-    alone = jax.device_count() == 1 and jax.default_backend() == "cpu"
-    with ThreadPoolExecutor(os.cpu_count() if alone else 1) as pool:
+    with ThreadPoolExecutor(own_threads()) as pool:
         return np.stack(list(pool.map(of, numbers.tolist())))
 
 

@@ -2,8 +2,10 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from statistics import NormalDist
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +18,7 @@ from cevnsjax.likelihood import Likelihood, View
 from cevnsjax.likelihood.kernel import Data, Kernel, opened
 from cevnsjax.likelihood.newton import minimise
 from cevnsjax.parameters import NORM, canonical
+from cevnsjax.spreading import Gathering, Spread
 from cevnsjax.toys.draw import check_seed, check_toys, chunks, drawn
 
 __all__ = ["Significance", "significance"]
@@ -25,6 +28,9 @@ MANY, FEW = 100_000, 1000
 
 CHUNK = 250
 """Toys that are fitted side by side."""
+
+BLOCK = 16
+"""Chunks that make one piece of work."""
 
 CLOSE = 1e-10
 """A step that would lower chi-squared by no more ends a search."""
@@ -53,14 +59,20 @@ class Significance:
 
 
 def significance(
-    likelihood: Likelihood, values: Mapping[str, float] | None = None, toys: int | None = None, seed: int = 0
+    likelihood: Likelihood,
+    values: Mapping[str, float] | None = None,
+    toys: int | None = None,
+    seed: int = 0,
+    spread: Spread | None = None,
+    advance: Callable[[int, int], None] | None = None,
 ) -> Significance:
     """Return the significance of the signal that a likelihood of one experiment predicts at `values`.
 
     The strength of the signal is free, so factors on it do not matter; other nuisances are minimised, for toys too,
     whose constraints are centred on values drawn around those that suit the data without a signal: G. Cowan et al.,
     EPJ C 71, 1554 (2011), Eq. (12). By default there are 100000 toys, or 1000 if there are nuisances to be searched
-    for. Raises `InputError` for several experiments, a given strength, and impossible numbers.
+    for; blocks of them are done by `spread`, by default one after another, and after each `advance(done, all)` is
+    called. Raises `InputError` for several experiments, a given strength, and impossible numbers.
     """
     if len({e.name for e in likelihood.experiments}) > 1:
         raise InputError(f"experiments {', '.join(likelihood.names)} given; a signal is tested in one at a time")
@@ -76,12 +88,10 @@ def significance(
     y, _ = view.start({name: value for name, value in given.items() if name in view.layout.names})
     none = float(view.layout.variable(NORM.name, 0.0))
     q0, best, nothing = (np.asarray(found) for found in _q0(kernel, view.data, y, held, strength, none))
-    key = jax.random.key(seed)
-    above = 0
-    for number, wanted in chunks(toys, CHUNK):
-        keys = jax.random.split(jax.random.fold_in(key, number), CHUNK)
-        exceeds = _above(kernel, nothing, held, strength, none, jnp.asarray(q0), keys)
-        above += int(np.asarray(exceeds)[:wanted].sum())
+    every = list(chunks(toys, CHUNK))
+    blocks = [every[first : first + BLOCK] for first in range(0, len(every), BLOCK)]
+    work = partial(_counted, (kernel, nothing, held, strength, none, q0), seed)
+    above = sum(Gathering(spread, None, advance).results(work, blocks))
     p = above / toys
     root = math.sqrt(max(float(q0), 0.0))
     upper = 1 - LIMIT ** (1 / toys) if above == 0 else None
@@ -123,6 +133,15 @@ def _tested(
 
 
 _q0 = jax.jit(_tested)
+
+
+def _counted(without: tuple[Any, ...], seed: int, block: list[tuple[int, int]]) -> int:
+    """Return how many toys of a block of chunks have a q0 that is no smaller."""
+    above = 0
+    for number, wanted in block:
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), number), CHUNK)
+        above += int(np.asarray(_above(*without, keys))[:wanted].sum())
+    return above
 
 
 @jax.jit
