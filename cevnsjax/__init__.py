@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from cevnsjax.provenance import rerun
     from cevnsjax.results import nuisance_table
     from cevnsjax.sampling import Prior, SampleResult, sample
-    from cevnsjax.toys import FeldmanCousins, Significance, feldman_cousins, significance
+    from cevnsjax.toys import Coverage, FeldmanCousins, Significance, coverage, feldman_cousins, significance
 
 __all__ = [
+    "Coverage",
     "FeldmanCousins",
     "FitResult",
     "Likelihood",
@@ -52,6 +53,7 @@ __all__ = [
     "cache_compilations",
     "copy_experiment",
     "covariance",
+    "coverage",
     "expected_intervals",
     "feldman_cousins",
     "fisher",
@@ -80,7 +82,7 @@ _ROOMS = {
     "provenance": "rerun",
     "results": "nuisance_table",
     "sampling": "Prior SampleResult sample",
-    "toys": "FeldmanCousins Significance feldman_cousins significance",
+    "toys": "Coverage FeldmanCousins Significance coverage feldman_cousins significance",
 }
 """Where each name comes from."""
 

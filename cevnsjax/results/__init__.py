@@ -2,6 +2,7 @@
 
 from cevnsjax.results.datasets import (
     bands_dataset,
+    coverage_dataset,
     points_dataset,
     prediction_dataset,
     profile_dataset,
@@ -11,6 +12,7 @@ from cevnsjax.results.datasets import (
     write_posterior,
 )
 from cevnsjax.results.dicts import (
+    coverage_dict,
     fit_dict,
     prediction_dict,
     profile_dict,
@@ -36,6 +38,8 @@ __all__ = [
     "check_figure",
     "check_folder",
     "check_target",
+    "coverage_dataset",
+    "coverage_dict",
     "discard_unfinished",
     "fit_dict",
     "nuisance_table",

@@ -1,16 +1,22 @@
 """Toy data of a kernel: counts and the centres of constraints, drawn at given variables."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Float, Key, PRNGKeyArray, Shaped
 
 from cevnsjax.errors import InputError
 from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
 from cevnsjax.likelihood.terms import TERMS
 
-__all__ = ["MOST_TOYS", "check_seed", "check_toys", "chunks", "drawn"]
+__all__ = ["MOST_TOYS", "check_seed", "check_toys", "drawn", "in_chunks", "workers"]
+
+CHUNK = 256
+"""Toys that one call of a program takes."""
 
 MOST_TOYS = 10_000_000
 LARGEST_SEED = 2**32 - 1
@@ -32,10 +38,36 @@ def drawn(kernel: Kernel, y: Float[Array, " n"], key: PRNGKeyArray) -> Data:
     return Data(tuple(observed), centre)
 
 
-def chunks(toys: int, size: int) -> Iterator[tuple[int, int]]:
-    """Give the number of each chunk of toys, and how many of its toys are wanted: chunks are of one size."""
-    for number, first in enumerate(range(0, toys, size)):
-        yield number, min(size, toys - first)
+def in_chunks(
+    work: Callable[[Key[Array, " chunk"]], Shaped[Array, " chunk"]],
+    key: PRNGKeyArray,
+    toys: int,
+    advance: Callable[[int, int], None] | None = None,
+) -> Shaped[np.ndarray, " toys"]:
+    """Return what work gives for each of many toys, chunk by chunk, by several threads.
+
+    A toy depends on the key and on its number alone. `advance(done, all)` is called after each chunk.
+    """
+
+    def one(number: int) -> Shaped[np.ndarray, " chunk"]:
+        return np.asarray(work(jax.random.split(jax.random.fold_in(key, number), CHUNK)))
+
+    numbers, found = range(-(-toys // CHUNK)), []
+    with workers() as pool:
+        for result in pool.map(one, numbers):
+            found.append(result)
+            if advance is not None:
+                advance(len(found), len(numbers))
+    return np.concatenate(found)[:toys]
+
+
+def workers() -> ThreadPoolExecutor:
+    """Return threads that share work: a program of toys runs on one core.
+
+    Programs over several devices would wait for each other if two of them were started at once.
+    """
+    alone = jax.device_count() == 1 and jax.default_backend() == "cpu"
+    return ThreadPoolExecutor(os.cpu_count() if alone else 1)
 
 
 def check_toys(toys: int, least: int) -> None:
