@@ -26,6 +26,7 @@ NAMES = (
     "gradient",
     "sampling",
     "feldman_cousins",
+    "coverage",
     "scaling",
     "calibration",
 )

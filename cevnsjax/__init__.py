@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from cevnsjax.likelihood.derivatives import covariance, fisher, gradient, hessian
     from cevnsjax.provenance import rerun
     from cevnsjax.results import nuisance_table
-    from cevnsjax.sampling import Prior, SampleResult, sample
+    from cevnsjax.sampling import Calibration, Prior, SampleResult, calibrate, sample
     from cevnsjax.toys import Coverage, FeldmanCousins, Significance, coverage, feldman_cousins, significance
 
 __all__ = [
+    "Calibration",
     "Coverage",
     "FeldmanCousins",
     "FitResult",
@@ -51,6 +52,7 @@ __all__ = [
     "Significance",
     "asimov",
     "cache_compilations",
+    "calibrate",
     "copy_experiment",
     "covariance",
     "coverage",
@@ -81,7 +83,7 @@ _ROOMS = {
     "likelihood.derivatives": "covariance fisher gradient hessian",
     "provenance": "rerun",
     "results": "nuisance_table",
-    "sampling": "Prior SampleResult sample",
+    "sampling": "Calibration Prior SampleResult calibrate sample",
     "toys": "Coverage FeldmanCousins Significance coverage feldman_cousins significance",
 }
 """Where each name comes from."""

@@ -48,8 +48,8 @@ REQUESTS = {
         "name": "g_bl", "exposures": [1.0, 10.0], "values": {"m_z": 3.0}, "background": 0.5, "systematics": 0.5,
     },
 }  # fmt: skip
-ELSEWHERE = {"sample", "feldman_cousins", "significance"}
-"""Verbs whose results test_cli.py calculates again, where they are compiled anyway."""
+ELSEWHERE = {"sample", "feldman_cousins", "significance", "coverage", "calibrate"}
+"""Verbs whose results test_cli.py, test_coverage.py and test_calibration.py calculate again, compiled there anyway."""
 
 NUMBERS = {
     "predict": lambda counts: np.asarray(counts).tolist(),

@@ -170,7 +170,7 @@ def shape_monomials(x: Float[Array, " shapes"], degrees: Degrees) -> Float[Array
     return functools.reduce(operator.mul, factors)
 
 
-def _table(term: Term, ended: Vector) -> Float[Array, "monomials cells"]:
+def _table(term: Term, ended: Float[Array, " longer"]) -> Float[Array, "monomials cells"]:
     """Return counts for each monomial in couplings, by the polynomial in the numbers that move the spectrum."""
     x = term.shape_offset + term.shape_slope * ended[term.shape_index]
     return jnp.tensordot(shape_monomials(x, term.degrees), term.coefficients, 1)
@@ -191,7 +191,7 @@ def means_of(kernel: Kernel, term: Term, y: Vector, held: Bool[Array, " n"], cen
 
 
 def closed_factor(
-    term: Term, ended: Vector, held: Bool[Array, " n"], centre: Vector
+    term: Term, ended: Float[Array, " longer"], held: Bool[Array, " n"], centre: Vector
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Return the centre and the variance of all closed factors together; those held move the centre."""
     fixed = jnp.append(held, True)[term.closed_index]

@@ -18,6 +18,8 @@ __all__ = ["Signal", "Slopes", "bends", "rest_slopes", "signal_slopes"]
 
 Own = Int[Array, " own"]
 Cells = Float[Array, " cells"]
+Ended = Float[Array, " longer"]
+"""Variables with a zero behind their end."""
 Rows = tuple[Float[Array, "own rows"], Float[Array, "rows cells"]]
 
 
@@ -33,7 +35,7 @@ def _on(own: Own, index: Int[Array, " some"]) -> Float[Array, "own some"]:
     return (own[:, None] == index).astype(float)
 
 
-def rest_slopes(term: Term, ended: Vector, size: int) -> Slopes:
+def rest_slopes(term: Term, ended: Ended, size: int) -> Slopes:
     """Return the sum of a term's templates at variables with a zero behind their end; `size` is the number of cells."""
     counts, moves, rows = jnp.zeros(size), [], []
     for template in term.templates:
@@ -46,7 +48,7 @@ def rest_slopes(term: Term, ended: Vector, size: int) -> Slopes:
     return Slopes(counts, jnp.concatenate(moves, axis=1) @ jnp.concatenate(rows))
 
 
-def _template(t: Template, ended: Vector, own: Own) -> tuple[Cells, Rows]:
+def _template(t: Template, ended: Ended, own: Own) -> tuple[Cells, Rows]:
     """Return a template's counts, and the factors of its slopes."""
     numbers = t.numbers + t.steps * ended[t.index]
     factor = 1 + t.factor_sigma @ ended[t.factor_index]
@@ -96,7 +98,7 @@ class Signal(NamedTuple):
     on_shapes: Float[Array, "own shapes"]
 
 
-def signal_slopes(term: Term, ended: Vector, couplings: int) -> Signal:
+def signal_slopes(term: Term, ended: Ended, couplings: int) -> Signal:
     """Return a term's signal at variables with a zero behind their end."""
     own, t = term.own, ended[:couplings]
     strength = term.strength + term.strength_step @ ended[term.strength_index]

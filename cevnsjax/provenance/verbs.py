@@ -22,6 +22,7 @@ VERBS = {
     "scan": "cevnsjax.inference",
     "project": "cevnsjax.inference",
     "sample": "cevnsjax.sampling",
+    "calibrate": "cevnsjax.sampling",
     "coverage": "cevnsjax.toys",
     "feldman_cousins": "cevnsjax.toys",
     "significance": "cevnsjax.toys",
