@@ -96,7 +96,7 @@ def test_posteriors_are_calibrated_and_a_wrong_prior_is_seen(likelihood):
     ("options", "message"),
     [
         ({"sets": 3}, "sets = 3 given; give a whole number from 10"),
-        ({"draws": 1.5}, "draws = 1.5 given"),
+        ({"draws": 3}, "draws = 3 given"),
         ({"seed": -1}, "a seed of -1"),
         ({"priors": {"norm": PRIOR}}, "unknown free parameter 'norm'"),
         ({"free": ["nothing"]}, "unknown parameter 'nothing'"),

@@ -56,8 +56,8 @@ def test_a_linear_parameter_covers_exactly() -> None:
 
 
 def test_toys_of_a_joint_fit_against_iminuit() -> None:
-    """Templates, a matrix of a Gaussian one and counts: data and centres of constraints drawn, both fits by MIGRAD."""
-    likelihood = cevnsjax.Likelihood("conus_plus", "coherent_csi", "xenonnt_er")
+    """Gaussian data and counts of templates: data and centres of constraints drawn, both fits by MIGRAD."""
+    likelihood = cevnsjax.Likelihood("conus_plus", "coherent_csi")
     true = {"sin2_theta_w": 0.25, "quenching_0_coherent_csi": 0.5}
     result = cevnsjax.coverage(likelihood, "sin2_theta_w", true, toys=100, seed=5)
     assert {name: result.truth[name] for name in true} == pytest.approx(true)
@@ -69,7 +69,7 @@ def test_toys_of_a_joint_fit_against_iminuit() -> None:
     function = jax.jit(lambda data, y: chi2(kernel, data, y, held))
     slope = jax.jit(jax.grad(lambda y, data: chi2(kernel, data, y, held)))
     draw = jax.jit(lambda key: drawn(kernel, truth, key))
-    for toy in range(4):
+    for toy in range(2):
         data = draw(keys[toy])
         least = []
         for fixed in (True, False):
@@ -79,8 +79,8 @@ def test_toys_of_a_joint_fit_against_iminuit() -> None:
             )  # fmt: skip
             fit.limits = list(zip(np.asarray(kernel.low), np.asarray(kernel.high), strict=True))
             fit.fixed["sin2_theta_w"] = fixed
-            fit.tol, fit.strategy = 1e-5, 2
-            for _ in range(3):
+            fit.tol, fit.strategy = 1e-5, 1
+            for _ in range(2):
                 fit.migrad()
             least.append(fit.fval)
         assert result.delta_chi2[toy] == pytest.approx(least[0] - least[1], abs=2e-6)
@@ -90,7 +90,8 @@ def test_the_critical_value_is_that_of_feldman_and_cousins(likelihood) -> None:
     """Of the same seed: the first point of a grid has the same toys."""
     grid = cevnsjax.feldman_cousins(likelihood, ("sin2_theta_w", 0.23, 0.3, 2), toys=500, seed=3)
     result = cevnsjax.coverage(likelihood, "sin2_theta_w", {"sin2_theta_w": 0.23}, toys=500, seed=3)
-    assert (result.critical, result.critical_error) == (grid.critical[0], grid.critical_error[0])
+    assert result.critical == pytest.approx(grid.critical[0], rel=1e-8)
+    assert result.critical_error == pytest.approx(grid.critical_error[0], rel=1e-6)
     share, _ = result.of(result.critical)
     assert share == pytest.approx(0.9, abs=0.003)
 
@@ -124,7 +125,7 @@ def test_by_command(tmp_path, capsys) -> None:
         (("--over", "sin2_theta_w", "--toys", "3"), "3 toys given; give a whole number from 100"),
         (("--over", "sin2_theta_w", "--cl", "90"), "a confidence level of 90.0 is not possible"),
         (("--over", "m_z", "--model", "vector_bl"), "toys cannot test 'm_z': give it a value"),
-        (("--over", "sin2_theta_w", "--out", "missing/toys.nc"), "there is no folder 'missing'"),
+        (("--over", "sin2_theta_w", "--out", "missing/toys.nc"), "cannot write 'missing/toys.nc': there is no folder"),
     ],
 )
 def test_mistakes(words, message: str, capsys) -> None:
