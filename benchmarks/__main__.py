@@ -27,6 +27,7 @@ NAMES = (
     "gradient",
     "sampling",
     "feldman_cousins",
+    "coverage",
     "scaling",
     "calibration",
 )

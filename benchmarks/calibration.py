@@ -12,8 +12,6 @@ draws ranks and coverage as figures, and prints the results.
 """
 
 import argparse
-import dataclasses
-import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +22,6 @@ import jax.numpy as jnp
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from numpyro.infer.hmc import hmc
 from scipy import stats
 
 import cevnsjax
@@ -35,7 +32,7 @@ from cevnsjax.inference.search import PolynomialSearch
 from cevnsjax.likelihood.kernel import Data
 from cevnsjax.likelihood.objective import chi2
 from cevnsjax.sampling import Prior
-from cevnsjax.sampling.density import PolynomialDensity
+from cevnsjax.sampling.ranks import BINS, excess, largest_excess, uniformity, width
 
 SEED = 1804_06788
 PRIOR = Prior("normal", (0.24, 0.06))
@@ -44,9 +41,7 @@ PRIOR = Prior("normal", (0.24, 0.06))
 DRAWS, THIN, WARMUP = 99, 5, 300
 """Draws kept of each posterior, steps between two of them, and steps before the first."""
 
-BINS, CL = 10, 0.90
-TOGETHER = 50
-"""How many posteriors are sampled side by side: each waits for the longest trajectory among them."""
+CL = 0.90
 
 ANGLE, FACTORS = ("sin2_theta_w",), ("flux", "active_mass", "trigger")
 MOVES = ("quenching_k", "energy_shift", "nuclear_radius")
@@ -83,95 +78,17 @@ TRUTHS = {
 }
 
 
-def rank(draws: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return how many draws (the last axis) lie below the truth."""
-    return (draws < truth[..., None]).sum(axis=-1)
-
-
-def excess(ranks: np.ndarray, draws: int) -> np.ndarray:
-    """Return the ECDF of ranks (the last axis) less the uniform one, in its standard deviations for uniform ranks."""
-    below = np.stack([(ranks <= r).mean(axis=-1) for r in range(draws)], axis=-1)
-    return (below - np.arange(1, draws + 1) / (draws + 1)) / width(ranks.shape[-1], draws)
-
-
-def width(sets: int, draws: int) -> np.ndarray:
-    """Return the standard deviation of the ECDF of uniform ranks, at each rank but the last."""
-    uniform = np.arange(1, draws + 1) / (draws + 1)
-    return np.sqrt(uniform * (1 - uniform) / sets)
-
-
-@functools.cache
-def largest_excess(sets: int, draws: int) -> np.ndarray:
-    """Return the largest |excess| in each of many sets of uniform ranks."""
-    ranks = np.random.default_rng(SEED).integers(0, draws + 1, (4000, sets))
-    return np.abs(excess(ranks, draws)).max(axis=-1)
-
-
-def uniformity(ranks: np.ndarray, draws: int) -> dict[str, float]:
-    """Return p-values of uniform ranks: of chi-squared in bins, and of the ECDF, which sees slow trends better."""
-    counts = np.histogram(ranks, BINS, (0, draws + 1))[0]
-    as_large = largest_excess(ranks.size, draws) >= np.abs(excess(ranks, draws)).max() - 1e-9
-    return {"chi2_p_value": float(stats.chisquare(counts).pvalue), "ecdf_p_value": float(as_large.mean())}
-
-
-def true_values(likelihood: cevnsjax.Likelihood, sets: int, key: jax.Array) -> dict[str, jax.Array]:
-    """Return draws of sin2_theta_w from its prior, and of all nuisances from their pulls."""
-    pulls = {n.name: (n.centre, n.sigma) for n in likelihood.nuisances if n.sigma is not None}
-    normal = jax.random.normal(key, (len(pulls), sets))
-    truths = {name: centre + sigma * z for (name, (centre, sigma)), z in zip(pulls.items(), normal, strict=True)}
-    angle = PRIOR.distribution(likelihood.parameters["sin2_theta_w"])
-    return {**truths, "sin2_theta_w": angle.sample(jax.random.fold_in(key, 1), (sets,))}
-
-
-def density_of(likelihood: cevnsjax.Likelihood, names: Sequence[str]) -> PolynomialDensity:
-    """Return the density that `cevnsjax.sample` draws from: what is not sampled is integrated."""
-    parameters = tuple(likelihood.parameters[name] for name in names)
-    search = PolynomialSearch(likelihood, parameters, {})
-    kernel = dataclasses.replace(search.view.kernel, integrated=np.float64(1.0))
-    search.view = dataclasses.replace(search.view, kernel=kernel)
-    return PolynomialDensity.of(search, parameters, {ANGLE[0]: PRIOR}, {p.name: p.scale for p in parameters})
-
-
-def posterior(
-    density: PolynomialDensity, start: jax.Array, observed: jax.Array, key: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Return thinned draws from the posterior given the data, and how many transitions diverged."""
-    density = dataclasses.replace(density, data=Data((observed[None],), density.data.centre))
-    begin, step = hmc(potential_fn_gen=lambda density: density.potential, algo="NUTS")
-    first = begin(start, WARMUP, dense_mass=True, model_args=(density,), rng_key=key)
-
-    def turn(state: Any, _: None) -> tuple[Any, tuple[jax.Array, jax.Array]]:
-        state = step(state, model_args=(density,))
-        return state, (state.z, state.diverging)
-
-    z, diverging = jax.lax.scan(turn, first, length=WARMUP + DRAWS * THIN)[1]
-    values = jax.vmap(lambda u: density.frame.values(u)[0])(z[WARMUP + THIN - 1 :: THIN])
-    return values, diverging[WARMUP:].sum()
-
-
-def calibration(systematics: str, names: Sequence[str], sets: int, key: jax.Array) -> dict[str, Any]:
+def calibration(systematics: str, names: Sequence[str], sets: int, seed: int) -> dict[str, Any]:
     """Return the ranks of each sampled parameter, and what tells whether the draws can be trusted."""
     likelihood = cevnsjax.Likelihood("conus_plus", systematics=systematics)
-    of_truth, of_noise, of_chain = jax.random.split(key, 3)
-    truths = {name: np.asarray(values) for name, values in true_values(likelihood, sets, of_truth).items()}
-    # The full prediction, calculated anew for each truth: not the polynomials that the sampler has of it.
-    each = [{name: float(values[i]) for name, values in truths.items()} for i in range(sets)]
-    expected = np.stack([np.asarray(likelihood.expected(one)) for one in each])
-    observed = expected + likelihood.experiments[0].sigma * jax.random.normal(of_noise, expected.shape)
-    density = density_of(likelihood, names)
-    start = density.frame.coordinates(np.array([likelihood.parameters[name].default for name in names]))
-    # The density is an argument, so that its numbers are no constants of the program.
-    every = jax.jit(
-        lambda density, *given: jax.lax.map(
-            lambda pair: posterior(density, jnp.asarray(start), *pair), given, batch_size=TOGETHER
-        )
+    found = cevnsjax.calibrate(
+        likelihood, names, priors={ANGLE[0]: PRIOR}, sets=sets, draws=DRAWS, thin=THIN, warmup=WARMUP, seed=seed
     )
-    values, diverged = (np.asarray(a) for a in every(density, observed, jax.random.split(of_chain, sets)))
-    draws = {name: values[..., i] for i, name in enumerate(names)}
-    away = {name: draw - draw.mean(axis=1, keepdims=True) for name, draw in draws.items()}
-    follow = [np.mean((a[:, 1:] * a[:, :-1]).mean(axis=1) / a.var(axis=1)) for a in away.values()]
-    ranks = {name: rank(draws[name], truths[name]) for name in names}
-    return {"ranks": ranks, "divergent_transitions": int(diverged.sum()), "autocorrelation": float(max(follow))}
+    return {
+        "ranks": found.ranks,
+        "divergent_transitions": found.divergent_transitions,
+        "autocorrelation": found.autocorrelation,
+    }
 
 
 def coverage(truth: Truth, sets: int, toys: int, key: jax.Array) -> dict[str, Any]:
@@ -264,9 +181,9 @@ def coverage_figure(found: dict[str, dict[str, Any]]) -> Figure:
 def run(quick: bool, figures: Path | None = None) -> dict[str, Any]:
     """Return p-values of ranks, coverages and where they hold; draw the figures in a folder, if one is given."""
     sets, tries, toys = (20, 500, 200) if quick else (500, 20000, 20000)
-    keys = jax.random.split(jax.random.key(SEED), len(CASES) + len(TRUTHS))
-    cases = {case: calibration(*how, sets, key) for (case, how), key in zip(CASES.items(), keys, strict=False)}
-    pairs = zip(TRUTHS.items(), keys[len(CASES) :], strict=True)
+    keys = jax.random.split(jax.random.key(SEED), len(TRUTHS))
+    cases = {case: calibration(*how, sets, SEED + number) for number, (case, how) in enumerate(CASES.items())}
+    pairs = zip(TRUTHS.items(), keys, strict=True)
     covered = {name: coverage(truth, tries, toys, key) for (name, truth), key in pairs}
     if figures is not None:
         figures.mkdir(parents=True, exist_ok=True)

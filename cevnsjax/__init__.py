@@ -39,18 +39,22 @@ if TYPE_CHECKING:
     from cevnsjax.likelihood.derivatives import covariance, fisher, gradient, hessian
     from cevnsjax.provenance import rerun
     from cevnsjax.results import nuisance_table
-    from cevnsjax.sampling import Prior, SampleResult, sample
+    from cevnsjax.sampling import Calibration, Prior, SampleResult, calibrate, sample
     from cevnsjax.toys import (
+        Coverage,
         FeldmanCousins,
         GoodnessOfFit,
         Significance,
+        coverage,
         feldman_cousins,
         goodness_of_fit,
         significance,
     )
 
 __all__ = [
+    "Calibration",
     "Consistency",
+    "Coverage",
     "FeldmanCousins",
     "FitResult",
     "GoodnessOfFit",
@@ -64,9 +68,11 @@ __all__ = [
     "Significance",
     "asimov",
     "cache_compilations",
+    "calibrate",
     "consistency",
     "copy_experiment",
     "covariance",
+    "coverage",
     "expected_intervals",
     "feldman_cousins",
     "fisher",
@@ -97,8 +103,8 @@ _ROOMS = {
     "likelihood.derivatives": "covariance fisher gradient hessian",
     "provenance": "rerun",
     "results": "nuisance_table",
-    "sampling": "Prior SampleResult sample",
-    "toys": "FeldmanCousins GoodnessOfFit Significance feldman_cousins goodness_of_fit significance",
+    "sampling": "Calibration Prior SampleResult calibrate sample",
+    "toys": "Coverage FeldmanCousins GoodnessOfFit Significance coverage feldman_cousins goodness_of_fit significance",
 }
 """Where each name comes from."""
 

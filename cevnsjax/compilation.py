@@ -23,7 +23,7 @@ CACHE_VARIABLE = "CEVNSJAX_CACHE"
 OFF = ("off", "0", "no", "false")
 
 SIDE_BY_SIDE = 8
-"""Searches that a processor does at once, of fits and of toys."""
+"""Searches that a processor does at once."""
 
 LARGEST_CACHE = 256 << 20
 """Bytes that the cache may have; the oldest entries beyond are removed when it is switched on."""
@@ -79,12 +79,12 @@ def _shorten(path: Path) -> None:
         total -= size
 
 
-def at_once(number: int) -> int:
+def at_once(number: int, few: int = SIDE_BY_SIDE) -> int:
     """Return how many searches of a number of them one program does at once: on a processor few, elsewhere all.
 
     A processor's vectors are short: more at once gain nothing, and where searches are few their places stay empty.
     """
-    return min(number, SIDE_BY_SIDE) if jax.default_backend() == "cpu" else number
+    return min(number, few) if jax.default_backend() == "cpu" else number
 
 
 def over_devices(function: Callable[[Any, Any], Result], given: Any, values: Any) -> Result:

@@ -1,11 +1,11 @@
 """The test of no signal: q0 by hand, toys against the asymptotic formula, and what systematics do to it."""
 
-import dataclasses
 import json
 
 import numpy as np
 import pytest
-from scipy import stats
+from iminuit import Minuit
+from scipy import special, stats
 
 import cevnsjax
 from cevnsjax.cli import main
@@ -87,10 +87,46 @@ def test_by_command(capsys) -> None:
     assert "3.71 sigma" in capsys.readouterr().out
 
 
-def test_mistakes(conus_plus, likelihood) -> None:
-    again = dataclasses.replace(conus_plus, identity=dataclasses.replace(conus_plus.identity, name="again"))
-    with pytest.raises(InputError, match="one at a time"):
-        cevnsjax.significance(cevnsjax.Likelihood(conus_plus, again))
+def test_of_a_joint_fit_against_iminuit() -> None:
+    """One strength common to Gaussian data and to counts: chi^2 written here, the norm of CONUS+ pulled to one.
+
+    The prediction of CONUS+ is twice as large, so that the common strength and its norm share what is too much.
+    """
+    changed = cevnsjax.load_experiment("conus_plus", {"source.power_GW": 7.2, "source.total_flux_per_cm2_s": None})
+    likelihood = cevnsjax.Likelihood(changed, "xenonnt_er")
+    result = cevnsjax.significance(likelihood, toys=300)
+    conus, xenon = likelihood.experiments
+    rest = likelihood.background_in({})
+    signal = [np.asarray(mean) - without for mean, without in zip(likelihood.expected_in({}), rest, strict=True)]
+
+    def chi2(strength, norm, rate):
+        away = (strength * norm * signal[0] - conus.observed) / conus.sigma
+        mean, seen = strength * signal[1] + rate * rest[1], xenon.observed
+        deviance = 2 * np.sum(mean - seen + special.xlogy(seen, np.where(seen > 0, seen, 1.0) / mean))
+        return away @ away + ((norm - 1) / 0.2) ** 2 + deviance
+
+    least = []
+    for strength in (0.0, None):
+        fit = Minuit(chi2, 1.0 if strength is None else strength, 1.0, 1.0)
+        fit.limits["strength"], fit.fixed["strength"] = (0.0, None), strength is not None
+        fit.tol, fit.strategy = 1e-6, 2
+        fit.migrad()
+        least.append(fit.fval)
+    assert result.q0 == pytest.approx(least[0] - least[1], abs=1e-6)
+    assert result.strength == pytest.approx(fit.values["strength"], abs=1e-4)
+    # The norm is pulled, not held: that fits better.
+    assert cevnsjax.significance(likelihood, {"norm_conus_plus": 1.0}, toys=100).q0 < result.q0 - 1e-5
+    assert result.p_asymptotic == pytest.approx(stats.norm.sf(result.sigma), rel=1e-9)
+
+
+def test_a_far_significance_has_its_digits(likelihood, conus_plus) -> None:
+    """Thirteen standard deviations: p is 6e-39, and not zero."""
+    more = cevnsjax.significance(likelihood.with_data([conus_plus.observed * 3.5]), toys=100)
+    assert more.sigma > 10
+    assert more.p_asymptotic == pytest.approx(stats.norm.sf(more.sigma), rel=1e-9)
+
+
+def test_mistakes(likelihood) -> None:
     with pytest.raises(InputError, match="give a whole number from 100 to"):
         cevnsjax.significance(likelihood, toys=10)
     with pytest.raises(InputError, match="'norm' is the strength that is tested for"):

@@ -27,6 +27,7 @@ COMMANDS = {
     "scan": ("scan", "Give chi-squared over a plane, and its contours."),
     "sample": ("sample", "Draw from the posterior of the free parameters."),
     "feldman-cousins": ("toys", "Find what the data allow, by toys."),
+    "coverage": ("toys", "Count how often an interval holds the truth, by toys."),
     "significance": ("toys", "Test the hypothesis of no signal."),
     "goodness-of-fit": ("goodness", "Test by toys whether the model describes the data."),
     "consistency": ("consistency", "Test whether experiments agree with each other."),

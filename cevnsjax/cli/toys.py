@@ -1,4 +1,4 @@
-"""The commands that make toys: Feldman and Cousins' intervals, and the significance of a signal."""
+"""The commands that make toys: Feldman and Cousins' intervals, coverage, and the significance of a signal."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,12 +9,12 @@ from cevnsjax.cli.inputs import answered, check_targets, fixed_values, likelihoo
 from cevnsjax.cli.options import (
     Axis,
     Channel,
-    Experiment,
     Experiments,
     Json,
     Level,
     Model,
     Out,
+    Over,
     Scheduler,
     Seed,
     Set,
@@ -22,17 +22,24 @@ from cevnsjax.cli.options import (
     Toys,
     Workers,
 )
-from cevnsjax.cli.output import pieces, print_json, progress, unit_of
+from cevnsjax.cli.output import assigned, pieces, print_json, progress, unit_of
 from cevnsjax.cli.work import resumable, spread_over
 from cevnsjax.errors import InputError
 from cevnsjax.parameters import NORM
-from cevnsjax.results import significance_dict, toys_dataset, toys_dict, write_netcdf
+from cevnsjax.results import (
+    coverage_dataset,
+    coverage_dict,
+    significance_dict,
+    toys_dataset,
+    toys_dict,
+    write_netcdf,
+)
 
 if TYPE_CHECKING:
     from cevnsjax.likelihood import Likelihood
     from cevnsjax.toys import FeldmanCousins
 
-__all__ = ["feldman_cousins", "significance"]
+__all__ = ["coverage", "feldman_cousins", "significance"]
 
 
 def feldman_cousins(
@@ -96,8 +103,60 @@ def _show(result: "FeldmanCousins", likelihood: "Likelihood") -> None:
             typer.echo(f"Monte-Carlo error of the ends: {', '.join(f'{error:.2g}' for error in errors)}{unit}")
 
 
+def coverage(
+    exps: Experiments,
+    over: Over,
+    model: Model = "sm",
+    toys: Annotated[int, Toys] = 10_000,
+    seed: Seed = 0,
+    cl: Level = 0.90,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A true value, in its unit; may stand several times."),
+    ] = None,
+    channel: Channel = "all",
+    systematics: SystematicsSet = "default",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Count how often an interval holds the truth, by toys.
+
+    Toys are drawn at true values: data, and the centres of constraints. The interval of a toy has all values of the
+    parameter `--over` whose chi-squared is above its minimum by no more than Wilks' theorem allows at `--cl`. Printed
+    is the share of toys whose interval holds the truth, and the critical value that would make it exact, that of
+    Feldman and Cousins at this point. Nuisances are minimised, for each toy anew.
+
+    True values are those of `--set`, for the parameter itself and for others. By default the parameter has the model's
+    own value, and nuisances suit the data best there. The file of `--out` has Delta chi-squared of each toy.
+
+    **Examples**
+
+    - `cevnsjax coverage conus_plus --over sin2_theta_w`
+    - `cevnsjax coverage conus_plus --model magnetic_moment --over mu_nu_e --set mu_nu_e=1e-10 --seed 1 --json`
+    - `cevnsjax coverage coherent_csi coherent_lar --over sin2_theta_w --cl 0.6827 --out toys.nc`
+    """
+    check_targets(out=out)
+    likelihood = likelihood_of(exps, model, channel, systematics)
+    values = fixed_values(likelihood, assignments)
+    request = {"over": over, "values": values, "cl": cl, "toys": toys, "seed": seed}
+    with resumable(likelihood, "coverage", request, "making toys", out, scheduler, workers) as (result, provenance):
+        if out is not None:
+            write_netcdf(out, coverage_dataset(result, likelihood, provenance))
+    if as_json:
+        print_json(coverage_dict(result), provenance, likelihood)
+        return
+    typer.echo(f"true values: {assigned(result.truth)}")
+    typer.echo(
+        f"coverage of {result.cl:.4g} CL intervals of {result.name} (Delta chi2 up to {result.wilks:.4g}): "
+        f"{result.coverage:.4f} +- {result.coverage_error:.4f}, {result.toys} toys"
+    )
+    typer.echo(f"Delta chi2 that covers exactly: {result.critical:.4g} +- {result.critical_error:.2g}")
+
+
 def significance(
-    exp: Experiment,
+    exps: Experiments,
     model: Model = "sm",
     toys: Annotated[int | None, Toys] = None,
     seed: Seed = 0,
@@ -111,15 +170,17 @@ def significance(
     """Test the hypothesis of no signal.
 
     The test statistic q0 is chi-squared without a signal less that of the predicted signal at its best strength. Its
-    p-value is given by the asymptotic formula, and by toys without a signal: by default 100000, or 1000 for counts with
-    a background. The strength itself (`norm`) is what is tested for, and cannot be set.
+    p-value is given by the asymptotic formula, and by toys without a signal: by default 100000, or 1000 where there are
+    nuisances to be minimised. Several experiments have one strength in common; the norm of each is pulled to one, or
+    held there, as its file says. The strength is what is tested for: of one experiment, `norm` cannot be set.
 
     **Examples**
 
     - `cevnsjax significance conus_plus`
     - `cevnsjax significance dresden2 --toys 5000 --seed 7`
+    - `cevnsjax significance coherent_csi coherent_lar --toys 10000`
     """
-    likelihood = likelihood_of([exp], model, channel, systematics)
+    likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
     if NORM.name in values:
         raise InputError(f"--set {NORM.name} given; it is the strength that is tested for: leave it out")

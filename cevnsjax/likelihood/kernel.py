@@ -17,7 +17,6 @@ y may equal its length, where a zero is appended: a term without a nuisance then
 import dataclasses
 import functools
 import operator
-from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -33,10 +32,10 @@ from cevnsjax.numeric import AnyArray, namespace
 __all__ = [
     "Data",
     "Kernel",
-    "Table",
     "Template",
     "Term",
     "Vector",
+    "closed_factor",
     "coupling_monomials",
     "means_of",
     "opened",
@@ -171,18 +170,10 @@ def shape_monomials(x: Float[Array, " shapes"], degrees: Degrees) -> Float[Array
     return functools.reduce(operator.mul, factors)
 
 
-Table = Callable[[Vector], Float[Array, "monomials cells"]]
-"""Counts for each monomial in couplings, as a function of the variables with a zero behind their end."""
-
-
-def table_of(term: Term) -> Table:
-    """Return a term's table by its polynomial in the numbers that move the spectrum."""
-
-    def at(ended: Vector) -> Float[Array, "monomials cells"]:
-        x = term.shape_offset + term.shape_slope * ended[term.shape_index]
-        return jnp.tensordot(shape_monomials(x, term.degrees), term.coefficients, 1)
-
-    return at
+def _table(term: Term, ended: Float[Array, " longer"]) -> Float[Array, "monomials cells"]:
+    """Return counts for each monomial in couplings, by the polynomial in the numbers that move the spectrum."""
+    x = term.shape_offset + term.shape_slope * ended[term.shape_index]
+    return jnp.tensordot(shape_monomials(x, term.degrees), term.coefficients, 1)
 
 
 def strength_of(term: Term, ended: Vector) -> Float[Array, ""]:
@@ -191,21 +182,21 @@ def strength_of(term: Term, ended: Vector) -> Float[Array, ""]:
     return strength * (1 + term.factor_sigma @ ended[term.factor_index])
 
 
-def means_of(
-    kernel: Kernel, term: Term, y: Vector, held: Bool[Array, " n"], centre: Vector, table: Table | None = None
-) -> Means:
+def means_of(kernel: Kernel, term: Term, y: Vector, held: Bool[Array, " n"], centre: Vector) -> Means:
     """Return what one term expects at given variables; `term` has no leading axis here."""
     ended = jnp.append(y, 0.0)
-    signal = coupling_monomials(y[: kernel.couplings]) @ (table or table_of(term))(ended)
+    signal = coupling_monomials(y[: kernel.couplings]) @ _table(term, ended)
     rest = sum((template.counts(ended) for template in term.templates), jnp.zeros(signal.size))
+    return Means(strength_of(term, ended) * signal, rest, *closed_factor(term, ended, held, centre))
+
+
+def closed_factor(
+    term: Term, ended: Float[Array, " longer"], held: Bool[Array, " n"], centre: Vector
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Return the centre and the variance of all closed factors together; those held move the centre."""
     fixed = jnp.append(held, True)[term.closed_index]
     pulled = jnp.where(fixed, ended[term.closed_index], jnp.append(centre, 0.0)[term.closed_index])
-    return Means(
-        signal=strength_of(term, ended) * signal,
-        rest=rest,
-        centre=1 + term.closed_sigma @ pulled,
-        variance=jnp.sum(jnp.where(fixed, 0.0, term.closed_sigma**2)),
-    )
+    return 1 + term.closed_sigma @ pulled, jnp.sum(jnp.where(fixed, 0.0, term.closed_sigma**2))
 
 
 def opened(kernel: Kernel) -> Kernel:

@@ -1,22 +1,11 @@
 """Chi-squared of a kernel, with its slopes and curvature, and closed factors at their best."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from cevnsjax.likelihood.kernel import (
-    Data,
-    Kernel,
-    Table,
-    Term,
-    Vector,
-    coupling_monomials,
-    means_of,
-    shape_monomials,
-    strength_of,
-)
+from cevnsjax.likelihood.kernel import Data, Kernel, Term, Vector, closed_factor, means_of
+from cevnsjax.likelihood.slopes import bends, rest_slopes, signal_slopes
 from cevnsjax.likelihood.terms import TERMS, Means, best_norm
 
 __all__ = ["chi2", "quadratic", "with_closed"]
@@ -56,60 +45,26 @@ def quadratic(
     for group, observed in zip(kernel.groups, data.observed, strict=True):
 
         def one(term: Term, observed: Array) -> tuple[Array, Array, Array, Array]:
-            kind = TERMS[term.kind]
-
-            def placed(own: Array) -> Array:
-                return y.at[term.own].set(own, mode="drop")
-
-            table = _tangent_table(term, jnp.append(y, 0.0))
-
-            def both(own: Array) -> tuple[tuple[Array, Array], Means]:
-                means = means_of(kernel, term, placed(own), held, data.centre, table)
-                return (means.signal, means.rest), means
-
-            here = jnp.append(y, 0.0)[term.own]
-            slopes, means = jax.jacfwd(both, has_aux=True)(here)
-            along = means._replace(signal=slopes[0].T, rest=slopes[1].T)
+            kind, ended = TERMS[term.kind], jnp.append(y, 0.0)
+            signal = signal_slopes(term, ended, kernel.couplings)
+            rest = rest_slopes(term, ended, observed.size)
+            factor, variance = closed_factor(term, ended, held, data.centre)
+            means = Means(signal.slopes.counts, rest.counts, factor, variance)
+            along = means._replace(signal=signal.slopes.along, rest=rest.along)
             value, pull = jax.value_and_grad(
                 lambda signal: kind.chi2(means._replace(signal=signal), observed, term.sigma, kernel.integrated)
             )(means.signal)
-            bends = jax.jacfwd(lambda own: _pulled(term, table, placed(own), kernel.couplings, pull))(here)
-            return value, *kind.quadratic(means, along, observed, term.sigma, kernel.integrated), bends
+            bent = bends(signal, term.own, y[: kernel.couplings], pull)
+            return value, *kind.quadratic(means, along, observed, term.sigma, kernel.integrated), bent
 
-        values, slopes, curvatures, bends = jax.vmap(one)(group, observed)
+        values, slopes, curvatures, bent_by = jax.vmap(one)(group, observed)
         value += jnp.sum(values)
         gradient = gradient.at[group.own].add(slopes, mode="drop")
         block = group.own[:, :, None], group.own[:, None, :]
         curvature = curvature.at[block].add(curvatures, mode="drop")
-        bent = bent.at[: kernel.couplings, group.own].add(jnp.moveaxis(bends, 0, 1), mode="drop")
+        bent = bent.at[: kernel.couplings, group.own].add(jnp.moveaxis(bent_by, 0, 1), mode="drop")
     across = bent.at[: kernel.couplings, : kernel.couplings].set(0.0)
     return value, gradient, curvature, bent + across.T
-
-
-def _tangent_table(term: Term, there: Vector) -> Table:
-    """Return a term's table as a linear function that has the right value and slopes at one place.
-
-    Of all variables few move the spectrum. Coefficients are many, and so the sums over them are done for these only.
-    """
-    x = term.shape_offset + term.shape_slope * there[term.shape_index]
-    monomials = partial(shape_monomials, degrees=term.degrees)
-    rows = jnp.concatenate([monomials(x)[None], jax.jacfwd(monomials)(x).T])
-    tables = jnp.tensordot(rows, term.coefficients, 1)
-
-    def at(ended: Vector) -> Float[Array, "monomials cells"]:
-        away = term.shape_offset + term.shape_slope * ended[term.shape_index] - x
-        return tables[0] + jnp.tensordot(away, tables[1:], 1)
-
-    return at
-
-
-def _pulled(
-    term: Term, table: Table, y: Vector, couplings: int, pull: Float[Array, " cells"]
-) -> Float[Array, " couplings"]:
-    """Return slopes in couplings of the signal, times the slope of chi-squared in each cell, and added."""
-    ended = jnp.append(y, 0.0)
-    weights = strength_of(term, ended) * (table(ended) @ pull)
-    return jax.grad(lambda t: weights @ coupling_monomials(t))(y[:couplings])
 
 
 def with_closed(kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]) -> Vector:

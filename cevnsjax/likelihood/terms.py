@@ -140,8 +140,9 @@ class _Poisson:
         """Return the gradient, and the expected Hessian of Fisher's scoring."""
         mean = jnp.maximum(means.centre * means.signal + means.rest, LEAST_MEAN)
         along = means.centre * slopes.signal + slopes.rest
-        gradient = 2 * along @ (1 - observed / mean)
-        return gradient, 2 * (along / mean) @ along.T
+        share = 1 / mean
+        gradient = 2 * along @ (1 - observed * share)
+        return gradient, 2 * (along * share) @ along.T
 
     @staticmethod
     def draw(key: PRNGKeyArray, means: Means, sigma: Cells) -> Cells:

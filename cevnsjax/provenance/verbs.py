@@ -24,6 +24,8 @@ VERBS = {
     "impacts": "cevnsjax.inference",
     "consistency": "cevnsjax.inference",
     "sample": "cevnsjax.sampling",
+    "calibrate": "cevnsjax.sampling",
+    "coverage": "cevnsjax.toys",
     "feldman_cousins": "cevnsjax.toys",
     "significance": "cevnsjax.toys",
     "goodness_of_fit": "cevnsjax.toys",

@@ -2,6 +2,7 @@
 
 from cevnsjax.results.datasets import (
     bands_dataset,
+    coverage_dataset,
     impacts_dataset,
     points_dataset,
     prediction_dataset,
@@ -13,6 +14,7 @@ from cevnsjax.results.datasets import (
 )
 from cevnsjax.results.dicts import (
     consistency_dict,
+    coverage_dict,
     fit_dict,
     goodness_dict,
     impacts_dict,
@@ -41,6 +43,8 @@ __all__ = [
     "check_folder",
     "check_target",
     "consistency_dict",
+    "coverage_dataset",
+    "coverage_dict",
     "discard_unfinished",
     "fit_dict",
     "goodness_dict",

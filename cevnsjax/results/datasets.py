@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from cevnsjax.inference import Axis, Impacts, ProfileResult, Projection, ScanResult
     from cevnsjax.sampling import SampleResult
-    from cevnsjax.toys import FeldmanCousins
+    from cevnsjax.toys import Coverage, FeldmanCousins
 
 __all__ = [
     "bands_dataset",
+    "coverage_dataset",
     "impacts_dataset",
     "points_dataset",
     "prediction_dataset",
@@ -134,6 +135,20 @@ def toys_dataset(result: "FeldmanCousins", likelihood: Likelihood, provenance: P
             "intervals": json.dumps(result.intervals),
             "interval_error": json.dumps(result.interval_error),
         },
+    )
+
+
+def coverage_dataset(result: "Coverage", likelihood: Likelihood, provenance: Provenance = None) -> "xr.Dataset":
+    """Return Delta chi^2 of each toy at the truth, and in the attributes what follows from them."""
+    import xarray as xr
+
+    about = {"long_name": "chi-squared at the truth above its minimum"}
+    names = ("cl", "wilks", "coverage", "coverage_error", "critical", "critical_error")
+    return xr.Dataset(
+        {"delta_chi2": ("toy", result.delta_chi2, about)},
+        attrs=_origin(likelihood, provenance)
+        | {"parameter": result.name, "truth": json.dumps(result.truth)}
+        | {name: getattr(result, name) for name in names},
     )
 
 

@@ -13,10 +13,11 @@ from cevnsjax.likelihood import Likelihood
 if TYPE_CHECKING:
     from cevnsjax.inference import Consistency, FitResult, Impacts, ProfileResult, Projection, ScanResult
     from cevnsjax.sampling import SampleResult
-    from cevnsjax.toys import FeldmanCousins, GoodnessOfFit, Significance
+    from cevnsjax.toys import Coverage, FeldmanCousins, GoodnessOfFit, Significance
 
 __all__ = [
     "consistency_dict",
+    "coverage_dict",
     "fit_dict",
     "goodness_dict",
     "impacts_dict",
@@ -149,6 +150,21 @@ def toys_dict(result: "FeldmanCousins") -> dict[str, Any]:
         **{name: grid.tolist() for name, grid in grids.items()},
         "intervals": [list(piece) for piece in result.intervals],
         "interval_error": [list(piece) for piece in result.interval_error],
+    }
+
+
+def coverage_dict(result: "Coverage") -> dict[str, Any]:
+    """Return a coverage, without the values of Delta chi^2 of its toys."""
+    return {
+        "parameter": result.name,
+        "truth": result.truth,
+        "cl": result.cl,
+        "toys": result.toys,
+        "wilks": result.wilks,
+        "coverage": result.coverage,
+        "coverage_error": result.coverage_error,
+        "critical": result.critical,
+        "critical_error": result.critical_error,
     }
 
 

@@ -1,6 +1,7 @@
-"""Bayesian answers: priors, posteriors and their samplers."""
+"""Bayesian answers: priors, posteriors and their samplers, and whether posteriors are calibrated."""
 
+from cevnsjax.sampling.calibration import Calibration, calibrate
 from cevnsjax.sampling.posterior import SAMPLERS, SampleResult, sample
 from cevnsjax.sampling.priors import Prior, parse_prior
 
-__all__ = ["SAMPLERS", "Prior", "SampleResult", "parse_prior", "sample"]
+__all__ = ["SAMPLERS", "Calibration", "Prior", "SampleResult", "calibrate", "parse_prior", "sample"]

@@ -21,7 +21,7 @@ from cevnsjax.sampling.density import Density, PolynomialDensity, general_densit
 from cevnsjax.sampling.priors import Prior, as_json, default_prior
 from cevnsjax.sampling.samplers import nested, nuts
 
-__all__ = ["SAMPLERS", "SampleResult", "sample"]
+__all__ = ["SAMPLERS", "SampleResult", "checked_priors", "density_of", "drawn_names", "sample"]
 
 Sampler = Literal["nuts", "nested"]
 SAMPLERS: tuple[str, ...] = get_args(Sampler)
@@ -85,23 +85,15 @@ def sample(
             raise InputError(f"{number!r} {name} given; give a whole number from {least} to {MOST[name]}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise InputError(f"a seed of {seed!r} is not possible: give a whole number from 0 to {2**32 - 1}")
-    drawn = _drawn(likelihood, names, given)
+    drawn = drawn_names(likelihood, names, given)
     parameters, fixed = checked(likelihood, drawn, given)
     if chains * samples * len(parameters) > MOST_DRAWS:
         raise InputError(
             f"{chains} chains of {samples} draws of {len(parameters)} parameters are not possible: give no more than "
             f"{MOST_DRAWS // (chains * len(parameters))} samples"
         )
-    priors = dict(priors or {})
-    for name in priors:
-        if name not in drawn:
-            raise unknown_name("free parameter", name, drawn)
-        if not isinstance(priors[name], Prior):
-            raise InputError(f"{name} = {priors[name]!r} is no Prior; give cevnsjax.Prior('flat', (0, 1)) for instance")
-        if any(n.name == name and n.searched for n in likelihood.nuisances):
-            raise InputError(f"'{name}' has its constraint in the experiment's description, and no other prior")
-        _check_prior(likelihood.parameters[name], priors[name])
-    density, steps, starts = _density(likelihood, parameters, fixed, priors)
+    priors = checked_priors(likelihood, drawn, priors)
+    density, steps, starts = density_of(likelihood, parameters, fixed, priors)
     modes = _modes(density, starts)
     how: dict[str, Any] = {"sampler": sampler, "free": ", ".join(drawn), "values": json.dumps(given)}
     how |= {"priors": as_json(priors), "seed": seed, "chains": chains, "samples": samples, "warmup": warmup}
@@ -117,13 +109,29 @@ def sample(
     return SampleResult(data, summary, doubts)
 
 
-def _drawn(likelihood: Likelihood, names: list[str], given: Mapping[str, float]) -> list[str]:
+def drawn_names(likelihood: Likelihood, names: list[str], given: Mapping[str, float]) -> list[str]:
     """Return all that is drawn: the free parameters, and nuisances that have no closed integral."""
     closed = {
         n.name for n in likelihood.nuisances if n.closed and likelihood.experiments[n.members[0][0]].term == "gaussian"
     }
     rest = [n for n in likelihood.searched if n not in names and n not in given and n not in closed]
     return [*names, *rest]
+
+
+def checked_priors(
+    likelihood: Likelihood, drawn: Sequence[str], priors: Mapping[str, Prior] | None
+) -> dict[str, Prior]:
+    """Return priors of some of the drawn parameters; raises `InputError` where they make no sense."""
+    found = dict(priors or {})
+    for name in found:
+        if name not in drawn:
+            raise unknown_name("free parameter", name, drawn)
+        if not isinstance(found[name], Prior):
+            raise InputError(f"{name} = {found[name]!r} is no Prior; give cevnsjax.Prior('flat', (0, 1)) for instance")
+        if any(n.name == name and n.searched and n.sigma is not None for n in likelihood.nuisances):
+            raise InputError(f"'{name}' has its constraint in the experiment's description, and no other prior")
+        _check_prior(likelihood.parameters[name], found[name])
+    return found
 
 
 def _check_prior(parameter: Parameter, prior: Prior) -> None:
@@ -135,7 +143,7 @@ def _check_prior(parameter: Parameter, prior: Prior) -> None:
         )
 
 
-def _density(
+def density_of(
     likelihood: Likelihood,
     parameters: tuple[Parameter, ...],
     fixed: Mapping[str, float],

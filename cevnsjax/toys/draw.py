@@ -1,16 +1,27 @@
 """Toy data of a kernel: counts and the centres of constraints, drawn at given variables."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int, Key, PRNGKeyArray, Shaped
 
 from cevnsjax.errors import InputError
 from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
 from cevnsjax.likelihood.terms import TERMS
+from cevnsjax.spreading import Gathering, Kept, Spread, Work, own_threads
 
-__all__ = ["MOST_TOYS", "check_seed", "check_toys", "chunks", "drawn"]
+__all__ = ["MOST_TOYS", "by_threads", "check_seed", "check_toys", "chunk_keys", "chunks", "drawn", "gathered"]
+
+CHUNK = 256
+"""Toys that one call of a program takes."""
+
+BLOCK = 4
+"""Chunks that make one piece of work."""
 
 MOST_TOYS = 10_000_000
 LARGEST_SEED = 2**32 - 1
@@ -32,10 +43,36 @@ def drawn(kernel: Kernel, y: Float[Array, " n"], key: PRNGKeyArray) -> Data:
     return Data(tuple(observed), centre)
 
 
-def chunks(toys: int, size: int) -> Iterator[tuple[int, int]]:
-    """Give the number of each chunk of toys, and how many of its toys are wanted: chunks are of one size."""
-    for number, first in enumerate(range(0, toys, size)):
-        yield number, min(size, toys - first)
+def chunk_keys(seed: int, *numbers: int) -> Key[Array, " chunk"]:
+    """Return the keys of the toys of one chunk, which depend on the seed and on numbers: of a point, of the chunk."""
+    key = functools.reduce(jax.random.fold_in, numbers, jax.random.key(seed))
+    return jax.random.split(key, CHUNK)
+
+
+def chunks(toys: int) -> Int[np.ndarray, " chunks"]:
+    """Return the numbers of the chunks that so many toys take."""
+    return np.arange(-(-toys // CHUNK))
+
+
+def by_threads(
+    work: Callable[[Any], Shaped[ArrayLike, " chunk"]], chunks: Sequence[Any]
+) -> Shaped[np.ndarray, "chunks chunk"]:
+    """Return what work gives for each of several chunks, done by threads: a program of toys runs on one core."""
+    with ThreadPoolExecutor(own_threads()) as pool:
+        return np.stack([np.asarray(one) for one in pool.map(work, chunks)])
+
+
+def gathered(
+    work: Work,
+    toys: int,
+    spread: Spread | None = None,
+    kept: Kept | None = None,
+    advance: Callable[[int, int], None] | None = None,
+) -> Shaped[np.ndarray, " toys"]:
+    """Return what work gives for each toy; it takes blocks of numbers of chunks, which may be spread or kept."""
+    numbers = chunks(toys)
+    blocks = np.split(numbers, range(BLOCK, numbers.size, BLOCK))
+    return np.concatenate(Gathering(spread, kept, advance).results(work, blocks)).ravel()[:toys]
 
 
 def check_toys(toys: int, least: int) -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import jax
@@ -22,16 +21,10 @@ from cevnsjax.likelihood.kernel import Kernel
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.objective import with_closed
 from cevnsjax.likelihood.terms import LEAST_MEAN
-from cevnsjax.spreading import Gathering, Spread, own_threads
-from cevnsjax.toys.draw import check_seed, check_toys, chunks, drawn
+from cevnsjax.spreading import Spread
+from cevnsjax.toys.draw import by_threads, check_seed, check_toys, chunk_keys, drawn, gathered
 
 __all__ = ["GoodnessOfFit", "goodness_of_fit"]
-
-CHUNK = 256
-"""Toys that one call of a program takes."""
-
-BLOCK = 4
-"""Chunks that make one piece of work."""
 
 CLOSE = 1e-8
 """A step that would lower a toy's chi-squared by no more ends its search."""
@@ -116,10 +109,8 @@ def goodness_of_fit(
     fitted = Fitted(search)
     kernel, data = search.view.kernel, search.view.data
     truth = np.asarray(_closed(kernel, data, fitted.best, search.held))
-    numbers = np.array([number for number, _ in chunks(toys, CHUNK)])
     work = partial(_least_of, _Toys(kernel, truth, fitted.seeds, search.held), seed)
-    parts = Gathering(spread, advance=advance).results(work, np.split(numbers, range(BLOCK, numbers.size, BLOCK)))
-    least = np.concatenate(parts).ravel()[:toys]
+    least = gathered(work, toys, spread, None, advance)
     above = int((least >= fitted.chi2_min - TIE).sum())
     p = above / toys
     cells, sparse = _cells(search, truth)
@@ -155,15 +146,10 @@ def _cells(search: PolynomialSearch, truth: Float[np.ndarray, " n"]) -> tuple[in
 
 def _least_of(toys: _Toys, seed: int, numbers: Int[np.ndarray, " block"]) -> Float[np.ndarray, "block toys"]:
     """Return the least chi-squared of all toys of some chunks."""
-    key = jax.random.key(seed)
-
-    def of(number: int) -> Float[np.ndarray, " toys"]:
-        keys = jax.random.split(jax.random.fold_in(key, number), CHUNK)
-        return np.asarray(_least(toys.kernel, toys.truth, toys.starts, toys.held, keys))
-
-    # A program of toys runs on one core: threads share the chunks.
-    with ThreadPoolExecutor(own_threads()) as pool:
-        return np.stack(list(pool.map(of, numbers.tolist())))
+    return by_threads(
+        lambda number: _least(toys.kernel, toys.truth, toys.starts, toys.held, chunk_keys(seed, number)),
+        numbers.tolist(),
+    )
 
 
 _closed = jax.jit(with_closed)

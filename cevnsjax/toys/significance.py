@@ -4,33 +4,29 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from statistics import NormalDist
-from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, Key
 
+from cevnsjax.compilation import at_once, over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import SIGNAL
-from cevnsjax.likelihood import Likelihood, View
+from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.kernel import Data, Kernel, opened
-from cevnsjax.likelihood.newton import minimise
+from cevnsjax.likelihood.newton import minimise_all
+from cevnsjax.likelihood.strength import NOTHING, with_strength
+from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import NORM, canonical
-from cevnsjax.spreading import Gathering, Spread
-from cevnsjax.toys.draw import check_seed, check_toys, chunks, drawn
+from cevnsjax.spreading import Spread
+from cevnsjax.toys.draw import by_threads, check_seed, check_toys, chunk_keys, drawn, gathered
 
 __all__ = ["Significance", "significance"]
 
 MANY, FEW = 100_000, 1000
 """How many toys there are by default, without and with nuisances to be searched for."""
-
-CHUNK = 250
-"""Toys that are fitted side by side."""
-
-BLOCK = 16
-"""Chunks that make one piece of work."""
 
 CLOSE = 1e-10
 """A step that would lower chi-squared by no more ends a search."""
@@ -43,6 +39,7 @@ LIMIT = 0.05
 class Significance:
     """The test of no signal: q0, chi^2 without a signal less that of the best strength that is not negative.
 
+    `strength` is that best strength, in units of the prediction, and common to the signals of all experiments.
     `p_asymptotic` is half the probability of chi^2 with one degree of freedom above q0, and `sigma` its one-sided
     Gaussian equivalent. `p_toys` is the share of toys without signal whose q0 is no smaller, `p_error` its binomial
     error. Where no toy was, `p_upper` is the upper limit on p at 95 % CL, else None.
@@ -58,6 +55,13 @@ class Significance:
     toys: int
 
 
+class _Test(NamedTuple):
+    """A kernel whose last variable is the strength, and which variables are held beside it."""
+
+    kernel: Kernel
+    held: Bool[AnyArray, " n"]
+
+
 def significance(
     likelihood: Likelihood,
     values: Mapping[str, float] | None = None,
@@ -66,94 +70,90 @@ def significance(
     spread: Spread | None = None,
     advance: Callable[[int, int], None] | None = None,
 ) -> Significance:
-    """Return the significance of the signal that a likelihood of one experiment predicts at `values`.
+    """Return the significance of the signal that a likelihood predicts at `values`.
 
-    The strength of the signal is free, so factors on it do not matter; other nuisances are minimised, for toys too,
-    whose constraints are centred on values drawn around those that suit the data without a signal: G. Cowan et al.,
-    EPJ C 71, 1554 (2011), Eq. (12). By default there are 100000 toys, or 1000 if there are nuisances to be searched
-    for; blocks of them are done by `spread`, by default one after another, and after each `advance(done, all)` is
-    called. Raises `InputError` for several experiments, a given strength, and impossible numbers.
+    One strength, a factor on the signals of all experiments, is free. Factors on the whole signal do not matter beside
+    it, and are held. All else is as in a fit: the norm of one of several experiments is pulled to one, or held there,
+    as its file says. A free norm is held at one, too. Nuisances are minimised, for toys too, whose constraints are
+    centred on values drawn around those that suit the data without a signal: G. Cowan et al., EPJ C 71, 1554 (2011),
+    Eq. (12). By default there are 100000 toys, or 1000 if there are nuisances to be searched for. Blocks of them are
+    done by `spread`, by default in threads here, and after each `advance(done, all)` is called. Raises `InputError` for
+    a given strength, for a signal that is zero, and impossible numbers.
     """
-    if len({e.name for e in likelihood.experiments}) > 1:
-        raise InputError(f"experiments {', '.join(likelihood.names)} given; a signal is tested in one at a time")
     given = {name: float(value) for name, value in canonical(values or {}, likelihood.parameters).items()}
     if NORM.name in given:
         raise InputError(f"'{NORM.name}' is the strength that is tested for; do not set it")
-    kernel, view, held, strength = _prepared(likelihood, given)
-    searched = ~held
-    searched[strength] = False
-    toys = (MANY, FEW)[bool(searched.any())] if toys is None else toys
+    view = likelihood.view(given)
+    y, fixed = view.start({name: value for name, value in given.items() if name in view.layout.names})
+    kernel, data, y = with_strength(opened(view.kernel), view.data, y)
+    test = _Test(kernel, np.array([*(fixed | _held(likelihood, view.layout.names)), False]))
+    toys = (MANY, FEW)[bool((~test.held[:-1]).any())] if toys is None else toys
     check_toys(toys, 100)
     check_seed(seed)
-    y, _ = view.start({name: value for name, value in given.items() if name in view.layout.names})
-    none = float(view.layout.variable(NORM.name, 0.0))
-    q0, best, nothing = (np.asarray(found) for found in _q0(kernel, view.data, y, held, strength, none))
-    every = list(chunks(toys, CHUNK))
-    blocks = [every[first : first + BLOCK] for first in range(0, len(every), BLOCK)]
-    work = partial(_counted, (kernel, nothing, held, strength, none, q0), seed)
-    above = sum(Gathering(spread, None, advance).results(work, blocks))
-    p = above / toys
-    root = math.sqrt(max(float(q0), 0.0))
-    upper = 1 - LIMIT ** (1 / toys) if above == 0 else None
+    alone = jax.tree.map(lambda leaf: np.asarray(leaf)[None], data)
+    q0, best, nothing = (np.asarray(found[0]) for found in _q0(test, alone, y))
+
+    found = gathered(partial(_chunks, test, nothing, seed), toys, spread, None, advance)
+    p = float((found >= q0).mean())
+    root = math.sqrt(float(q0))
     return Significance(
-        max(float(q0), 0.0), float(view.layout.value(NORM.name, float(best))), NormalDist().cdf(-root), root, p,
-        math.sqrt(p * (1 - p) / toys), upper, toys,
-    )  # fmt: skip
-
-
-def _prepared(likelihood: Likelihood, given: Mapping[str, float]) -> tuple[Kernel, View, Bool[np.ndarray, " n"], int]:
-    """Return a kernel with the strength free and not negative, other factors on the signal held at one."""
-    view = likelihood.view(given, [NORM.name])
-    kernel = opened(view.kernel)
-    strength = view.layout.place(NORM.name)
-    low, weight = np.array(kernel.low), np.array(kernel.weight)
-    high = np.array(kernel.high)
-    low[strength], high[strength], weight[strength] = float(view.layout.variable(NORM.name, 0.0)), np.inf, 0.0
-    kernel = dataclasses.replace(kernel, low=low, high=high, weight=weight)
-    scales = {n.name for n in view.layout.nuisances if n.members[0][1].scale == (SIGNAL,)}
-    held = np.array([name in given or (name in scales and name != NORM.name) for name in view.layout.names])
-    return kernel, view, held, strength
-
-
-def _tested(
-    kernel: Kernel, data: Data, y: Float[Array, " n"], held: Bool[Array, " n"], strength: Int[Array, ""] | int,
-    none: Float[Array, ""] | float,
-) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, " n"]]:  # fmt: skip
-    """Return q0, the best strength as a variable, and all variables that suit the data without a signal."""
-    without, with_signal = y.at[strength].set(none), y
-    masks = jnp.stack([held.at[strength].set(True), held])
-    # Both fits are one search, so that the compiler sees it once; a signal is begun at the prediction itself.
-    found = jax.vmap(lambda start, mask: minimise(kernel, data, start, mask, CLOSE))(
-        jnp.stack([without, with_signal]), masks
+        q0=float(q0),
+        strength=float(best) - NOTHING,
+        p_asymptotic=math.erfc(root / math.sqrt(2)) / 2,
+        sigma=root,
+        p_toys=p,
+        p_error=math.sqrt(p * (1 - p) / toys),
+        p_upper=1 - LIMIT ** (1 / toys) if p == 0 else None,
+        toys=toys,
     )
-    nothing, best = (jax.tree.map(lambda leaf, i=i: leaf[i], found) for i in (0, 1))
-    better = best.value < nothing.value
-    q0 = jnp.where(better, nothing.value - best.value, 0.0)
-    return q0, jnp.where(better, best.place[strength], none), nothing.place
 
 
-_q0 = jax.jit(_tested)
+def _held(likelihood: Likelihood, names: tuple[str, ...]) -> Bool[np.ndarray, " n"]:
+    """Return which variables are held: factors on the signals of all experiments, and free strengths of single ones."""
+    every = set(range(len(likelihood.experiments)))
+    held = {
+        n.name
+        for n in likelihood.nuisances
+        if all(member.scale == (SIGNAL,) for _, member in n.members)
+        and ({index for index, _ in n.members} == every or n.sigma is None)
+    }
+    return np.array([name in held for name in names], dtype=bool)
 
 
-def _counted(without: tuple[Any, ...], seed: int, block: list[tuple[int, int]]) -> int:
-    """Return how many toys of a block of chunks have a q0 that is no smaller."""
-    above = 0
-    for number, wanted in block:
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), number), CHUNK)
-        above += int(np.asarray(_above(*without, keys))[:wanted].sum())
-    return above
+def _chunks(
+    test: _Test, nothing: Float[np.ndarray, " n"], seed: int, numbers: Int[np.ndarray, " chunks"]
+) -> Float[np.ndarray, "chunks chunk"]:
+    """Return q0 of chunks of toys without a signal."""
+    return by_threads(lambda number: _above(test, nothing, chunk_keys(seed, number)), numbers.tolist())
 
 
 @jax.jit
-def _above(
-    kernel: Kernel, nothing: Float[Array, " n"], held: Bool[Array, " n"], strength: Int[Array, ""] | int,
-    none: Float[Array, ""] | float, q0: Float[Array, ""], keys: Key[Array, " many"],
-) -> Bool[Array, " toys"]:  # fmt: skip
-    """Return which toys without a signal have a q0 that is no smaller."""
+def _q0(
+    test: _Test, data: Data, y: Float[Array, " n"]
+) -> tuple[Float[Array, " toys"], Float[Array, " toys"], Float[Array, "toys n"]]:
+    """Return q0 of data along a leading axis, the best strength as a variable, and what suits no signal best.
 
-    def one(key: PRNGKeyArray) -> Bool[Array, ""]:
-        data = drawn(kernel, nothing, key)
-        begin = nothing.at[strength].set(0.0)  # the variable of a strength of one
-        return _tested(kernel, data, begin, held, strength, none)[0] >= q0
+    Searches begin at y, with the strength that it has, and without a signal.
+    """
+    kernel, held = test
+    many, n = len(data.centre), y.size
+    masks = jnp.tile(jnp.stack([held.at[-1].set(True), held]), (many, 1))
+    starts = jnp.tile(jnp.stack([y.at[-1].set(NOTHING), y]), (many, 1))
+    # Both fits of all toys are one queue of searches, so that the compiler sees one.
+    found = minimise_all(kernel, data, starts, masks, 2 * many, at_once(2 * many), CLOSE)
+    value, place = found.value.reshape(many, 2), found.place.reshape(many, 2, n)
+    better = value[:, 1] < value[:, 0]
+    q0 = jnp.where(better, value[:, 0] - value[:, 1], 0.0)
+    return q0, jnp.where(better, place[:, 1, -1], NOTHING), place[:, 0]
 
-    return jax.vmap(one)(keys)
+
+@jax.jit
+def _above(test: _Test, nothing: Float[Array, " n"], keys: Key[Array, " many"]) -> Float[Array, " toys"]:
+    """Return q0 of toys without a signal."""
+
+    def each(given: tuple[_Test, Array], keys: Key[Array, " many"]) -> Float[Array, " toys"]:
+        test, nothing = given
+        data = jax.lax.map(lambda key: drawn(test.kernel, nothing, key), keys, batch_size=at_once(len(keys)))
+        return _q0(test, data, nothing.at[-1].set(0.0))[0]  # a signal is begun at the prediction itself
+
+    return over_devices(each, (test, nothing), keys)
