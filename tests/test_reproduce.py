@@ -16,8 +16,9 @@ from cevnsjax.inference import threshold
 from cevnsjax.interactions.electromagnetic import millicharge_of_moment
 from cevnsjax.reproduce import (
     coherent,
-    coherent_planes,
     conus_planes,
+    global_fit,
+    global_planes,
     mediators,
     reactor_planes,
     reactors,
@@ -41,16 +42,26 @@ def folder(tmp_path_factory) -> Path:
         patch.setattr(conus_planes, "EPSILONS_D", (-3.0, 3.0, 7))
         patch.setattr(conus_planes, "SPLITTINGS", (0.05, 5.0, 11))
         patch.setattr(tensor, "SWITCHES", tensor.SWITCHES[:1])
-        # Of COHERENT what is published, and of its planes two: each set of experiments waits for the compiler.
+        # Of COHERENT what is published: each set of experiments waits for the compiler.
         for name, kept in (("ANGLES", ("csi_angle", "both_angle")), ("RADII", ("csi_radius",))):
             patch.setattr(coherent, name, {key: getattr(coherent, name)[key] for key in kept})
         patch.setattr(coherent, "STRENGTHS", coherent.STRENGTHS[:2])
         patch.setattr(coherent, "SWITCHES", dict(list(coherent.SWITCHES.items())[:2]))
-        radius, _, flavours, *_ = coherent_planes.PLANES
-        coarse = ("eps_ee_dv", -0.3, 0.7, 11), ("eps_mumu_dv", -0.3, 0.7, 11)
-        smaller = [dataclasses.replace(radius, x=("neutron_radius", 3.5, 7.5, 9), y=("sin2_theta_w", 0.14, 0.42, 9))]
-        smaller += [dataclasses.replace(flavours, x=coarse[0], y=coarse[1], data=flavours.data[:1])]
-        patch.setattr(coherent_planes, "PLANES", tuple(smaller))
+        coarse = {"x": ("neutron_radius", 3.5, 7.5, 9), "y": ("sin2_theta_w", 0.14, 0.42, 9)}
+        patch.setattr(coherent, "PLANE", dataclasses.replace(coherent.PLANE, **coarse))
+        # Of the global fit the cheapest data, one limit, and two coarse planes.
+        conus_plus, csi, electrons = global_planes.CONUS_PLUS, global_planes.CSI, global_planes.ELECTRONS
+        _, flavours, _, vector, *_ = global_planes.PLANES
+        coarse = {"x": ("eps_ee_dv", -0.3, 0.7, 11), "y": ("eps_mumu_dv", -0.3, 0.7, 11), "data": (csi,)}
+        smaller = [dataclasses.replace(flavours, **coarse)]
+        few = tuple(data._replace(systematics="simple") for data in (conus_plus, electrons))
+        smaller += [dataclasses.replace(vector, x=("m_z", 1e-3, 1e3, 5), data=few)]
+        patch.setattr(global_fit, "PLANES", tuple(smaller))
+        patch.setattr(global_fit, "ANGLES", (conus_plus, csi))
+        patch.setattr(global_fit, "DARK", (csi,))
+        patch.setattr(global_fit, "LIMITS", {"charge_radius": ("r2_mumu",)})
+        patch.setattr(global_fit, "LIMITED", (conus_plus, electrons))
+        patch.setattr(global_fit, "ALL", csi)
         # Of 8B in Fig. 7 few masses.
         coarser = [dataclasses.replace(one, masses=min(one.masses, 7)) for one in mediators.SOLAR]
         patch.setattr(mediators, "SOLAR", tuple(coarser))
@@ -100,8 +111,10 @@ def test_all_is_there_and_nothing_else(folder: Path) -> None:
     figures += [*conus, "conus_events", "conus_scalar", "dresden2_strengths", "coherent_sin2_theta_w"]
     curves += [f"coherent_sin2_theta_w_{name}" for name in ("csi", "lar", "csi_lar")]
     curves += ["coherent_radius_csi", "coherent_events_csi", "coherent_events_lar"]
-    curves += ["coherent_nsi_flavours_csi"]
-    figures += [f"coherent_{name}" for name in ("spectra", "events", "radius", "nsi_flavours")]
+    figures += [f"coherent_{name}" for name in ("spectra", "events", "radius")]
+    curves += ["global_nsi_flavours_csi"]
+    curves += [f"global_vector_bl_{name}" for name in ("conus_plus", "xenonnt_electrons", "all")]
+    figures += ["global_angles", "global_nsi_flavours", "global_vector_bl"]
     curves += [f"reactor_radius_{name}" for name in ("csi", "csi_conus_plus", "csi_conus_100")]
     figures += ["reactor_radius", "reactor_spectrum"]
     figures += ["solar_flux", "solar_strengths", "solar_electron_limits", "solar_electron_spectrum"]
@@ -110,7 +123,7 @@ def test_all_is_there_and_nothing_else(folder: Path) -> None:
     backgrounds = ("free", "within_3", "fixed")
     curves += [f"solar_{q}_background_{b}" for q in ("mu_nu", "mu_nu_e", "q_ee", "r2_ee") for b in backgrounds]
     expected = {f"{name}.{suffix}" for name in figures for suffix in ("pdf", "png")} | {f"{name}.nc" for name in curves}
-    studies = "conus_plus", "conus", "dresden2", "coherent", "reactors", "solar", "report"
+    studies = "conus_plus", "conus", "dresden2", "coherent", "reactors", "solar", "global", "report"
     pages = {f"{name}{suffix}" for name in studies for suffix in (".json", ".md")}
     assert {path.name for path in folder.iterdir()} == expected | pages
     assert list(folder.parent.iterdir()) == [folder]
@@ -377,9 +390,9 @@ def test_predictions_of_coherent(studies: dict) -> None:
             assert more == pytest.approx(1.02, abs=0.006)
 
 
-def test_planes_of_coherent(folder: Path, studies: dict) -> None:
+def test_planes_of_flavours(folder: Path, studies: dict) -> None:
     """Times tell electron from muon neutrinos: each of their two couplings has two values, next to four places."""
-    with xr.open_dataset(folder / "coherent_nsi_flavours_csi.nc", engine="h5netcdf") as plane:
+    with xr.open_dataset(folder / "global_nsi_flavours_csi.nc", engine="h5netcdf") as plane:
         near = {"method": "nearest"}
         for e in (0.0, 0.38):
             for mu in (0.0, 0.33):
@@ -388,10 +401,53 @@ def test_planes_of_coherent(folder: Path, studies: dict) -> None:
                 )
                 assert float(around.min()) < 9
         assert float(plane["delta_chi2"].sel(eps_ee_dv=0.2, eps_mumu_dv=0.15, **near)) > 20
-    row = next(r for r in studies["coherent"]["planes"] if r["plane"] == "coherent_nsi_flavours")
-    likelihood = cevnsjax.Likelihood("coherent_csi", model="nsi_vector")
+    row = next(r for r in studies["global"]["planes"] if r["plane"] == "global_nsi_flavours")
+    likelihood = cevnsjax.Likelihood("global_2026:coherent_csi", model="nsi_vector")
     assert float(likelihood.chi2(row["best_fit"])) == pytest.approx(row["chi2_min"], abs=1e-6)
     assert row["standard_model"] == pytest.approx(float(likelihood.chi2({})) - row["chi2_min"], abs=1e-9)
+
+
+def test_planes_of_data_that_share_nothing_add_up(folder: Path) -> None:
+    """At masses of the grid, between which contours are drawn."""
+    experiments = ("global_2026:conus_plus", "global_2026:xenonnt_er")
+    joint = cevnsjax.Likelihood(*experiments, model="vector_bl", systematics="simple")
+    parts = []
+    for name in ("conus_plus", "xenonnt_electrons"):
+        with xr.open_dataset(folder / f"global_vector_bl_{name}.nc", engine="h5netcdf") as plane:
+            parts.append(plane["delta_chi2"].load())
+    with xr.open_dataset(folder / "global_vector_bl_all.nc", engine="h5netcdf") as plane:
+        drawn = plane["delta_chi2"].load()
+    none = float(joint.chi2({"m_z": 1.0, "g_bl": 0.0}))
+    base = sum(float(part.isel(m_z=-1, g_bl=0)) for part in parts)
+    for mass in parts[0]["m_z"].values:
+        for coupling in (3e-8, 3e-7, 3e-6, 3e-5):
+            place = {"g_bl": coupling, "method": "nearest"}
+            at = {"m_z": float(mass), "g_bl": float(parts[0]["g_bl"].sel(**place))}
+            both = sum(float(part.sel(m_z=mass, **place)) for part in parts)
+            assert both - base == pytest.approx(float(joint.chi2(at)) - none, rel=1e-6, abs=1e-6)
+            assert float(drawn.sel(m_z=mass, **place)) == pytest.approx(both, rel=0.03, abs=0.03)
+
+
+def test_the_second_solution(studies: dict) -> None:
+    """On its lines, where oscillations put it, and as far above the minimum as chi-squared says there."""
+    likelihood = cevnsjax.Likelihood("global_2026:coherent_csi", model="nsi_vector")
+    for row, (low, high), published in zip(
+        studies["global"]["second_solution"], ((-12 / 13, -0.8), (-1.5, -1.0)), (5.6, 7.2), strict=True
+    ):
+        electron, muon = row["at"].values()
+        assert low - 1e-12 <= electron - muon <= high + 1e-12
+        least = cevnsjax.fit(likelihood, list(row["at"]), of=[]).chi2_min
+        assert float(likelihood.chi2(row["at"])) - least == pytest.approx(row["delta_chi2"], abs=1e-4)
+        # More data than the published fit had.
+        assert row["sigma"] == pytest.approx(row["delta_chi2"] ** 0.5)
+        assert row["sigma"] > published
+
+
+def test_reactor_neutrinos_know_no_muons(studies: dict) -> None:
+    rows = {row["data"]: row["intervals"] for row in studies["global"]["limits"]}
+    assert rows["CONUS+"] == []
+    ((low, high),) = rows["XENONnT electrons"]
+    assert low < -1e-31 < 1e-31 < high
 
 
 def test_reactor_experiments_beside_what_is_published(studies: dict) -> None:
