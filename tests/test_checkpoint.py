@@ -41,6 +41,7 @@ class Stopping:
 def _often(monkeypatch):
     """Write after each chunk, and make chunks small."""
     monkeypatch.setattr(checkpoint, "OFTEN", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0.0)
     lines = import_module("cevnsjax.inference.lines")
     monkeypatch.setattr(lines, "CHEAP", CHUNK)
     monkeypatch.setattr(lines, "DEAR", CHUNK)
