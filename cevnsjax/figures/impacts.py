@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cevnsjax.figures.style import BLUE, ORANGE, STYLE, scaled_axis
 from cevnsjax.parameters import Parameter
@@ -48,6 +49,7 @@ def impacts_figure(impacts: "xr.Dataset", parameter: Parameter) -> Figure:
             bars.barh(place, before, height=0.7, color="none", edgecolor=colour, lw=0.7)
         bars.barh(place, np.zeros(number), color="none", edgecolor="grey", lw=0.7, label=r"$\pm$ width, before the fit")
         bars.set_xlim(-reach, reach)
+        bars.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))  # numbers of four digits need the room
         bars.xaxis.tick_top()
         bars.xaxis.set_label_position("top")
         bars.set_xlabel(rf"impact on {label}")
@@ -75,11 +77,10 @@ def impacts_figure(impacts: "xr.Dataset", parameter: Parameter) -> Figure:
         bars.axvline(0.0, color="grey", lw=0.5, zorder=0.5)
         pulls.xaxis.tick_bottom()
         pulls.xaxis.set_label_position("bottom")
-        pulls.set_xlabel(r"pull, (value $-$ centre) / width")
-        figure.legend(loc="outside lower center", ncols=4, columnspacing=1.0, handlelength=1.2)
         hidden = impacts.sizes["nuisance"] - number
-        if hidden:
-            bars.text(0.99, 0.01, f"{hidden} smaller ones not shown", transform=bars.transAxes, ha="right", fontsize=6)
+        left_out = f"; {hidden} smaller ones not shown" if hidden else ""
+        pulls.set_xlabel(rf"pull, (value $-$ centre) / width{left_out}")
+        figure.legend(loc="outside lower center", ncols=4, columnspacing=1.0, handlelength=1.2)
     return figure
 
 
