@@ -41,8 +41,8 @@ NEUTRONS = np.linspace(1 / 6, 1 / 2, 3)
 SECOND = {"u": -2 / (2 + NEUTRONS), "d": -2 / (1 + 2 * NEUTRONS)}
 """eps_ee - eps_mumu with up or down quarks that reverses the sign of the matter potential: it turns from 1 to -1."""
 
-DARK = (CSI, COHERENT, ALL)
-ALONG = np.linspace(-1.5, 1.5, 61)
+DARK = (CSI, ALL)
+ALONG = np.linspace(-1.5, 1.5, 31)
 """Values of eps_mumu that are tried on each line of the second solution, before those between the best ones."""
 
 
@@ -105,7 +105,7 @@ def _second(data: Data, quark: str) -> dict[str, Any]:
 
     _, near, (_, muons) = least_of(ALONG, search.start)
     step = ALONG[1] - ALONG[0]
-    on_lines, _, at = least_of(np.linspace(muons - step, muons + step, 11), near)
+    on_lines, _, at = least_of(np.linspace(muons - step, muons + step, 21), near)
     delta = on_lines - fit(likelihood, [electron.name, muon.name], of=[]).chi2_min
     couplings = dict(zip((electron.name, muon.name), at, strict=True))
     found = {"data": data.label, "quark": quark, "at": couplings, "delta_chi2": delta}
