@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.interpolate import CubicSpline, PchipInterpolator, RectBivariateSpline
 
 from cevnsjax.figures import Mark, plane_figure
 from cevnsjax.inference import ScanResult
@@ -13,7 +13,7 @@ from cevnsjax.reproduce.markdown import table
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import scan_dataset
 
-__all__ = ["Axis", "Data", "Plane", "planes_table"]
+__all__ = ["FINE", "Axis", "Data", "Plane", "planes_table", "refined"]
 
 CL = 0.90
 
@@ -22,6 +22,9 @@ TRANSFER = 20.0
 
 DRAWN = 181
 """The number of masses of a drawn contour."""
+
+FINE = 401
+"""Number of values to which splines refine an axis."""
 
 Axis = tuple[str, float, float, int]
 """A parameter, two ends, and a number of values."""
@@ -77,7 +80,7 @@ class Plane:
                 at = dict(zip(names, self.standard, strict=True))
                 row["standard_model"] = float(likelihood.chi2(at)) - result.chi2_min
             rows.append(row)
-        smooth = [(label, _between_masses(result)) for label, result in scans]
+        smooth = [(label, _smooth(result)) for label, result in scans]
         if self.total is not None:
             likelihood = _together([data.likelihood(self.model) for data in self.data], self.model)
             total = _sum([result for _, result in smooth])
@@ -118,14 +121,29 @@ def _sum(results: list[ScanResult]) -> ScanResult:
     )
 
 
+def _smooth(result: ScanResult) -> ScanResult:
+    """Return a plane with more points, for drawing."""
+    mass = result.x.parameter.logarithmic and result.y.parameter.logarithmic
+    return _between_masses(result) if mass else refined(result)
+
+
+def refined(result: ScanResult) -> ScanResult:
+    """Return a plane with many more values, between its own a cubic spline: its contours have no corners."""
+    x, y = (
+        dataclasses.replace(axis, values=np.linspace(axis.values[0], axis.values[-1], FINE))
+        for axis in (result.x, result.y)
+    )
+    spline = RectBivariateSpline(result.y.values, result.x.values, result.delta_chi2)
+    fine = dataclasses.replace(result, x=x, y=y, delta_chi2=spline(y.values, x.values))
+    return fine.at_level(result.cl, result.dof)
+
+
 def _between_masses(result: ScanResult) -> ScanResult:
-    """Return a plane of a mass and a coupling with more masses, for drawing; other planes as they are.
+    """Return a plane of a mass and a coupling with more masses.
 
     Below the momentum transfer chi^2 depends on the coupling alone, above it on coupling / mass. Between two masses it
     is interpolated where g^2 / (m^2 + q^2) is the same: a narrow valley stays one.
     """
-    if not (result.x.parameter.logarithmic and result.y.parameter.logarithmic):
-        return result
     masses, couplings = np.log(result.x.values), np.log(result.y.values)
     fine = np.linspace(masses[0], masses[-1], DRAWN)
     first, *_ = shifts = _shift(masses)

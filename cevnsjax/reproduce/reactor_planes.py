@@ -5,18 +5,18 @@ two. Momentum transfers to germanium at a reactor are some 10 MeV, at which no r
 angle, and so cuts the band of caesium iodide.
 """
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.interpolate import CubicSpline, RectBivariateSpline
+from scipy.interpolate import CubicSpline
 
 from cevnsjax.experiments import Experiment, projected
 from cevnsjax.figures import Band, plane_figure
 from cevnsjax.inference import ScanResult, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.markdown import at_cl
+from cevnsjax.reproduce.planes import FINE, refined
 from cevnsjax.reproduce.reactor_spectrum import conus_100
 from cevnsjax.reproduce.study import Step
 from cevnsjax.reproduce.workspace import Workspace
@@ -30,9 +30,6 @@ PLANE = ("neutron_radius", "sin2_theta_w")
 
 RADII, ANGLES = (3.5, 7.6, 26), (0.14, 0.44, 26)
 """Ranges and numbers of values of the radius [fm], nearly up to its bound, and of the angle."""
-
-FINE = 401
-"""Number of values to which splines refine an axis."""
 
 CSI, CONUS_PLUS = "coherent_csi", "conus_plus"
 
@@ -61,7 +58,7 @@ def _plane(work: Workspace) -> dict[str, Any]:
         result, origin = work.answer(likelihood, "scan", **axes, free=[], cl=CL, dof=2)
         work.curve(f"reactor_radius_{name}", scan_dataset(result, likelihood, origin))
         scans.append((label, result))
-        intervals = {quantity: _interval(_refined(result), quantity) for quantity in PLANE}
+        intervals = {quantity: _interval(refined(result), quantity) for quantity in PLANE}
         best = {PLANE[0]: result.best_fit[radius], angle: result.best_fit[angle]}
         rows.append({"data": label, "best_fit": best, "intervals": intervals, "chi2_min": result.chi2_min})
     (_, alone), *both = scans
@@ -71,7 +68,7 @@ def _plane(work: Workspace) -> dict[str, Any]:
         for number, (label, (low, high)) in enumerate(angles.items(), start=1)
         if low is not None and high is not None
     ]
-    smooth = [(label, _refined(result)) for label, result in scans]
+    smooth = [(label, refined(result)) for label, result in scans]
     work.figure("reactor_radius", plane_figure(smooth, work.overlays, bands=bands), likelihood)
     return {
         "cl": CL,
@@ -83,17 +80,6 @@ def _plane(work: Workspace) -> dict[str, Any]:
 
 def _plain(label: str) -> str:
     return label.lower().replace("+", "_plus").replace("-", "_")
-
-
-def _refined(result: ScanResult) -> ScanResult:
-    """Return a plane with many more values, between its own a cubic spline: its contours have no corners."""
-    x, y = (
-        dataclasses.replace(axis, values=np.linspace(axis.values[0], axis.values[-1], FINE))
-        for axis in (result.x, result.y)
-    )
-    spline = RectBivariateSpline(result.y.values, result.x.values, result.delta_chi2)
-    fine = dataclasses.replace(result, x=x, y=y, delta_chi2=spline(y.values, x.values))
-    return fine.at_level(result.cl, result.dof)
 
 
 def _interval(fine: ScanResult, quantity: str) -> list[float | None]:
