@@ -18,6 +18,7 @@ else:
 if TYPE_CHECKING:
     from cevnsjax.compilation import cache_compilations
     from cevnsjax.experiments import copy_experiment, load_experiment, load_runs
+    from cevnsjax.exporting import export
     from cevnsjax.inference import (
         Consistency,
         FitResult,
@@ -68,6 +69,7 @@ __all__ = [
     "copy_experiment",
     "covariance",
     "expected_intervals",
+    "export",
     "feldman_cousins",
     "fisher",
     "fit",
@@ -90,6 +92,7 @@ __all__ = [
 _ROOMS = {
     "compilation": "cache_compilations",
     "experiments": "copy_experiment load_experiment load_runs",
+    "exporting": "export",
     "inference": "Consistency FitResult Impacts ProfileResult Projection ScanResult asimov consistency"
     " expected_intervals fit impacts profile project scan",
     "interactions": "model",

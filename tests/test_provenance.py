@@ -48,7 +48,7 @@ REQUESTS = {
         "name": "g_bl", "exposures": [1.0, 10.0], "values": {"m_z": 3.0}, "background": 0.5, "systematics": 0.5,
     },
 }  # fmt: skip
-ELSEWHERE = {"sample", "feldman_cousins", "significance", "impacts", "goodness_of_fit", "consistency"}
+ELSEWHERE = {"sample", "feldman_cousins", "significance", "impacts", "goodness_of_fit", "consistency", "export"}
 """Verbs whose results are calculated again where they are compiled anyway: in test_cli.py, or in tests of their own."""
 
 NUMBERS = {

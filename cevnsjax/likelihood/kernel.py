@@ -42,6 +42,7 @@ __all__ = [
     "opened",
     "shape_monomials",
     "strength_of",
+    "table_of",
     "with_shapes",
 ]
 

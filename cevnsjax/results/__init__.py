@@ -24,6 +24,7 @@ from cevnsjax.results.dicts import (
     significance_dict,
     toys_dict,
 )
+from cevnsjax.results.exports import check_export, export_files, write_export
 from cevnsjax.results.files import (
     check_folder,
     check_target,
@@ -37,11 +38,13 @@ from cevnsjax.results.nuisances import nuisance_table
 
 __all__ = [
     "bands_dataset",
+    "check_export",
     "check_figure",
     "check_folder",
     "check_target",
     "consistency_dict",
     "discard_unfinished",
+    "export_files",
     "fit_dict",
     "goodness_dict",
     "impacts_dataset",
@@ -62,6 +65,7 @@ __all__ = [
     "temporary_folder",
     "toys_dataset",
     "toys_dict",
+    "write_export",
     "write_figure",
     "write_json",
     "write_netcdf",
