@@ -11,9 +11,12 @@ from cevnsjax.cli.options import Channel, Free, Json, Model, Set, SystematicsSet
 from cevnsjax.cli.output import print_json, progress
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.exporting import FORMATS
-from cevnsjax.results import check_export, export_files, write_export
+from cevnsjax.provenance import provenance_of
+from cevnsjax.results import check_export, export_files, write_export, write_hepdata
 
 __all__ = ["export"]
+
+HEPDATA = "hepdata"
 
 
 def export(
@@ -40,14 +43,21 @@ def export(
     Nuisances keep their names, and numbers agree to the last digits with pyhf's own settings. A likelihood that has no
     exact form ends with an error that says which nuisance to fix. The provenance goes into NAME.provenance.json.
 
+    `hepdata`: a submission to HEPData, in a new folder, of all curves (NetCDF) and tables in the folder that
+    `cevnsjax reproduce` has written, or in any folder with results. The other options do not matter here.
+
     **Examples**
 
     - `cevnsjax export coherent_csi --out csi.json`
     - `cevnsjax export conus_plus --model vector_bl --set m_z=50 --systematics detailed --out bl.json`
     - `cevnsjax export coherent_csi --to pyhf --systematics rates --out csi_pyhf.json`
+    - `cevnsjax export cevnsjax_results --to hepdata --out submission`
     """
+    if to == HEPDATA:
+        _submit(exps, out, as_json)
+        return
     if to not in FORMATS:
-        raise unknown_name("format", to, FORMATS)
+        raise unknown_name("format", to, (*FORMATS, HEPDATA))
     check_export(out, to)
     likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
@@ -60,12 +70,23 @@ def export(
         typer.echo(f"note: {note}", err=True)
     files = [str(path) for path in export_files(out, to)]
     if as_json:
-        from cevnsjax.provenance import provenance_of
-
         content = {"format": to, "files": files, "experiments": list(likelihood.names)}
         print_json(content, provenance_of(likelihood, "export", command_line.get(None), to=to, **request), likelihood)
         return
     typer.echo(f"wrote {' and '.join(files)}: {_summary(document, to)}")
+
+
+def _submit(exps: list[str], out: Path, as_json: bool) -> None:
+    """Write a submission of one folder."""
+    if len(exps) != 1:
+        raise InputError(f"{len(exps)} folders given, {', '.join(exps)}; give one, the output folder of `reproduce`")
+    with progress("reading"):
+        tables = write_hepdata(Path(exps[0]), out, command_line.get(None))
+    if as_json:
+        origin = provenance_of(None, "export", command_line.get(None), to=HEPDATA)
+        print_json({"format": HEPDATA, "folder": str(out), "tables": tables}, origin)
+        return
+    typer.echo(f"wrote {out / 'submission.yaml'} and {len(tables)} tables beside it")
 
 
 def _summary(document: dict, to: str) -> str:

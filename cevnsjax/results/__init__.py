@@ -34,6 +34,7 @@ from cevnsjax.results.files import (
     write_json,
 )
 from cevnsjax.results.formats import check_figure, write_figure, write_netcdf
+from cevnsjax.results.hepdata import check_hepdata, write_hepdata
 from cevnsjax.results.nuisances import nuisance_table
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "check_export",
     "check_figure",
     "check_folder",
+    "check_hepdata",
     "check_target",
     "consistency_dict",
     "discard_unfinished",
@@ -67,6 +69,7 @@ __all__ = [
     "toys_dict",
     "write_export",
     "write_figure",
+    "write_hepdata",
     "write_json",
     "write_netcdf",
     "write_posterior",
