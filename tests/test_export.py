@@ -139,7 +139,10 @@ def test_the_command_writes_a_workspace_and_its_provenance(tmp_path, capsys):
         (["conus_plus", "--to", "pyhf"], "conus_plus has Gaussian data, and pyhf knows counts only; export it to json"),
         (["coherent_csi", "--to", "pyhf", "--free", "norm"], "--free is of the format json"),
         (["conus_plus", "--free", "g_bl"], "unknown parameter 'g_bl'"),
-        (["nothing"], "nothing"),
+        (["nothing"], "unknown experiment 'nothing'"),
+        (["nothing", "--to", "hepdata"], "there is no folder 'nothing'"),
+        (["nothing", "--to", "hepdata", "--set", "norm=1"], "--to hepdata takes a folder and --out"),
+        (["one", "two", "--to", "hepdata"], "2 folders given, one, two; give one"),
     ],
 )
 def test_wrong_commands_end_in_one_line(words, message, tmp_path, capsys):

@@ -44,7 +44,7 @@ def export(
     exact form ends with an error that says which nuisance to fix. The provenance goes into NAME.provenance.json.
 
     `hepdata`: a submission to HEPData, in a new folder, of all curves (NetCDF) and tables in the folder that
-    `cevnsjax reproduce` has written, or in any folder with results. The other options do not matter here.
+    `cevnsjax reproduce` has written, or in any folder with results. Only `--out` goes with it.
 
     **Examples**
 
@@ -54,6 +54,8 @@ def export(
     - `cevnsjax export cevnsjax_results --to hepdata --out submission`
     """
     if to == HEPDATA:
+        if assignments or free or (model, channel, systematics) != ("sm", "all", "default"):
+            raise InputError("--to hepdata takes a folder and --out: what is in the folder is calculated already")
         _submit(exps, out, as_json)
         return
     if to not in FORMATS:
