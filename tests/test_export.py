@@ -117,7 +117,7 @@ def test_the_command_writes_a_file_that_can_be_made_again(reader, tmp_path, caps
     file = tmp_path / "csi.json"
     status, out, err = run(capsys, "coherent_csi", "--systematics", "rates", "--set", "sns_flux=1.1", "--out", file)
     assert (status, err) == (0, "")
-    assert out == f"wrote {file}: sin2_theta_w and 5 nuisances, 1 terms\n"
+    assert out == f"wrote {file} (couplings: sin2_theta_w; nuisances: 5; terms: 1)\n"
     document = reader["read"](file)
     again = cevnsjax.rerun(document["provenance"])
     assert {**again, "notes": document["notes"], "provenance": document["provenance"]} == document

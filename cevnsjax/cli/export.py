@@ -75,7 +75,7 @@ def export(
         content = {"format": to, "files": files, "experiments": list(likelihood.names)}
         print_json(content, provenance_of(likelihood, "export", command_line.get(None), to=to, **request), likelihood)
         return
-    typer.echo(f"wrote {' and '.join(files)}: {_summary(document, to)}")
+    typer.echo(f"wrote {' and '.join(files)} ({_summary(document, to)})")
 
 
 def _submit(exps: list[str], out: Path, as_json: bool) -> None:
@@ -94,6 +94,6 @@ def _submit(exps: list[str], out: Path, as_json: bool) -> None:
 def _summary(document: dict, to: str) -> str:
     if to == "pyhf":
         names = {m["name"] for c in document["channels"] for s in c["samples"] for m in s["modifiers"]}
-        return f"{len(document['channels'])} channels, {len(names)} parameters"
-    couplings = ", ".join(c["name"] for c in document["couplings"]) or "no coupling"
-    return f"{couplings} and {len(document['nuisances'])} nuisances, {len(document['experiments'])} terms"
+        return f"channels: {len(document['channels'])}, parameters: {len(names)}"
+    couplings = ", ".join(c["name"] for c in document["couplings"]) or "none"
+    return f"couplings: {couplings}; nuisances: {len(document['nuisances'])}; terms: {len(document['experiments'])}"
