@@ -36,11 +36,10 @@ def random_points(document, rng):
             max(low, c["value"] - 2 * c["step"]), min(high, c["value"] + 2 * c["step"]), POINTS
         )
     for n in document["nuisances"]:
-        low, high = (end if end is not None else 3 for end in n["limits"])
-        wide = (
-            rng.uniform(low, high, POINTS) if n["sigma"] is None else rng.normal(n["centre"], 1.5 * n["sigma"], POINTS)
-        )
-        columns[n["name"]] = np.full(POINTS, n["value"]) if n["fixed"] else np.clip(wide, low, high)
+        low, high = (end if end is not None else np.inf * sign for end, sign in zip(n["limits"], (-1, 1), strict=True))
+        width = 0.1 * (abs(n["centre"]) or 1.0) if n["sigma"] is None else 1.5 * n["sigma"]
+        values = np.clip(rng.normal(n["centre"], width, POINTS), low, high)
+        columns[n["name"]] = np.full(POINTS, n["value"]) if n["fixed"] else values
     return columns
 
 
@@ -54,6 +53,7 @@ CASES = {
     "a mediator": (["conus_plus"], "vector_bl", "default", {"m_z": 50.0}, None),
     "a combination": (["coherent"], "sm", "default", {}, None),
     "formulas that move, on and off": (["conus"], "sm", "default", {}, None),
+    "lines with followers, moved": (["dresden2"], "sm", "default", {}, None),
     "a moved number beyond its range": (["conus_plus"], "sm", "detailed", {"quenching_k": 0.25}, None),
 }
 

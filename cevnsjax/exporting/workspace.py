@@ -101,9 +101,9 @@ def _channel(likelihood: Likelihood, index: int, signal: Cells, values: Mapping[
     experiment = likelihood.experiments[index]
     every = [(joint, n) for joint in likelihood.nuisances if (n := joint.of(index)) is not None]
     varied = [(joint, n) for joint, n in every if joint.searched and joint.name not in values]
-    for joint, n in varied:
-        if n.key is not None:
-            raise _refused(experiment, [joint.name], f"moves {n.key}, which is no histosys")
+    if moving := [joint.name for joint, n in varied if n.key is not None]:
+        keys = ", ".join(n.key for _, n in varied if n.key is not None)
+        raise _refused(experiment, moving, f"would move {keys}, which no histosys does", moving)
     fixed = {**{j.name: j.centre for j in likelihood.nuisances if j.searched}, **values}
     there = likelihood.preparation.moved.at(index, experiment, fixed)
     mu = {"name": POI, "type": "normfactor", "data": None}
@@ -126,15 +126,19 @@ def _template(
         if sample.name not in n.morph:
             continue
         if sample.tables is not None and n.name in sample.points:
-            raise _refused(experiment, [joint.name], f"moves {sample.name} along a grid, which is no histosys")
+            raise _refused(
+                experiment, [joint.name], f"moves {sample.name} along a grid, which is no histosys", [joint.name]
+            )
         up, down = (experiment.sample_counts(sample.morphed({**held, n.name: z})) for z in (1.0, -1.0))
         if np.abs(up + down - 2 * nominal).max() > EVEN * nominal.max():
-            raise _refused(experiment, [joint.name], f"morphs {sample.name} by a parabola, which is no histosys")
+            raise _refused(
+                experiment, [joint.name], f"morphs {sample.name} by a parabola, which is no histosys", [joint.name]
+            )
         morphs.append((joint.name, up, down))
     factors = [joint.name for joint, n in varied if sample.name in n.scale]
     if morphs and factors:
         names = [*factors, *(name for name, _, _ in morphs)]
-        raise _refused(experiment, names, f"scale and morph {sample.name}: their product is no histosys")
+        raise _refused(experiment, names, f"scale and morph {sample.name}: their product is no histosys", factors)
     factor = _factor(sample.name, every, values)
     modifiers = [_histosys(name, factor * up, factor * down) for name, up, down in morphs]
     return _sample(experiment, sample.name, nominal, every, varied, values, modifiers)
@@ -155,7 +159,8 @@ def _sample(
     unconstrained = [joint for joint in scaling if joint.sigma is None]
     if unconstrained:
         if len(scaling) > 1 or not np.array_equal(nominal, counts):
-            raise _refused(experiment, [j.name for j in scaling], f"add up to a factor on {name}, not all of width one")
+            names = [joint.name for joint in scaling]
+            raise _refused(experiment, names, f"add to one factor on {name}, and pyhf multiplies free ones", names)
         modifiers = [*modifiers, {"name": scaling[0].name, "type": "normfactor", "data": None}]
     else:
         steps = [(joint.name, joint.step * counts) for joint in scaling]
@@ -177,7 +182,9 @@ def _plain(cells: Cells) -> list[float]:
     return [float(value) for value in cells]
 
 
-def _refused(experiment: Experiment, names: Sequence[str], why: str) -> InputError:
-    sets = ", ".join(experiment.sets)
-    remedy = f"fix {names[-1]} at a value, or choose other systematics ({sets})"
-    return InputError(f"{experiment.label}: {', '.join(names)} {why}; {remedy}")
+def _refused(experiment: Experiment, names: Sequence[str], why: str, remedy: Sequence[str]) -> InputError:
+    """Return the error for nuisances that have no exact form; `remedy` are those that a value makes harmless."""
+    fix, sets = " and ".join(remedy), ", ".join(experiment.sets)
+    return InputError(
+        f"{experiment.label}: {', '.join(names)} {why}; fix {fix} at a value, or choose other systematics ({sets})"
+    )
