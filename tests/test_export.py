@@ -81,6 +81,13 @@ def test_the_reader_of_the_page_agrees(case, reader, tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
+def test_the_reader_refuses_what_the_polynomial_does_not_hold_for(reader):
+    document = cevnsjax.export(cevnsjax.Likelihood("coherent_csi"))
+    assert reader["chi2"](document, {"quenching_0": 3.0}) > 0
+    with pytest.raises(ValueError, match="outside the range"):
+        reader["chi2"](document, {"quenching_0": 3.01})
+
+
 def test_a_document_says_what_was_fixed():
     likelihood = cevnsjax.Likelihood("coherent_csi", model="vector_bl")
     document = cevnsjax.export(likelihood, values={"m_z": 50.0, "sns_flux": 1.1})

@@ -166,7 +166,7 @@ def _tables(stem: str, content: "xr.Dataset") -> Iterator[Table]:
 
 def _described(dependent: Sequence[Column], independent: Sequence[Column]) -> str:
     """Return what a table shows."""
-    shown, along = (", ".join(column.name for column in columns) for columns in (dependent, independent))
+    shown, along = ("; ".join(column.name for column in columns) for columns in (dependent, independent))
     return f"{shown}, against {along}" if along else shown
 
 
