@@ -25,6 +25,7 @@ NAMES = (
     "coherent",
     "combination",
     "gradient",
+    "export",
     "sampling",
     "feldman_cousins",
     "coverage",

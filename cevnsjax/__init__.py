@@ -18,6 +18,7 @@ else:
 if TYPE_CHECKING:
     from cevnsjax.compilation import cache_compilations
     from cevnsjax.experiments import copy_experiment, load_experiment, load_runs
+    from cevnsjax.exporting import export
     from cevnsjax.inference import (
         Consistency,
         FitResult,
@@ -74,6 +75,7 @@ __all__ = [
     "covariance",
     "coverage",
     "expected_intervals",
+    "export",
     "feldman_cousins",
     "fisher",
     "fit",
@@ -96,6 +98,7 @@ __all__ = [
 _ROOMS = {
     "compilation": "cache_compilations",
     "experiments": "copy_experiment load_experiment load_runs",
+    "exporting": "export",
     "inference": "Consistency FitResult Impacts ProfileResult Projection ScanResult asimov consistency"
     " expected_intervals fit impacts profile project scan",
     "interactions": "model",

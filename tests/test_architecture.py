@@ -43,6 +43,7 @@ ROOMS = [
     "sampling",
     "toys",
     # What leaves the package.
+    "exporting",
     "provenance",
     "results",
     "checkpoint",

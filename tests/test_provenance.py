@@ -50,6 +50,7 @@ REQUESTS = {
 }  # fmt: skip
 ELSEWHERE = {
     "sample", "feldman_cousins", "significance", "coverage", "calibrate", "impacts", "goodness_of_fit", "consistency",
+    "export",
 }  # fmt: skip
 """Verbs whose results are calculated again where they are compiled anyway: in test_cli.py, or in tests of their own."""
 

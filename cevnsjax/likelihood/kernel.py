@@ -40,6 +40,7 @@ __all__ = [
     "means_of",
     "opened",
     "shape_monomials",
+    "signal_table",
     "strength_of",
     "with_shapes",
 ]
@@ -170,7 +171,7 @@ def shape_monomials(x: Float[Array, " shapes"], degrees: Degrees) -> Float[Array
     return functools.reduce(operator.mul, factors)
 
 
-def _table(term: Term, ended: Float[Array, " longer"]) -> Float[Array, "monomials cells"]:
+def signal_table(term: Term, ended: Float[Array, " longer"]) -> Float[Array, "monomials cells"]:
     """Return counts for each monomial in couplings, by the polynomial in the numbers that move the spectrum."""
     x = term.shape_offset + term.shape_slope * ended[term.shape_index]
     return jnp.tensordot(shape_monomials(x, term.degrees), term.coefficients, 1)
@@ -185,7 +186,7 @@ def strength_of(term: Term, ended: Vector) -> Float[Array, ""]:
 def means_of(kernel: Kernel, term: Term, y: Vector, held: Bool[Array, " n"], centre: Vector) -> Means:
     """Return what one term expects at given variables; `term` has no leading axis here."""
     ended = jnp.append(y, 0.0)
-    signal = coupling_monomials(y[: kernel.couplings]) @ _table(term, ended)
+    signal = coupling_monomials(y[: kernel.couplings]) @ signal_table(term, ended)
     rest = sum((template.counts(ended) for template in term.templates), jnp.zeros(signal.size))
     return Means(strength_of(term, ended) * signal, rest, *closed_factor(term, ended, held, centre))
 

@@ -29,6 +29,7 @@ VERBS = {
     "feldman_cousins": "cevnsjax.toys",
     "significance": "cevnsjax.toys",
     "goodness_of_fit": "cevnsjax.toys",
+    "export": "cevnsjax.exporting",
 }
 """The verbs, and the package of each: imported when it is asked for, as a prediction does not wait for samplers."""
 

@@ -26,6 +26,7 @@ from cevnsjax.results.dicts import (
     significance_dict,
     toys_dict,
 )
+from cevnsjax.results.exports import check_export, export_files, write_export
 from cevnsjax.results.files import (
     check_folder,
     check_target,
@@ -35,17 +36,21 @@ from cevnsjax.results.files import (
     write_json,
 )
 from cevnsjax.results.formats import check_figure, write_figure, write_netcdf
+from cevnsjax.results.hepdata import check_hepdata, write_hepdata
 from cevnsjax.results.nuisances import nuisance_table
 
 __all__ = [
     "bands_dataset",
+    "check_export",
     "check_figure",
     "check_folder",
+    "check_hepdata",
     "check_target",
     "consistency_dict",
     "coverage_dataset",
     "coverage_dict",
     "discard_unfinished",
+    "export_files",
     "fit_dict",
     "goodness_dict",
     "impacts_dataset",
@@ -66,7 +71,9 @@ __all__ = [
     "temporary_folder",
     "toys_dataset",
     "toys_dict",
+    "write_export",
     "write_figure",
+    "write_hepdata",
     "write_json",
     "write_netcdf",
     "write_posterior",
