@@ -16,7 +16,7 @@ from cevnsjax.inference.profile import Curve
 from cevnsjax.inference.pulls import nuisance_results
 from cevnsjax.inference.search import Minima, PolynomialSearch, Search, checked, free_or_default
 from cevnsjax.inference.starts import search_grid, starting_points, typical_steps
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.parameters import Parameter, check_names, check_value
 from cevnsjax.spreading import Gathering, Kept, Spread, in_threads
 
@@ -163,7 +163,7 @@ class Fitted:
 
 
 def fit(
-    likelihood: Likelihood,
+    likelihood: Given,
     free: Sequence[str] | None = None,
     values: Mapping[str, float] | None = None,
     cl: float = 0.90,
@@ -182,6 +182,7 @@ def fit(
         >>> round(result.best_fit["sin2_theta_w"], 3)
         0.258
     """
+    likelihood = likelihood_of(likelihood)
     level = threshold(cl)
     names, given = free_or_default(likelihood, free, values)
     parameters, fixed = checked(likelihood, names, given)
@@ -213,7 +214,7 @@ def _allowed(fitted: Fitted, level: float, parameter: Parameter) -> tuple[list[I
 
 
 def profile(
-    likelihood: Likelihood,
+    likelihood: Given,
     over: str,
     free: Sequence[str] | None = None,
     values: Mapping[str, float] | None = None,
@@ -230,6 +231,7 @@ def profile(
     by default one after another; those that are `kept` are not done again. Raises `InputError` as `fit` does, and for
     limits that do not rise or lie out of bounds.
     """
+    likelihood = likelihood_of(likelihood)
     level = threshold(cl)
     if isinstance(points, bool) or not isinstance(points, int | np.integer) or not 2 <= points <= MOST_POINTS:
         raise InputError(f"{points!r} points given; a profile takes a whole number from 2 to {MOST_POINTS}")

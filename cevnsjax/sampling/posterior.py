@@ -15,7 +15,7 @@ from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.inference.fit import STARTS, search_of
 from cevnsjax.inference.search import PolynomialSearch, checked, free_or_default
 from cevnsjax.inference.starts import starting_points, typical_steps
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.parameters import Parameter
 from cevnsjax.sampling.density import Density, PolynomialDensity, general_density
 from cevnsjax.sampling.priors import Prior, as_json, default_prior
@@ -58,7 +58,7 @@ class SampleResult:
 
 
 def sample(
-    likelihood: Likelihood,
+    likelihood: Given,
     free: Sequence[str] | None = None,
     values: Mapping[str, float] | None = None,
     priors: Mapping[str, Prior] | None = None,
@@ -77,6 +77,7 @@ def sample(
     minimum of chi^2, and says when they disagree; `nested` samples all modes by their weight. Raises `InputError` for
     impossible names and numbers.
     """
+    likelihood = likelihood_of(likelihood)
     if sampler not in SAMPLERS:
         raise unknown_name("sampler", str(sampler), SAMPLERS)
     names, given = free_or_default(likelihood, free, values)

@@ -16,7 +16,7 @@ from cevnsjax.inference.fit import Fitted
 from cevnsjax.inference.intervals import Interval, threshold
 from cevnsjax.inference.scan import Axis, AxisLimits, axis_of, check_axes
 from cevnsjax.inference.search import PolynomialSearch, checked
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, likelihood_of
 from cevnsjax.likelihood.kernel import Data, Kernel, with_shapes
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.objective import chi2, with_closed
@@ -90,7 +90,7 @@ class _Grid:
 
 
 def feldman_cousins(
-    likelihood: Likelihood,
+    likelihood: Given,
     x: AxisLimits,
     y: AxisLimits | None = None,
     values: Mapping[str, float] | None = None,
@@ -110,6 +110,7 @@ def feldman_cousins(
     each `advance(done, all)` is called; toys do not depend on how. Blocks that are `kept` are not done again. Raises
     `InputError` for impossible names, axes and numbers, and where a normalisation is integrated.
     """
+    likelihood = likelihood_of(likelihood)
     threshold(cl)
     check_toys(toys, 10)
     check_seed(seed)

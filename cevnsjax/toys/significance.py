@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import SIGNAL
-from cevnsjax.likelihood import Likelihood, View
+from cevnsjax.likelihood import Given, Likelihood, View, likelihood_of
 from cevnsjax.likelihood.kernel import Data, Kernel, opened
 from cevnsjax.likelihood.newton import minimise
 from cevnsjax.parameters import NORM, canonical
@@ -59,7 +59,7 @@ class Significance:
 
 
 def significance(
-    likelihood: Likelihood,
+    likelihood: Given,
     values: Mapping[str, float] | None = None,
     toys: int | None = None,
     seed: int = 0,
@@ -74,6 +74,7 @@ def significance(
     for; blocks of them are done by `spread`, by default one after another, and after each `advance(done, all)` is
     called. Raises `InputError` for several experiments, a given strength, and impossible numbers.
     """
+    likelihood = likelihood_of(likelihood)
     if len({e.name for e in likelihood.experiments}) > 1:
         raise InputError(f"experiments {', '.join(likelihood.names)} given; a signal is tested in one at a time")
     given = {name: float(value) for name, value in canonical(values or {}, likelihood.parameters).items()}
