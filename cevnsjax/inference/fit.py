@@ -4,12 +4,13 @@ import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from cevnsjax.errors import InputError
+from cevnsjax.inference.fit_result import FitResult
 from cevnsjax.inference.general import GeneralSearch
 from cevnsjax.inference.intervals import FAR, Interval, allowed_intervals, threshold
 from cevnsjax.inference.profile import Curve
@@ -33,24 +34,6 @@ MOST_POINTS = 100_000
 
 SAME = 1e-9
 """Values of chi^2 that differ by less are the same minimum."""
-
-
-@dataclasses.dataclass(frozen=True)
-class FitResult:
-    """The least chi-squared and where it lies: free parameters, and nuisances.
-
-    `intervals` hold, for each free parameter, the pieces allowed at `cl` with the others profiled; an end is
-    None where the data give none within the parameter's bounds. `converged` says whether the search ended by itself.
-    `nuisances` have value, error and pull of each nuisance. `messages` are sentences that a reader must know.
-    """
-
-    best_fit: dict[str, float]
-    chi2_min: float
-    intervals: dict[str, list[Interval]]
-    cl: float
-    converged: bool
-    nuisances: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    messages: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,7 +184,9 @@ def fit(
         if fitted.chi2_min >= before - SAME:
             break
     pulls = nuisance_results(likelihood, fitted.search, fitted.best)
-    return FitResult(fitted.best_fit(), fitted.chi2_min, intervals, cl, fitted.converged, pulls, fitted.messages())
+    return FitResult(
+        fitted.best_fit(), fitted.chi2_min, intervals, cl, fitted.converged, pulls, fitted.messages(), likelihood, fixed
+    )
 
 
 def _allowed(fitted: Fitted, level: float, parameter: Parameter) -> tuple[list[Interval], Least]:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from cevnsjax.display import html_table
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.experiments import Experiment, load_runs
 from cevnsjax.interactions import MODELS, Model
@@ -146,6 +147,23 @@ class Likelihood:
         found.experiments = tuple(e.with_data(np.asarray(data), hypothesis) for e, data in pairs)
         found.preparation = self.preparation.with_experiments(found.experiments)
         return found
+
+    def __repr__(self) -> str:
+        cells = sum(e.size for e in self.experiments)
+        return (
+            f"Likelihood({', '.join(self.names)}; model {self.model.name}, channel {self.channel}, {cells} cells, "
+            f"systematics {self.systematics}: {', '.join(self.searched) or 'none'})"
+        )
+
+    def _repr_html_(self) -> str:
+        runs = [(e.label, e.size, e.term, e.kind_of_data) for e in self.experiments]
+        about = f"model {self.model.name}, channel {self.channel}, systematics {self.systematics}, {self.pull}"
+        rows = [
+            (n.name, f"{n.centre:g} {n.parameter.unit}", "free" if n.sigma is None else f"± {n.sigma:g}")
+            for n in self.nuisances if n.searched
+        ]  # fmt: skip
+        found = html_table(["experiment", "cells", "term", "data"], runs, about)
+        return found + (html_table(["nuisance", "centre", "width"], rows) if rows else "")
 
     # What follows is called with dicts of parameters.
 
