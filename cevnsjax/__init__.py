@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from cevnsjax.likelihood.derivatives import covariance, fisher, gradient, hessian
     from cevnsjax.provenance import rerun
     from cevnsjax.results import nuisance_table
-    from cevnsjax.sampling import Prior, SampleResult, sample
+    from cevnsjax.sampling import Prior, SampleResult, numpyro_model, sample
     from cevnsjax.toys import (
         FeldmanCousins,
         GoodnessOfFit,
@@ -79,6 +79,7 @@ __all__ = [
     "load_runs",
     "model",
     "nuisance_table",
+    "numpyro_model",
     "profile",
     "project",
     "rerun",
@@ -97,7 +98,7 @@ _ROOMS = {
     "likelihood.derivatives": "covariance fisher gradient hessian",
     "provenance": "rerun",
     "results": "nuisance_table",
-    "sampling": "Prior SampleResult sample",
+    "sampling": "Prior SampleResult numpyro_model sample",
     "toys": "FeldmanCousins GoodnessOfFit Significance feldman_cousins goodness_of_fit significance",
 }
 """Where each name comes from."""

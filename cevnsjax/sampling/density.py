@@ -89,7 +89,7 @@ class Frame(eqx.Module):
             free = (value - np.asarray(self.centre)) / step
         return np.where(below & above, both, np.where(below | above, one, free))
 
-    def from_cube(self, cube: Float[np.ndarray, " drawn"]) -> Float[np.ndarray, " drawn"]:
+    def from_cube(self, cube: Float[np.ndarray, "*n drawn"]) -> Float[np.ndarray, "*n drawn"]:
         """Return values of evenly distributed numbers between zero and one, by NumPy: the priors' quantiles."""
         low, high, kind = (np.asarray(a) for a in (self.low, self.high, self.kind))
         a, b = np.asarray(self.numbers).T
