@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cevnsjax.likelihood.derivatives import covariance, fisher, gradient, hessian
     from cevnsjax.provenance import rerun
     from cevnsjax.results import nuisance_table
-    from cevnsjax.sampling import Calibration, Prior, SampleResult, calibrate, sample
+    from cevnsjax.sampling import Calibration, Prior, SampleResult, calibrate, numpyro_model, sample
     from cevnsjax.toys import (
         Coverage,
         FeldmanCousins,
@@ -87,6 +87,7 @@ __all__ = [
     "load_runs",
     "model",
     "nuisance_table",
+    "numpyro_model",
     "profile",
     "project",
     "rerun",
@@ -106,7 +107,7 @@ _ROOMS = {
     "likelihood.derivatives": "covariance fisher gradient hessian",
     "provenance": "rerun",
     "results": "nuisance_table",
-    "sampling": "Calibration Prior SampleResult calibrate sample",
+    "sampling": "Calibration Prior SampleResult calibrate numpyro_model sample",
     "toys": "Coverage FeldmanCousins GoodnessOfFit Significance coverage feldman_cousins goodness_of_fit significance",
 }
 """Where each name comes from."""

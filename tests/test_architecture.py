@@ -29,6 +29,7 @@ ROOMS = [
     "flavours",
     "quadrature",
     "parameters",
+    "display",
     "spreading",
     # Physics, from the nucleus to the cells of a detector.
     "matter",

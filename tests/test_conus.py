@@ -69,7 +69,7 @@ def test_posterior_of_counts():
     density = np.exp([-float(likelihood.chi2({"mu_nu_e": moment})) / 2 for moment in moments])
     share = np.cumsum(density) / density.sum()
     assert np.quantile(draws["mu_nu_e"], 0.9) == pytest.approx(moments[np.searchsorted(share, 0.9)], rel=0.1)
-    replicated = found.data.posterior_predictive["replicated"].values
+    replicated = found.data.posterior_predictive["observed"].values
     assert (replicated == np.round(replicated)).all()
     expected = np.concatenate(likelihood.expected_in({}))
     # With the reactor off there are eight times fewer counts: draws of 1000 know their mean to 2 %.

@@ -98,7 +98,7 @@ def test_predictions_are_those_of_the_likelihood(likelihood, angle) -> None:
     expected = np.asarray(angle.data.posterior_predictive["expected"])[0]
     assert expected.shape[1] == likelihood.experiments[0].observed.size
     # Averaged over norm and angle, the prediction meets the data about as well as the best fit does.
-    observed, sigma = (np.asarray(angle.data.observed_data[name]) for name in ("observed", "sigma"))
+    observed, sigma = np.asarray(angle.data.observed_data["observed"]), np.asarray(angle.data.constant_data["sigma"])
     assert np.sum(((expected.mean(axis=0) - observed) / sigma) ** 2) < float(likelihood.chi2({})) + 1.0
 
 

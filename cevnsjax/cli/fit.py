@@ -8,6 +8,7 @@ from cevnsjax.cli.inputs import answered, check_targets, fixed_values, free_name
 from cevnsjax.cli.options import (
     Channel,
     Experiments,
+    Figure,
     Free,
     Json,
     Level,
@@ -21,7 +22,8 @@ from cevnsjax.cli.options import (
 )
 from cevnsjax.cli.output import pieces, print_json, progress, unit_of, warn
 from cevnsjax.cli.work import resumable, spread_over
-from cevnsjax.results import fit_dict, profile_dataset, profile_dict, write_netcdf
+from cevnsjax.inference.intervals import threshold
+from cevnsjax.results import fit_dict, profile_dataset, profile_dict, write_figure, write_netcdf
 
 __all__ = ["fit", "profile"]
 
@@ -36,6 +38,7 @@ def fit(
     systematics: SystematicsSet = "default",
     scheduler: Scheduler = None,
     workers: Workers = None,
+    figure: Figure = None,
     as_json: Json = False,
 ) -> None:
     """Find the best fit and the allowed intervals.
@@ -46,12 +49,15 @@ def fit(
     units of the width); `cevnsjax nuisances` says what they do. The profile of each parameter may be done elsewhere, by
     `--workers` or `--scheduler`.
 
+    `--figure FILE` draws the data of each experiment beside the best prediction, and the pulls of the nuisances.
+
     **Examples**
 
-    - `cevnsjax fit conus_plus --cl 0.6827`
+    - `cevnsjax fit conus_plus --cl 0.6827 --figure fit.pdf`
     - `cevnsjax fit conus_plus conus --model charge_radius --free r2_ee,r2_emu --systematics detailed`
     - `cevnsjax fit conus_plus --model vector_bl --set m_z=10`
     """
+    check_targets(figure=figure)
     likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
     request = {"free": free_names(likelihood, free, values), "values": values, "cl": cl}
@@ -59,6 +65,10 @@ def fit(
         result, provenance = answered(likelihood, "fit", request, spread=spread)
     for message in result.messages:
         warn(message)
+    if figure is not None:
+        from cevnsjax.figures import fit_figure
+
+        write_figure(figure, fit_figure(result), likelihood.notes, provenance)
     if as_json:
         print_json(fit_dict(result), provenance, likelihood)
         return
@@ -98,6 +108,7 @@ def profile(
     scheduler: Scheduler = None,
     workers: Workers = None,
     out: Out = None,
+    figure: Figure = None,
     as_json: Json = False,
 ) -> None:
     """Give chi-squared along one parameter.
@@ -110,9 +121,9 @@ def profile(
     **Examples**
 
     - `cevnsjax profile conus_plus --over sin2_theta_w --range 0.1 0.5 --points 81`
-    - `cevnsjax profile conus_plus --model nsi_vector --over eps_ee_uv --out nsi.nc`
+    - `cevnsjax profile conus_plus --model nsi_vector --over eps_ee_uv --out nsi.nc --figure nsi.pdf`
     """
-    check_targets(out=out)
+    check_targets(out=out, figure=figure)
     likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
     request = {
@@ -124,8 +135,16 @@ def profile(
     ) as (result, provenance):  # fmt: skip
         for message in result.messages:
             warn(message)
-        if out is not None:
-            write_netcdf(out, profile_dataset(result, likelihood, provenance))
+        curve = profile_dataset(result, likelihood, provenance) if out is not None or figure is not None else None
+        if out is not None and curve is not None:
+            write_netcdf(out, curve)
+    if figure is not None and curve is not None:
+        from cevnsjax.figures import Panel, level_label, profiles_figure
+
+        label = f"{', '.join(likelihood.names)}, {likelihood.model.name}, {channel}"
+        panel = Panel([(label, curve)], likelihood.parameters[over])
+        drawn = profiles_figure([panel], 1, [(threshold(cl), level_label(cl, 1))])
+        write_figure(figure, drawn, likelihood.notes, provenance)
     if as_json:
         print_json(profile_dict(result), provenance, likelihood)
         return

@@ -10,6 +10,7 @@ from cevnsjax.cli.options import (
     Axis,
     Channel,
     Experiments,
+    Figure,
     Json,
     Level,
     Model,
@@ -32,6 +33,7 @@ from cevnsjax.results import (
     significance_dict,
     toys_dataset,
     toys_dict,
+    write_figure,
     write_netcdf,
 )
 
@@ -56,6 +58,7 @@ def feldman_cousins(
     scheduler: Scheduler = None,
     workers: Workers = None,
     out: Out = None,
+    figure: Figure = None,
     as_json: Json = False,
 ) -> None:
     """Find what the data allow, by toys.
@@ -69,10 +72,10 @@ def feldman_cousins(
 
     **Examples**
 
-    - `cevnsjax feldman-cousins conus_plus --x sin2_theta_w 0.1 0.45 36 --toys 2000`
+    - `cevnsjax feldman-cousins conus_plus --x sin2_theta_w 0.1 0.45 36 --toys 2000 --figure angle.pdf`
     - `cevnsjax feldman-cousins conus_plus --model magnetic_moment --x mu_nu_e 0 4e-10 41 --seed 1 --out mu.nc`
     """
-    check_targets(out=out)
+    check_targets(out=out, figure=figure)
     likelihood = likelihood_of(exps, model, channel, systematics)
     values = fixed_values(likelihood, assignments)
     request = {"x": x, "y": y, "values": values, "toys": toys, "cl": cl, "seed": seed}
@@ -80,6 +83,11 @@ def feldman_cousins(
     with resumable(likelihood, verb, request, "making toys", out, scheduler, workers) as (result, provenance):
         if out is not None:
             write_netcdf(out, toys_dataset(result, likelihood, provenance))
+    if figure is not None:
+        from cevnsjax.figures import toys_figure
+
+        drawn = toys_figure(result, f"{', '.join(likelihood.names)}, {likelihood.model.name}, {channel}")
+        write_figure(figure, drawn, likelihood.notes, provenance)
     if as_json:
         print_json(toys_dict(result), provenance, likelihood)
         return

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from cevnsjax.display import html_table
 from cevnsjax.experiments.cells import ENERGY_UNITS, Cells
 from cevnsjax.experiments.effects import Nuisance
 from cevnsjax.experiments.samples import Sample, formula_counts
@@ -53,7 +54,7 @@ class Identity:
         return f"{self.name}:{self.run}" if self.run else self.name
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Experiment:
     """Everything that a description says of one run.
 
@@ -110,6 +111,35 @@ class Experiment:
     def size(self) -> int:
         """Number of cells, those of all phases."""
         return int(self.exposure.size)
+
+    @property
+    def kind_of_data(self) -> str:
+        """Whether there are data, in words: "data", or what they are expected of."""
+        if self.observed is not None and not self.hypothesis:
+            return "data"
+        return f"expected {HYPOTHESES[self.hypothesis]}" if self.hypothesis else "no data"
+
+    def _axes(self) -> str:
+        """Return the axes as text: name, number of bins, ends and unit of each."""
+        axes = self.cells.axes
+        return ", ".join(f"{a.name} {a.size} bins, {a.low[0]:g} to {a.high[-1]:g} {a.unit}".rstrip() for a in axes)
+
+    def __repr__(self) -> str:
+        return (
+            f"Experiment({self.label}: {self.size} cells ({self._axes()}), {self.term}, {self.kind_of_data}, "
+            f"systematics {', '.join(self.sets)})"
+        )
+
+    def _repr_html_(self) -> str:
+        counts = f"{self.size} in {self.unit}" + (", the source on and off" if self.phases == 2 else "")
+        rows = [
+            ("axes", self._axes()), ("cells", counts), ("term", self.term), ("data", self.kind_of_data),
+            ("samples", ", ".join(["signal", *(sample.name for sample in self.samples)])),
+            *((f"systematics {name}", ", ".join(n.name for n in members) or "none")
+              for name, members in self.nuisances.items()),
+            ("reference", self.identity.reference),
+        ]  # fmt: skip
+        return html_table([self.label, self.identity.title], [row for row in rows if row[1]])
 
     @property
     def keV(self) -> float:

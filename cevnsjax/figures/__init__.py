@@ -1,6 +1,7 @@
 """Figures for a paper: spectra, profiles, planes, projections, impacts, posteriors."""
 
 from cevnsjax.figures.curves import Band, Mark, Overlay, plane_figure, read_overlay
+from cevnsjax.figures.fitted import fit_figure
 from cevnsjax.figures.flux_bins import FluxBins, flux_bins_figure
 from cevnsjax.figures.impacts import impacts_figure
 from cevnsjax.figures.posterior import corner_figure, predictive_figure, trace_figure
@@ -9,7 +10,8 @@ from cevnsjax.figures.projection import PublishedEvents, events_figure, projecti
 from cevnsjax.figures.spectrum import spectrum_figure
 from cevnsjax.figures.stacked import StackedPanel, stacked_figure
 from cevnsjax.figures.strength import Strength, strengths_figure
-from cevnsjax.figures.style import STYLE, axis_label, in_latex, power_of_ten, save
+from cevnsjax.figures.style import STYLE, axis_label, in_latex, level_label, power_of_ten, save
+from cevnsjax.figures.toys import toys_figure
 from cevnsjax.figures.weak_mixing_angle import AnglePoint, weak_mixing_angle_figure
 
 __all__ = [
@@ -27,9 +29,11 @@ __all__ = [
     "bands_figure",
     "corner_figure",
     "events_figure",
+    "fit_figure",
     "flux_bins_figure",
     "impacts_figure",
     "in_latex",
+    "level_label",
     "plane_figure",
     "power_of_ten",
     "predictive_figure",
@@ -40,6 +44,7 @@ __all__ = [
     "spectrum_figure",
     "stacked_figure",
     "strengths_figure",
+    "toys_figure",
     "trace_figure",
     "weak_mixing_angle_figure",
 ]

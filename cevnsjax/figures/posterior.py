@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
-from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from cevnsjax.experiments import Cells
+from cevnsjax.figures.fitted import along_first
 from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, STYLE, VERMILION, in_latex, scaled_axis
 from cevnsjax.likelihood import Likelihood
 
@@ -57,7 +56,9 @@ def predictive_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
 
     Cells of several axes are added up along the others than the first. Counts with the source off are left out.
     """
-    predictive, observed = result.data.posterior_predictive, result.data.observed_data
+    predictive, observed, constant = (
+        result.data[name] for name in ("posterior_predictive", "observed_data", "constant_data")
+    )
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH, 2.4 * len(likelihood.experiments)))
         grid = figure.subplots(len(likelihood.experiments), 1, squeeze=False)
@@ -68,12 +69,12 @@ def predictive_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
             first += experiment.size
             axis = cells.axes[0]
             edges, centre = np.append(axis.low, axis.high[-1]), (axis.low + axis.high) / 2
-            for name, colour, label in (("replicated", "0.9", "data to expect"), ("expected", BLUE, "prediction")):
-                draws = _along_first(np.asarray(predictive[name])[0, :, here], cells)
+            for name, colour, label in (("observed", "0.9", "data to expect"), ("expected", BLUE, "prediction")):
+                draws = along_first(np.asarray(predictive[name])[0, :, here], cells)
                 ends = np.quantile(draws, [0.05, 0.95], axis=0)
                 axes.stairs(ends[1], edges, baseline=ends[0], fill=True, color=colour, label=f"{label}, 90 %")
-            data = _along_first(np.asarray(observed["observed"])[None, here], cells)[0]
-            sigma = _along_first(np.asarray(observed["sigma"])[None, here] ** 2, cells)[0] ** 0.5
+            data = along_first(np.asarray(observed["observed"])[None, here], cells)[0]
+            sigma = along_first(np.asarray(constant["sigma"])[None, here] ** 2, cells)[0] ** 0.5
             axes.errorbar(centre, data, sigma, fmt="o", ms=2.5, lw=0.8, color=VERMILION, label="data")
             axes.set_xlabel(f"{axis.name} [{in_latex(axis.unit)}]" if axis.unit else axis.name)
             axes.set_ylabel(in_latex(experiment.unit))
@@ -81,13 +82,6 @@ def predictive_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
             axes.margins(x=0)
             axes.legend(loc="upper right")
     return figure
-
-
-def _along_first(values: Float[np.ndarray, "rows cells"], cells: Cells) -> Float[np.ndarray, "rows bins"]:
-    """Return sums over all axes but the first."""
-    sums = np.zeros((cells.axes[0].size, len(values)))
-    np.add.at(sums, cells.index(0), values.T)
-    return sums.T
 
 
 def _columns(result: "SampleResult") -> tuple[list[str], Any]:

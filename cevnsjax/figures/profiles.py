@@ -67,7 +67,7 @@ def _draw_profiles(axes: "Axes", panel: Panel, levels: Sequence[tuple[float, str
     top = max(float(curve["delta_chi2"].max()) for _, curve in panel.curves)
     for (level, text), dashes in zip(levels, ((0, (1, 2)), (0, (4, 2))), strict=False):
         axes.axhline(level, color="black", lw=0.6, ls=dashes, label=text)
-    axes.set_ylim(0.0, min(top, HIGHEST))
+    axes.set_ylim(0.0, max(min(top, HIGHEST), *(1.1 * level for level, _ in levels)))
     axes.margins(x=0)
     axes.set_xlabel(label_of_axis)
     axes.set_ylabel(r"$\Delta\chi^2$")

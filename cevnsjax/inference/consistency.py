@@ -10,7 +10,7 @@ from cevnsjax.errors import InputError
 from cevnsjax.inference.fit import Fitted, search_of
 from cevnsjax.inference.rank import determined
 from cevnsjax.inference.search import checked, free_or_default
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 
 __all__ = ["Consistency", "consistency"]
 
@@ -37,7 +37,7 @@ class Consistency:
 
 
 def consistency(
-    likelihood: Likelihood,
+    likelihood: Given,
     free: Sequence[str] | None = None,
     values: Mapping[str, float] | None = None,
     advance: Callable[[int, int], None] | None = None,
@@ -55,6 +55,7 @@ def consistency(
         >>> result.dof
         1
     """
+    likelihood = likelihood_of(likelihood)
     names, given = free_or_default(likelihood, free, values)
     checked(likelihood, names, given)
     experiments = list(dict.fromkeys(e.name for e in likelihood.experiments))

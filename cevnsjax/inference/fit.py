@@ -4,19 +4,20 @@ import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from cevnsjax.errors import InputError
+from cevnsjax.inference.fit_result import FitResult
 from cevnsjax.inference.general import GeneralSearch
 from cevnsjax.inference.intervals import FAR, Interval, allowed_intervals, threshold
 from cevnsjax.inference.profile import Curve
 from cevnsjax.inference.pulls import nuisance_results
 from cevnsjax.inference.search import Minima, PolynomialSearch, Search, checked, free_or_default
 from cevnsjax.inference.starts import search_grid, starting_points, typical_steps
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.parameters import Parameter, check_names, check_value
 from cevnsjax.spreading import Gathering, Kept, Spread, in_threads
 
@@ -33,24 +34,6 @@ MOST_POINTS = 100_000
 
 SAME = 1e-9
 """Values of chi^2 that differ by less are the same minimum."""
-
-
-@dataclasses.dataclass(frozen=True)
-class FitResult:
-    """The least chi-squared and where it lies: free parameters, and nuisances.
-
-    `intervals` hold, for each free parameter, the pieces allowed at `cl` with the others profiled; an end is
-    None where the data give none within the parameter's bounds. `converged` says whether the search ended by itself.
-    `nuisances` have value, error and pull of each nuisance. `messages` are sentences that a reader must know.
-    """
-
-    best_fit: dict[str, float]
-    chi2_min: float
-    intervals: dict[str, list[Interval]]
-    cl: float
-    converged: bool
-    nuisances: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    messages: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,7 +146,7 @@ class Fitted:
 
 
 def fit(
-    likelihood: Likelihood,
+    likelihood: Given,
     free: Sequence[str] | None = None,
     values: Mapping[str, float] | None = None,
     cl: float = 0.90,
@@ -182,6 +165,7 @@ def fit(
         >>> round(result.best_fit["sin2_theta_w"], 3)
         0.258
     """
+    likelihood = likelihood_of(likelihood)
     level = threshold(cl)
     names, given = free_or_default(likelihood, free, values)
     parameters, fixed = checked(likelihood, names, given)
@@ -200,7 +184,9 @@ def fit(
         if fitted.chi2_min >= before - SAME:
             break
     pulls = nuisance_results(likelihood, fitted.search, fitted.best)
-    return FitResult(fitted.best_fit(), fitted.chi2_min, intervals, cl, fitted.converged, pulls, fitted.messages())
+    return FitResult(
+        fitted.best_fit(), fitted.chi2_min, intervals, cl, fitted.converged, pulls, fitted.messages(), likelihood, fixed
+    )
 
 
 def _allowed(fitted: Fitted, level: float, parameter: Parameter) -> tuple[list[Interval], Least]:
@@ -213,7 +199,7 @@ def _allowed(fitted: Fitted, level: float, parameter: Parameter) -> tuple[list[I
 
 
 def profile(
-    likelihood: Likelihood,
+    likelihood: Given,
     over: str,
     free: Sequence[str] | None = None,
     values: Mapping[str, float] | None = None,
@@ -230,6 +216,7 @@ def profile(
     by default one after another; those that are `kept` are not done again. Raises `InputError` as `fit` does, and for
     limits that do not rise or lie out of bounds.
     """
+    likelihood = likelihood_of(likelihood)
     level = threshold(cl)
     if isinstance(points, bool) or not isinstance(points, int | np.integer) or not 2 <= points <= MOST_POINTS:
         raise InputError(f"{points!r} points given; a profile takes a whole number from 2 to {MOST_POINTS}")

@@ -14,7 +14,7 @@ from cevnsjax.inference.fit import Fitted
 from cevnsjax.inference.pulls import describe_nuisance
 from cevnsjax.inference.search import PolynomialSearch, checked, free_or_default
 from cevnsjax.inference.variations import Shifted, Variations
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.likelihood.kernel import opened
 from cevnsjax.parameters import check_names
 from cevnsjax.spreading import Spread
@@ -71,7 +71,7 @@ class Impacts:
 
 
 def impacts(
-    likelihood: Likelihood,
+    likelihood: Given,
     over: str,
     free: Sequence[str] | None = None,
     values: Mapping[str, float] | None = None,
@@ -93,6 +93,7 @@ def impacts(
         >>> result.nuisances[0]["name"]
         'energy_shift'
     """
+    likelihood = likelihood_of(likelihood)
     search = _search(likelihood, over, free, values)
     fitted = Fitted(search)
     around = Variations(search, search.place(over), fitted.best, spread)

@@ -13,7 +13,7 @@ from cevnsjax.inference.fit import search_of
 from cevnsjax.inference.lines import Lines, started
 from cevnsjax.inference.profile import SECTIONS
 from cevnsjax.inference.search import checked, free_or_default
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.parameters import Parameter, check_value
 from cevnsjax.spreading import Gathering, Kept, Spread, in_threads, one_by_one
 
@@ -64,7 +64,7 @@ class ScanResult:
 
 
 def scan(
-    likelihood: Likelihood,
+    likelihood: Given,
     x: AxisLimits,
     y: AxisLimits,
     free: Sequence[str] | None = None,
@@ -84,6 +84,7 @@ def scan(
     that are `kept` are not calculated anew. Within a process work is spread over all devices; sums may then differ in
     their last digits. Raises `InputError` as `fit` does, and for impossible axes.
     """
+    likelihood = likelihood_of(likelihood)
     level = plane_threshold(cl, dof)
     names, given = free_or_default(likelihood, free, values)
     check_axes(x, y)

@@ -267,8 +267,6 @@ def free_or_default(
     likelihood: Likelihood, free: Sequence[str] | None, values: Mapping[str, float] | None
 ) -> tuple[list[str], dict[str, float]]:
     """Return the free names, by default the model's own choice less what `values` fixes, and the values."""
-    if not isinstance(likelihood, Likelihood):
-        raise InputError(f"{likelihood!r} is no likelihood; give one, cevnsjax.Likelihood('conus_plus') for instance")
     if not isinstance(values, Mapping | None):
         raise InputError(f"values = {values!r} is not possible: give a dict of names and values")
     values = dict(values or {})

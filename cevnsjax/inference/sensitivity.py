@@ -14,7 +14,7 @@ from cevnsjax.inference.intervals import Interval, allowed_intervals, threshold
 from cevnsjax.inference.profile import Curve
 from cevnsjax.inference.search import checked
 from cevnsjax.inference.starts import search_grid, typical_steps
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.likelihood.derivatives import fisher
 from cevnsjax.parameters import canonical
 from cevnsjax.spreading import Gathering, Kept, Spread
@@ -44,14 +44,15 @@ class Projection:
     cl: float
 
 
-def asimov(likelihood: Likelihood, values: Mapping[str, float] | None = None) -> Likelihood:
+def asimov(likelihood: Given, values: Mapping[str, float] | None = None) -> Likelihood:
     """Return a likelihood whose data are what is expected at given values: G. Cowan et al., EPJ C 71, 1554 (2011)."""
+    likelihood = likelihood_of(likelihood)
     params = canonical(values or {}, likelihood.parameters)
     return likelihood.with_data([np.asarray(means) for means in likelihood.expected_in(params)])
 
 
 def project(
-    likelihood: Likelihood,
+    likelihood: Given,
     name: str,
     exposures: Sequence[float],
     values: Mapping[str, float] | None = None,
@@ -69,6 +70,7 @@ def project(
     Raises `InputError` for an unknown parameter, one that is given a value, impossible factors, and a normalisation
     that is integrated.
     """
+    likelihood = likelihood_of(likelihood)
     level = threshold(cl)
     _check(likelihood, name, values or {})
     if not isinstance(exposures, Sequence | np.ndarray) or len(exposures) == 0:
@@ -96,12 +98,13 @@ def _end(value: float) -> float | None:
 
 
 def expected_intervals(
-    likelihood: Likelihood, name: str, values: Mapping[str, float] | None = None, cl: float = 0.90
+    likelihood: Given, name: str, values: Mapping[str, float] | None = None, cl: float = 0.90
 ) -> list[Interval]:
     """Return what will be allowed for a parameter, all else as in `values`, if these and the defaults are true.
 
     Raises `InputError` for an unknown parameter, one that is given a value, and a normalisation that is integrated.
     """
+    likelihood = likelihood_of(likelihood)
     level, values = threshold(cl), values or {}
     _check(likelihood, name, values)
     return _from_curve(asimov(likelihood, values), name, values, level)

@@ -8,8 +8,9 @@ from typing import Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from cevnsjax.display import html_table
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.experiments import Experiment, load_runs
 from cevnsjax.interactions import MODELS, Model
@@ -22,6 +23,7 @@ from cevnsjax.likelihood.prediction import Prediction
 from cevnsjax.likelihood.preparation import Moved, Preparation
 from cevnsjax.likelihood.signals import Signals
 from cevnsjax.likelihood.terms import TERMS
+from cevnsjax.likelihood.toys import ToyData, toy_data
 from cevnsjax.likelihood.views import View
 from cevnsjax.parameters import Parameter, canonical
 from cevnsjax.rates import CHANNELS, Channel
@@ -146,6 +148,39 @@ class Likelihood:
         found.experiments = tuple(e.with_data(np.asarray(data), hypothesis) for e, data in pairs)
         found.preparation = self.preparation.with_experiments(found.experiments)
         return found
+
+    def toys(self, key: PRNGKeyArray, n: int, params: Values | None = None) -> ToyData:
+        """Return `n` sets of toy data drawn at `params`, by default at the parameters' defaults.
+
+        Data are drawn in all cells, by Gauss or Poisson as their term says, at what is expected with the nuisances that
+        `params` leaves out at their centres. The centre of each constraint is drawn, too, normal around the nuisance's
+        value with the constraint's width, as toys of an auxiliary measurement are. `with_data` takes the data of a toy
+        and leaves constraints where they are. `key` is JAX's. Raises `InputError` for unknown parameters and an
+        impossible number.
+
+            >>> toys = likelihood.toys(jax.random.key(0), 100, {"sin2_theta_w": 0.24})
+            >>> fits = [fit(likelihood.with_data(toys.data(i))) for i in range(100)]
+        """
+        values = {name: float(value) for name, value in canonical(params or {}, self.parameters).items()}
+        means = [np.asarray(mean) for mean in self.expected_in(values)]
+        return toy_data(self.experiments, means, self.nuisances, values, key, n)
+
+    def __repr__(self) -> str:
+        cells = sum(e.size for e in self.experiments)
+        return (
+            f"Likelihood({', '.join(self.names)}; model {self.model.name}, channel {self.channel}, {cells} cells, "
+            f"systematics {self.systematics}: {', '.join(self.searched) or 'none'})"
+        )
+
+    def _repr_html_(self) -> str:
+        runs = [(e.label, e.size, e.term, e.kind_of_data) for e in self.experiments]
+        about = f"model {self.model.name}, channel {self.channel}, systematics {self.systematics}, {self.pull}"
+        rows = [
+            (n.name, f"{n.centre:g} {n.parameter.unit}", "free" if n.sigma is None else f"± {n.sigma:g}")
+            for n in self.nuisances if n.searched
+        ]  # fmt: skip
+        found = html_table(["experiment", "cells", "term", "data"], runs, about)
+        return found + (html_table(["nuisance", "centre", "width"], rows) if rows else "")
 
     # What follows is called with dicts of parameters.
 

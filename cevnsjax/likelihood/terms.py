@@ -124,6 +124,14 @@ class _Gaussian:
         xp = namespace(observed, sigma)
         return -xp.sum(xp.log((2 * np.pi) ** 0.5 * sigma))
 
+    @staticmethod
+    def log_probability(
+        observed: Float[AnyArray, " cells"], mean: Float[AnyArray, "*n cells"], sigma: Float[AnyArray, " cells"]
+    ) -> Float[AnyArray, "*n cells"]:
+        """Return the logarithm of the density of each cell's observation."""
+        xp = namespace(observed, mean)
+        return -(((observed - mean) / sigma) ** 2) / 2 - xp.log((2 * np.pi) ** 0.5 * sigma)
+
 
 class _Poisson:
     """Counts. Factors on the signal are searched for; the variance of n is zero."""
@@ -166,6 +174,16 @@ class _Poisson:
         xp, gammaln = namespace(observed), special(observed).gammaln
         some = xp.where(observed > 0, observed, 1.0)
         return xp.sum(xp.where(observed > 0, observed * xp.log(some), 0.0) - observed - gammaln(observed + 1))
+
+    @staticmethod
+    def log_probability(
+        observed: Float[AnyArray, " cells"], mean: Float[AnyArray, "*n cells"], sigma: Float[AnyArray, " cells"]
+    ) -> Float[AnyArray, "*n cells"]:
+        """Return the logarithm of the probability of each cell's counts; minus infinity at a negative mean."""
+        xp, functions = namespace(observed, mean), special(mean)
+        possible = xp.where(mean > 0, mean, 0.0)
+        found = functions.xlogy(observed, possible) - possible - functions.gammaln(observed + 1)
+        return xp.where(mean >= 0, found, -xp.inf)
 
 
 TERMS: dict[str, type[_Gaussian] | type[_Poisson]] = {"gaussian": _Gaussian, "poisson": _Poisson}

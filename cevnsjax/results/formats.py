@@ -76,6 +76,7 @@ def _plain_where_needed(figure: "Figure") -> None:
         if "$" not in text.get_text() or not text.get_parse_math():
             continue
         try:
-            parser.parse(text.get_text())
+            for line in text.get_text().splitlines():  # as matplotlib sets it
+                parser.parse(line)
         except ValueError:
             text.set_text(re.sub(r"(?<!\\)\$", r"\\$", text.get_text()))  # `parse_math` does not hold for wrapped texts

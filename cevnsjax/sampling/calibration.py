@@ -16,14 +16,13 @@ from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 from scipy.special import ndtr, ndtri
 
 from cevnsjax.errors import InputError
-from cevnsjax.inference.search import checked, free_or_default
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.likelihood.kernel import Data
 from cevnsjax.parameters import Parameter
 from cevnsjax.sampling.density import Frame, PolynomialDensity
-from cevnsjax.sampling.posterior import checked_priors, density_of, drawn_names
 from cevnsjax.sampling.priors import Prior
 from cevnsjax.sampling.ranks import rank, uniformity
+from cevnsjax.sampling.request import density_of, request_of
 
 __all__ = ["Calibration", "calibrate", "true_values"]
 
@@ -52,7 +51,7 @@ class Calibration:
 
 
 def calibrate(
-    likelihood: Likelihood,
+    likelihood: Given,
     free: Sequence[str] | None = None,
     values: Mapping[str, float] | None = None,
     priors: Mapping[str, Prior] | None = None,
@@ -82,15 +81,15 @@ def calibrate(
             raise InputError(f"{name} = {number!r} given; give a whole number from {least} to {most}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise InputError(f"a seed of {seed!r} is not possible: give a whole number from 0 to {2**32 - 1}")
-    names, given = free_or_default(likelihood, free, values)
-    parameters, fixed = checked(likelihood, drawn_names(likelihood, names, given), given)
-    own = checked_priors(likelihood, [p.name for p in parameters], priors)
+    likelihood = likelihood_of(likelihood)
+    parameters, fixed, own = request_of(likelihood, free, values, priors)
     for n in likelihood.nuisances:
-        if n.searched and n.sigma is None and n.name not in (*given, *own):
+        if n.searched and n.sigma is None and n.name not in (*fixed, *own):
             raise InputError(f"'{n.name}' is free without a constraint: give it a prior, or a value")
     density, _, _ = density_of(likelihood, parameters, fixed, own)
     if not isinstance(density, PolynomialDensity):
-        raise InputError(f"counts are no polynomial in {', '.join(names)}: give masses a value")
+        given = ", ".join(p.name for p in parameters)
+        raise InputError(f"counts are no polynomial in {given}: give masses a value")
     rng = np.random.default_rng(seed)
     truths = true_values(likelihood, parameters, fixed, own, sets, rng)
     observed = _data(

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -12,16 +11,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from cevnsjax.errors import InputError, unknown_name
-from cevnsjax.inference.fit import STARTS, search_of
-from cevnsjax.inference.search import PolynomialSearch, checked, free_or_default
-from cevnsjax.inference.starts import starting_points, typical_steps
-from cevnsjax.likelihood import Likelihood
-from cevnsjax.parameters import Parameter
-from cevnsjax.sampling.density import Density, PolynomialDensity, general_density
-from cevnsjax.sampling.priors import Prior, as_json, default_prior
+from cevnsjax.likelihood import Given, likelihood_of
+from cevnsjax.sampling.density import Density
+from cevnsjax.sampling.predictive import arviz_quietly, inference_data
+from cevnsjax.sampling.priors import Prior, as_json
+from cevnsjax.sampling.request import density_of, request_of
 from cevnsjax.sampling.samplers import nested, nuts
 
-__all__ = ["SAMPLERS", "SampleResult", "checked_priors", "density_of", "drawn_names", "sample"]
+__all__ = ["SAMPLERS", "SampleResult", "sample"]
 
 Sampler = Literal["nuts", "nested"]
 SAMPLERS: tuple[str, ...] = get_args(Sampler)
@@ -35,9 +32,6 @@ SAME_MODE = 10.0
 
 BARRIER = 1.0
 """How high -2 log of the posterior must rise between two modes."""
-
-PREDICTIVE = 200
-"""The number of draws for which the prediction is kept."""
 
 MOST = {"chains": 1000, "samples": 1_000_000, "warmup": 1_000_000}
 MOST_DRAWS = 50_000_000
@@ -58,7 +52,7 @@ class SampleResult:
 
 
 def sample(
-    likelihood: Likelihood,
+    likelihood: Given,
     free: Sequence[str] | None = None,
     values: Mapping[str, float] | None = None,
     priors: Mapping[str, Prior] | None = None,
@@ -76,107 +70,42 @@ def sample(
     defaults (flat within bounds, or thirty of the data's steps wide). `nuts` runs `chains` at once, each from a
     minimum of chi^2, and says when they disagree; `nested` samples all modes by their weight. Raises `InputError` for
     impossible names and numbers.
+
+    The groups of ArviZ's InferenceData are those of `predictive.inference_data`, so that `arviz.loo`, `arviz.plot_ppc`
+    and the like work.
     """
+    likelihood = likelihood_of(likelihood)
     if sampler not in SAMPLERS:
         raise unknown_name("sampler", str(sampler), SAMPLERS)
-    names, given = free_or_default(likelihood, free, values)
     for name, number, least in (("chains", chains, 1), ("samples", samples, 10), ("warmup", warmup, 10)):
         if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= MOST[name]:
             raise InputError(f"{number!r} {name} given; give a whole number from {least} to {MOST[name]}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise InputError(f"a seed of {seed!r} is not possible: give a whole number from 0 to {2**32 - 1}")
-    drawn = drawn_names(likelihood, names, given)
-    parameters, fixed = checked(likelihood, drawn, given)
+    parameters, given, chosen = request_of(likelihood, free, values, priors)
     if chains * samples * len(parameters) > MOST_DRAWS:
         raise InputError(
             f"{chains} chains of {samples} draws of {len(parameters)} parameters are not possible: give no more than "
             f"{MOST_DRAWS // (chains * len(parameters))} samples"
         )
-    priors = checked_priors(likelihood, drawn, priors)
-    density, steps, starts = density_of(likelihood, parameters, fixed, priors)
+    density, steps, starts = density_of(likelihood, parameters, given, chosen)
     modes = _modes(density, starts)
-    how: dict[str, Any] = {"sampler": sampler, "free": ", ".join(drawn), "values": json.dumps(given)}
-    how |= {"priors": as_json(priors), "seed": seed, "chains": chains, "samples": samples, "warmup": warmup}
+    how: dict[str, Any] = {
+        "sampler": sampler,
+        "free": ", ".join(p.name for p in parameters),
+        "values": json.dumps(given),
+    }
+    how |= {"priors": as_json(chosen), "seed": seed, "chains": chains, "samples": samples, "warmup": warmup}
     if sampler == "nuts":
         draws, stats, doubts = nuts(density, parameters, modes, steps, chains, samples, warmup, seed)
     else:
         draws, stats, doubts = nested(density, parameters, likelihood.log_constant, samples * chains, seed, progress)
         how |= {"log_evidence": stats.pop("log_evidence"), "log_evidence_error": stats.pop("log_evidence_error")}
-    data = _inference_data(likelihood, density, draws, stats, how, seed)
+    data = inference_data(likelihood, density, parameters, chosen, draws, stats, how, seed)
     summary = _summary(draws, sampler)
     if sampler == "nuts":
         doubts = [*doubts, *_disagreement(summary)]
     return SampleResult(data, summary, doubts)
-
-
-def drawn_names(likelihood: Likelihood, names: list[str], given: Mapping[str, float]) -> list[str]:
-    """Return all that is drawn: the free parameters, and nuisances that have no closed integral."""
-    closed = {
-        n.name for n in likelihood.nuisances if n.closed and likelihood.experiments[n.members[0][0]].term == "gaussian"
-    }
-    rest = [n for n in likelihood.searched if n not in names and n not in given and n not in closed]
-    return [*names, *rest]
-
-
-def checked_priors(
-    likelihood: Likelihood, drawn: Sequence[str], priors: Mapping[str, Prior] | None
-) -> dict[str, Prior]:
-    """Return priors of some of the drawn parameters; raises `InputError` where they make no sense."""
-    found = dict(priors or {})
-    for name in found:
-        if name not in drawn:
-            raise unknown_name("free parameter", name, drawn)
-        if not isinstance(found[name], Prior):
-            raise InputError(f"{name} = {found[name]!r} is no Prior; give cevnsjax.Prior('flat', (0, 1)) for instance")
-        if any(n.name == name and n.searched and n.sigma is not None for n in likelihood.nuisances):
-            raise InputError(f"'{name}' has its constraint in the experiment's description, and no other prior")
-        _check_prior(likelihood.parameters[name], found[name])
-    return found
-
-
-def _check_prior(parameter: Parameter, prior: Prior) -> None:
-    """Raise `InputError` for a prior that leaves nothing within the parameter's bounds."""
-    low, high = parameter.bounds
-    if prior.kind in ("flat", "log_uniform") and not (prior.numbers[0] < high and prior.numbers[1] > low):
-        raise InputError(
-            f"the prior '{prior}' lies outside the bounds of {parameter.name}, {low:g} to {high:g}; choose other ends"
-        )
-
-
-def density_of(
-    likelihood: Likelihood,
-    parameters: tuple[Parameter, ...],
-    fixed: Mapping[str, float],
-    priors: dict[str, Prior],
-) -> tuple[Density, Float[np.ndarray, " drawn"], Float[np.ndarray, "starts drawn"]]:
-    """Return the density, a step of each parameter, and values at minima of chi^2; default priors are filled in."""
-    own = {n.name for n in likelihood.nuisances if n.searched}
-    general = not likelihood.model.quadratic_in([p.name for p in parameters])
-    search = search_of(likelihood, parameters, fixed) if general else _search(likelihood, parameters, fixed)
-    varied = [p for p in parameters if search.moves(p.name)]
-    found = dict(zip((p.name for p in varied), typical_steps(search, varied), strict=True))
-    steps = {p.name: float(found.get(p.name, p.scale)) for p in parameters}
-    for p in parameters:
-        if p.name not in own:
-            priors.setdefault(p.name, default_prior(p, steps[p.name]))
-    begin = starting_points(search, varied, np.array([steps[p.name] for p in varied]), STARTS)
-    minima = search.minima(begin)
-    values = np.stack([search.value(p.name, minima.place[:, search.place(p.name)]) for p in parameters], axis=1)
-    finite = values[np.isfinite(minima.value)]
-    if general:
-        density: Density = general_density(likelihood, parameters, fixed, priors, steps)
-    else:
-        assert isinstance(search, PolynomialSearch)
-        density = PolynomialDensity.of(search, parameters, priors, steps)
-    return density, np.array([steps[p.name] for p in parameters]), finite
-
-
-def _search(likelihood: Likelihood, parameters: tuple[Parameter, ...], fixed: Mapping[str, float]) -> PolynomialSearch:
-    """Return a search in which closed factors are integrated, not minimised."""
-    search = PolynomialSearch(likelihood, parameters, fixed)
-    kernel = dataclasses.replace(search.view.kernel, integrated=np.float64(1.0))
-    search.view = dataclasses.replace(search.view, kernel=kernel)
-    return search
 
 
 @jax.jit
@@ -206,16 +135,8 @@ def _modes(density: Density, values: Float[np.ndarray, "starts drawn"]) -> Float
     return np.stack(distinct)
 
 
-def _arviz() -> Any:
-    """Return ArviZ, imported without the notice of its coming versions that it gives once a day."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        import arviz
-    return arviz
-
-
 def _summary(draws: Mapping[str, np.ndarray], sampler: str) -> dict[str, dict[str, float]]:
-    arviz = _arviz()
+    arviz = arviz_quietly()
     rows = {}
     for name, draw in draws.items():
         low, median, high = np.quantile(draw, [0.05, 0.5, 0.95])
@@ -238,34 +159,3 @@ def _disagreement(summary: Mapping[str, Mapping[str, float]]) -> list[str]:
         if not row["ess"] >= ENOUGH:
             doubts.append(f"{name} has {row['ess']:.0f} effective samples, fewer than {ENOUGH}: draw more")
     return doubts
-
-
-def _inference_data(
-    likelihood: Likelihood,
-    density: Density,
-    draws: Mapping[str, np.ndarray],
-    stats: Mapping[str, np.ndarray],
-    how: Mapping[str, Any],
-    seed: int,
-) -> Any:
-    """Return all as InferenceData: draws, predictions and replicated data for some of them, and the data."""
-    arviz = _arviz()
-    chains, samples = next(iter(draws.values())).shape
-    every = max(1, chains * samples // PREDICTIVE)
-    flat = np.stack([draw.reshape(-1)[::every] for draw in draws.values()], axis=1)
-    rng = np.random.default_rng(seed)
-    expected = density.expected(flat, rng.standard_normal((len(flat), len(likelihood.experiments))))
-    sizes = [e.size for e in likelihood.experiments]
-    poisson = np.repeat([e.term == "poisson" for e in likelihood.experiments], sizes)
-    observed = np.concatenate([np.asarray(e.observed) for e in likelihood.experiments])
-    sigma = np.concatenate([e.sigma for e in likelihood.experiments])
-    noise = rng.standard_normal(expected.shape)
-    counts = rng.poisson(np.where(poisson, np.maximum(expected, 0.0), 0.0))
-    replicated = np.where(poisson, counts, expected + sigma * noise)
-    return arviz.from_dict(
-        posterior=dict(draws),
-        sample_stats=dict(stats),
-        posterior_predictive={"expected": expected[None], "replicated": replicated[None]},
-        observed_data={"observed": observed, "sigma": sigma},
-        attrs=dict(how),
-    )

@@ -21,7 +21,7 @@ WIDE = 30.0
 class Prior:
     """A density: flat or log-uniform between two ends, normal of a mean and a width, or half of one of a width.
 
-    A normal prior is cut at the parameter's bounds. Raises `InputError` for numbers that make no density.
+    A prior is cut at the parameter's bounds. Raises `InputError` for numbers that make no density.
     """
 
     kind: Kind
@@ -42,18 +42,18 @@ class Prior:
         return ":".join([self.kind, *(f"{number:g}" for number in self.numbers)])
 
     def distribution(self, parameter: Parameter) -> Any:
-        """Return the density as NumPyro's."""
+        """Return the density as NumPyro's, cut at the parameter's bounds."""
         import numpyro.distributions as dist
 
         low, high = parameter.bounds
-        if self.kind == "flat":
-            return dist.Uniform(*self.numbers)
-        if self.kind == "log_uniform":
-            return dist.LogUniform(*self.numbers)
+        if self.kind in ("flat", "log_uniform"):
+            ends = max(low, self.numbers[0]), min(high, self.numbers[1])
+            return dist.Uniform(*ends) if self.kind == "flat" else dist.LogUniform(*ends)
+        middle, width = (0.0, *self.numbers)[-2:]
         if self.kind == "half_normal":
-            return dist.HalfNormal(self.numbers[0])
-        ends = {name: end for name, end in (("low", low), ("high", high)) if math.isfinite(end)}
-        return dist.TruncatedNormal(*self.numbers, **ends) if ends else dist.Normal(*self.numbers)
+            low = max(low, 0.0)
+        finite = {name: end for name, end in (("low", low), ("high", high)) if math.isfinite(end)}
+        return dist.TruncatedNormal(middle, width, **finite) if finite else dist.Normal(middle, width)
 
 
 _FORMS = {

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from cevnsjax.inference.intervals import threshold
 from cevnsjax.inference.search import PolynomialSearch, checked
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, likelihood_of
 from cevnsjax.parameters import canonical, check_names, check_value
 from cevnsjax.spreading import Kept, Spread
 from cevnsjax.toys.draw import check_seed, check_toys, gathered
@@ -47,7 +47,7 @@ class Coverage:
 
 
 def coverage(
-    likelihood: Likelihood,
+    likelihood: Given,
     over: str,
     values: Mapping[str, float] | None = None,
     cl: float = 0.90,
@@ -71,6 +71,7 @@ def coverage(
 
     Example: `cevnsjax.coverage(cevnsjax.Likelihood("conus_plus"), "sin2_theta_w", toys=2000).coverage`
     """
+    likelihood = likelihood_of(likelihood)
     wilks = float(threshold(cl))
     check_toys(toys, 100)
     check_seed(seed)

@@ -11,7 +11,7 @@ from cevnsjax.errors import InputError
 from cevnsjax.inference.intervals import Interval, threshold
 from cevnsjax.inference.scan import Axis, AxisLimits, axis_of, check_axes
 from cevnsjax.inference.search import PolynomialSearch, checked
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, likelihood_of
 from cevnsjax.spreading import Gathering, Kept, Spread
 from cevnsjax.toys.draw import check_seed, check_toys
 from cevnsjax.toys.fits import check_profiled, check_tested, deltas_at, hypotheses, quantiles
@@ -51,7 +51,7 @@ class FeldmanCousins:
 
 
 def feldman_cousins(
-    likelihood: Likelihood,
+    likelihood: Given,
     x: AxisLimits,
     y: AxisLimits | None = None,
     values: Mapping[str, float] | None = None,
@@ -71,6 +71,7 @@ def feldman_cousins(
     each `advance(done, all)` is called; toys do not depend on how. Blocks that are `kept` are not done again. Raises
     `InputError` for impossible names, axes and numbers, and where a normalisation is integrated.
     """
+    likelihood = likelihood_of(likelihood)
     threshold(cl)
     check_toys(toys, 10)
     check_seed(seed)

@@ -16,7 +16,7 @@ from cevnsjax.errors import InputError
 from cevnsjax.inference.fit import Fitted
 from cevnsjax.inference.rank import determined
 from cevnsjax.inference.search import PolynomialSearch, checked, free_or_default
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, likelihood_of
 from cevnsjax.likelihood.kernel import Kernel
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.objective import with_closed
@@ -74,7 +74,7 @@ class _Toys:
 
 
 def goodness_of_fit(
-    likelihood: Likelihood,
+    likelihood: Given,
     values: Mapping[str, float] | None = None,
     free: Sequence[str] | None = None,
     toys: int = 1000,
@@ -95,6 +95,7 @@ def goodness_of_fit(
         >>> result.dof, result.p_value > 0.1
         (18, True)
     """
+    likelihood = likelihood_of(likelihood)
     check_toys(toys, 10)
     check_seed(seed)
     if likelihood.pull != "profiled":

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from cevnsjax.compilation import at_once, over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import SIGNAL
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.likelihood.kernel import Data, Kernel, opened
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.strength import NOTHING, with_strength
@@ -63,7 +63,7 @@ class _Test(NamedTuple):
 
 
 def significance(
-    likelihood: Likelihood,
+    likelihood: Given,
     values: Mapping[str, float] | None = None,
     toys: int | None = None,
     seed: int = 0,
@@ -80,6 +80,7 @@ def significance(
     done by `spread`, by default in threads here, and after each `advance(done, all)` is called. Raises `InputError` for
     a given strength, for a signal that is zero, and impossible numbers.
     """
+    likelihood = likelihood_of(likelihood)
     given = {name: float(value) for name, value in canonical(values or {}, likelihood.parameters).items()}
     if NORM.name in given:
         raise InputError(f"'{NORM.name}' is the strength that is tested for; do not set it")

@@ -1,0 +1,76 @@
+"""Feldman and Cousins' construction: chi-squared of the data against its critical values from toys."""
+
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, SKY, STYLE, VERMILION, axis_label, scaled_axis
+from cevnsjax.inference.intervals import threshold
+from cevnsjax.parameters import Parameter
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from cevnsjax.toys import FeldmanCousins
+
+__all__ = ["toys_figure"]
+
+
+def toys_figure(result: "FeldmanCousins", label: str) -> Figure:
+    """Return delta chi-squared and critical values along one parameter, or the accepted region of two.
+
+    `label` names the data. The level, the number of free parameters and that of toys at each point stand above.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_WIDTH, 2.9))
+        axes = figure.subplots()
+        (_along if len(result.axes) == 1 else _plane)(axes, result, label)
+        number = len(result.axes)
+        free = f"{number} parameter{'s' if number > 1 else ''}"
+        axes.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, columnspacing=1.0, borderaxespad=0.2,
+            title=f"Feldman-Cousins, {100 * result.cl:g} % CL, {free}, {result.toys} toys a point", title_fontsize=6.5,
+        )  # fmt: skip
+    return figure
+
+
+def _unit(parameter: Parameter, values: np.ndarray) -> tuple[float, str]:
+    if parameter.logarithmic:
+        return 1.0, axis_label(parameter)
+    return scaled_axis(parameter, float(np.abs(values).max()))
+
+
+def _along(axes: "Axes", result: "FeldmanCousins", label: str) -> None:
+    (axis,) = result.axes
+    unit, name = _unit(axis.parameter, axis.values)
+    x = axis.values / unit
+    for i, (low, high) in enumerate(result.intervals):
+        ends = (x[0] if low is None else low / unit, x[-1] if high is None else high / unit)
+        axes.axvspan(*ends, color="0.9", lw=0, label="allowed" if i == 0 else None)
+    axes.plot(x, result.delta_chi2, color=BLUE, label=label)
+    axes.plot(x, result.critical, color=VERMILION, ls="--", label="critical value, by toys")
+    band = result.critical - result.critical_error, result.critical + result.critical_error
+    axes.fill_between(x, *band, color=VERMILION, alpha=0.25, lw=0)
+    height = threshold(result.cl)
+    axes.axhline(height, color="black", lw=0.6, ls=":", label=r"asymptotic, $\chi^2$ of 1 d.o.f.")
+    axes.set_ylim(0.0, 2.5 * max(height, float(np.max(result.critical))))
+    axes.set_xlim(x[0], x[-1])
+    axes.set_xscale("log" if axis.parameter.logarithmic else "linear")
+    axes.set_xlabel(name)
+    axes.set_ylabel(r"$\Delta\chi^2$")
+
+
+def _plane(axes: "Axes", result: "FeldmanCousins", label: str) -> None:
+    scaled = [_unit(axis.parameter, axis.values) for axis in result.axes]
+    x, y = (axis.values / unit for axis, (unit, _) in zip(result.axes, scaled, strict=True))
+    above = result.delta_chi2 - result.critical
+    if above.min() < 0:
+        axes.contourf(x, y, above, levels=[above.min() - 1.0, 0.0], colors=[SKY], alpha=0.4)
+    if above.min() < 0 < above.max():
+        axes.contour(x, y, above, levels=[0.0], colors=[BLUE], linewidths=1.2)
+    axes.fill_between([], [], [], facecolor=SKY, alpha=0.4, edgecolor=BLUE, label=f"allowed, {label}")
+    for axis, which, (_, name) in zip(result.axes, "xy", scaled, strict=True):
+        getattr(axes, f"set_{which}label")(name)
+        getattr(axes, f"set_{which}scale")("log" if axis.parameter.logarithmic else "linear")

@@ -1,0 +1,77 @@
+"""Toy data of a likelihood: counts, and the centres of the constraints, drawn at given values."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from cevnsjax.errors import InputError
+from cevnsjax.experiments import Experiment
+from cevnsjax.likelihood.nuisances import JointNuisance
+from cevnsjax.likelihood.terms import TERMS, Means
+
+__all__ = ["ToyData", "toy_data"]
+
+MOST_VALUES = 500_000_000
+"""Values that all toys may have together: more would not fit into the memory of a workstation."""
+
+
+class ToyData(NamedTuple):
+    """Sets of toy data, along the leading axis of each array.
+
+    `observed` has one array for each experiment, in the order of its cells. `centres` has, by name, what an auxiliary
+    measurement of each constrained nuisance would have given.
+    """
+
+    observed: tuple[Float[np.ndarray, "toys _all"], ...]
+    centres: dict[str, Float[np.ndarray, " toys"]]
+
+    def data(self, toy: int) -> list[Float[np.ndarray, " _all"]]:
+        """Return the counts of one toy, as `Likelihood.with_data` takes them."""
+        return [observed[toy] for observed in self.observed]
+
+
+def toy_data(
+    experiments: Sequence[Experiment],
+    means: Sequence[Float[np.ndarray, " _all"]],
+    nuisances: Sequence[JointNuisance],
+    values: Mapping[str, float],
+    key: PRNGKeyArray,
+    n: int,
+) -> ToyData:
+    """Draw data around `means`, and centres around the nuisances' `values`, by default where they are centred.
+
+    Raises `InputError` for an impossible number of toys.
+    """
+    most = MOST_VALUES // max(sum(e.size for e in experiments) + len(nuisances), 1)
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= most:
+        raise InputError(f"{n!r} toys given; give a whole number from 1 to {most}")
+    for_centres, *keys = jax.random.split(key, 1 + len(experiments))
+    drawn = tuple(
+        np.asarray(_drawn(e.term, int(n), own, np.asarray(mean, dtype=float), np.asarray(e.sigma)))
+        for e, mean, own in zip(experiments, means, keys, strict=True)
+    )
+    constrained = [(joint, joint.sigma) for joint in nuisances if joint.sigma is not None]
+    normal = np.asarray(_normal(for_centres, (int(n), len(constrained))))
+    centres = {
+        joint.name: float(values.get(joint.name, joint.centre)) + sigma * normal[:, i]
+        for i, (joint, sigma) in enumerate(constrained)
+    }
+    return ToyData(drawn, centres)
+
+
+@partial(jax.jit, static_argnames=("kind", "n"))
+def _drawn(
+    kind: str, n: int, key: PRNGKeyArray, mean: Float[Array, " cells"], sigma: Float[Array, " cells"]
+) -> Float[Array, "n cells"]:
+    means = Means(jnp.zeros_like(mean), mean, jnp.zeros(()), jnp.zeros(()))
+    return jax.vmap(lambda own: TERMS[kind].draw(own, means, sigma))(jax.random.split(key, n))
+
+
+@partial(jax.jit, static_argnames="shape")
+def _normal(key: PRNGKeyArray, shape: tuple[int, int]) -> Float[Array, "toys nuisances"]:
+    return jax.random.normal(key, shape)
