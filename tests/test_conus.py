@@ -62,13 +62,13 @@ def test_counts_hardly_change_along_the_band():
 def test_posterior_of_counts():
     """A moment with a flat prior: the posterior's 90 % is that of exp(-chi^2 / 2), its nuisances integrated."""
     likelihood = cevnsjax.Likelihood("conus:C1R1_eves", model="magnetic_moment")
-    found = cevnsjax.sample(likelihood, ["mu_nu_e"], samples=500, warmup=500, chains=2)
+    found = cevnsjax.sample(likelihood, ["mu_nu_e"], samples=8000, warmup=500, chains=2)
     draws = found.data.posterior
     assert set(draws.data_vars) == {"mu_nu_e", *likelihood.searched}
     moments = np.linspace(0.0, 4e-10, 161)
     density = np.exp([-float(likelihood.chi2({"mu_nu_e": moment})) / 2 for moment in moments])
     share = np.cumsum(density) / density.sum()
-    assert np.quantile(draws["mu_nu_e"], 0.9) == pytest.approx(moments[np.searchsorted(share, 0.9)], rel=0.1)
+    assert np.quantile(draws["mu_nu_e"], 0.9) == pytest.approx(moments[np.searchsorted(share, 0.9)], rel=0.05)
     replicated = found.data.posterior_predictive["observed"].values
     assert (replicated == np.round(replicated)).all()
     expected = np.concatenate(likelihood.expected_in({}))
