@@ -19,6 +19,9 @@ rival is measured in the same run. A benchmark stops where the rival's numbers d
 medians of several runs; first calls, which may compile, stand in rows of their own. `--quick` takes small sizes: it
 shows that everything works, and writes nothing.
 
+No graphics card was at hand: all rows are those of a processor. The code paths of several devices are tested with four
+devices that a processor stands in for.
+
 The column "aim" has the aim and whether it is reached, or the factor by which it is missed. The column "ratio" compares
 with the rival: how many times slower the rival is. Where the rival is a bare `import jax`, or memory without added
 bins, it is how many times more the package takes.

@@ -127,6 +127,7 @@ WRONG = [
     (SNS + SHARED + "[systematics.default]\ncoherent_lar = 'det'\n", "unknown systematics of coherent_lar 'det'"),
     (SNS + SHARED + "[systematics.more]\nlar = 'detailed'\n", r"\[systematics.more\]: unknown experiment 'lar'"),
     (HEAD + '[[experiment]]\nname = "conus_plus"\n', "give at least 2 entries"),
+    (SNS + SHARED + "centre = 0.9\n", "the centre of a factor is 1, not 0.9"),
     (
         HEAD + '[[experiment]]\nname = "conus_plus"\noverrides = { "nuisance.norm.own" = "run" }\n[[experiment]]\n'
         'name = "coherent_lar"\noverrides = { "nuisance.sns_flux.sigma" = 0.2 }\n[[experiment]]\n'

@@ -175,8 +175,10 @@ def _shared(nuisance: Nuisance, entry: SharedTable, used: bool) -> Nuisance:
 
     Then the constraint of the combination's file holds for all of them. Otherwise it is held by all.
     """
-    centre = nuisance.centre if entry.centre is None else entry.centre
+    centre = entry.centre if used and entry.centre is not None else nuisance.centre
     sigma = entry.sigma if used and entry.sigma is not None else nuisance.sigma
+    if nuisance.scale and centre != 1.0:
+        raise InputError(f"[[shared]] {nuisance.name}: the centre of a factor is 1, not {centre:g}; leave out centre")
     scale = nuisance.parameter.scale if sigma is None else sigma
     parameter = dataclasses.replace(nuisance.parameter, default=centre, scale=scale, description=entry.why)
     free = nuisance.free and sigma is None
