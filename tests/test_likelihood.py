@@ -211,7 +211,7 @@ WRONG = {
     "cevnsjax.load_experiment('conus_plus', {1: 2})": "overrides are a dict",
     "cevnsjax.load_experiment('conus_plus', {'source.power_GW': 'much'})": "source.power_GW = 'much' is wrong: give a",
     "cevnsjax.load_runs('conus', threshold='low')": "a threshold is a number, not 'low'",
-    "cevnsjax.fit('conus_plus')": "Likelihood",
+    "cevnsjax.fit(3)": "3 is no likelihood; give the name of an experiment",
     "cevnsjax.fit(likelihood, cl='0.9')": "a confidence level of '0.9' is not possible",
     "cevnsjax.fit(likelihood, cl=0.9999999999999999)": "a confidence level of 0.9999999999999999 is not possible",
     "cevnsjax.fit(likelihood, free='norm')": "give a list of names, ['norm']",
