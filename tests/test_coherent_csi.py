@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pions as reference
 import pytest
+from scipy.special import xlogy
 from scipy.stats import poisson
 
 import cevnsjax
@@ -153,3 +154,18 @@ def test_gradients_are_finite_without_a_coupling(csi) -> None:
         likelihood = cevnsjax.Likelihood(csi, model=model)
         slopes = jax.jit(jax.grad(likelihood.chi2))(dict.fromkeys(names, 0.0))
         assert all(np.isfinite(float(slope)) for slope in slopes.values())
+
+
+def test_predictions_and_chi_squared_use_the_same_parabolas() -> None:
+    """Chi-squared from the predicted counts by SciPy, nuisances up to two standard deviations away."""
+    likelihood = cevnsjax.Likelihood("coherent_csi")
+    known = {n.name: n for n in likelihood.nuisances if n.searched}
+    observed = np.asarray(likelihood.experiments[0].observed)
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        z = {name: rng.uniform(-2, 2) if n.moves_signal else rng.uniform(-1, 1) for name, n in known.items()}
+        values = {name: n.centre + n.sigma * z[name] for name, n in known.items()}
+        (mean,) = (np.asarray(one) for one in likelihood.expected_in(values))
+        assert mean.min() > 0
+        deviance = 2 * (mean - observed + xlogy(observed, observed / mean)).sum()
+        assert float(likelihood.chi2(values)) == pytest.approx(deviance + sum(one**2 for one in z.values()), rel=1e-9)

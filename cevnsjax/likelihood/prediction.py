@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from cevnsjax.experiments import SIGNAL
+from cevnsjax.experiments import SHIFT, SIGNAL, Experiment
 from cevnsjax.likelihood.preparation import Preparation
 from cevnsjax.parameters import NORM
 
@@ -16,7 +16,9 @@ __all__ = ["Prediction"]
 class Prediction:
     """What is expected in all cells of one experiment at given values of couplings and nuisances.
 
-    Nuisances that the values leave out are at their centres, couplings at their defaults.
+    Nuisances that the values leave out are at their centres, couplings at their defaults. Where the effect of a
+    nuisance is a parabola by definition, its signal is calculated at plus and minus one standard deviation only, as in
+    a fit.
     """
 
     def __init__(self, preparation: Preparation, index: int, values: Mapping[str, Any]):
@@ -25,8 +27,10 @@ class Prediction:
         self._numbers = {name: float(value) for name, value in values.items()}
         at_centre = {n.name: n.centre for n in preparation.nuisances if n.searched}
         self._centred = {**at_centre, **self._numbers}
-        self._experiment = preparation.moved.at(index, preparation.experiments[index], self._centred)
         self._own = [(n, j) for j in preparation.nuisances if (n := j.of(index)) is not None]
+        self._parabolas = [j for n, j in self._own if n.parabola and j.name in self._centred]
+        shifted = {j.name for n, j in self._own if n.key == SHIFT}
+        self._experiment = self._at({j.name: j.centre for j in self._parabolas if j.name not in shifted})
 
     def total(self) -> Float[np.ndarray, " all"]:
         """Return the counts of background and signal together."""
@@ -49,7 +53,24 @@ class Prediction:
         couplings = {
             p.name: self._numbers[p.name] for p in self._preparation.model.parameters if p.name in self._numbers
         }
-        return self._factor(SIGNAL) * self._preparation.signals.at(self._index, self._experiment, couplings)
+        at_centres = {j.name: j.centre for j in self._parabolas}
+
+        def counts(moved: Mapping[str, float]) -> Float[np.ndarray, " all"]:
+            return self._preparation.signals.at(self._index, self._at({**at_centres, **moved}), couplings)
+
+        middle = counts({})
+        total = middle
+        for joint in self._parabolas:
+            z = (self._centred[joint.name] - joint.centre) / joint.step
+            if z != 0:
+                up, down = (counts({joint.name: joint.centre + s * joint.step}) for s in (1.0, -1.0))
+                total = total + z * (up - down) / 2 + z * z * ((up + down) / 2 - middle)
+        return self._factor(SIGNAL) * total
+
+    def _at(self, moved: Mapping[str, float]) -> Experiment:
+        """Return the experiment at the given numbers, some of them changed."""
+        preparation = self._preparation
+        return preparation.moved.at(self._index, preparation.experiments[self._index], {**self._centred, **moved})
 
     def _factor(self, name: str) -> float:
         """Return the factor on a sample: factors add, but the strength of the signal multiplies."""
