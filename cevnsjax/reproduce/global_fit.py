@@ -149,9 +149,15 @@ def _page(content: Mapping[str, Any]) -> dict[str, str]:
         "angles": table(("data", "momentum transfer [MeV]", "sin^2(theta_W)"), angles),
         "limits": table(("quantity", "data", "published", "obtained"), limits),
         "second": table(("data", "quark", "Delta chi^2", "sigma", "published sigma", "least at"), second),
+        "up": _from_to(SECOND["u"]),
+        "down": _from_to(SECOND["d"]),
         "published_second": published["lma_dark_u"]["source"],
         "planes": planes_table(content["planes"]),
     }
+
+
+def _from_to(values: np.ndarray) -> str:
+    return f"{values.min():.2f} to {values.max():.2f}"
 
 
 GLOBAL = Study("global", _steps, _compose, _page, tuple(dict.fromkeys((p.x[0], p.y[0]) for p in PLANES)))

@@ -4,27 +4,18 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.interpolate import CubicSpline, PchipInterpolator, RectBivariateSpline
 
 from cevnsjax.figures import Mark, plane_figure
 from cevnsjax.inference import ScanResult
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.markdown import table
+from cevnsjax.reproduce.smooth import smooth_plane
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import scan_dataset
 
-__all__ = ["FINE", "Axis", "Data", "Plane", "planes_table", "refined"]
+__all__ = ["Axis", "Data", "Plane", "planes_table"]
 
 CL = 0.90
-
-TRANSFER = 20.0
-"""A momentum transfer to nuclei [MeV]: lighter mediators act alike."""
-
-DRAWN = 181
-"""The number of masses of a drawn contour."""
-
-FINE = 401
-"""Number of values to which splines refine an axis."""
 
 Axis = tuple[str, float, float, int]
 """A parameter, two ends, and a number of values."""
@@ -80,7 +71,7 @@ class Plane:
                 at = dict(zip(names, self.standard, strict=True))
                 row["standard_model"] = float(likelihood.chi2(at)) - result.chi2_min
             rows.append(row)
-        smooth = [(label, _smooth(result)) for label, result in scans]
+        smooth = [(label, smooth_plane(result)) for label, result in scans]
         if self.total is not None:
             likelihood = _together([data.likelihood(self.model) for data in self.data], self.model)
             total = _sum([result for _, result in smooth])
@@ -119,53 +110,6 @@ def _sum(results: list[ScanResult]) -> ScanResult:
     return dataclasses.replace(first, delta_chi2=chi2 - least, chi2_min=least, best_fit=best).at_level(
         first.cl, first.dof
     )
-
-
-def _smooth(result: ScanResult) -> ScanResult:
-    """Return a plane with more points, for drawing."""
-    mass = result.x.parameter.logarithmic and result.y.parameter.logarithmic
-    return _between_masses(result) if mass else refined(result)
-
-
-def refined(result: ScanResult) -> ScanResult:
-    """Return a plane with many more values, between its own a cubic spline: its contours have no corners."""
-    x, y = (
-        dataclasses.replace(axis, values=np.linspace(axis.values[0], axis.values[-1], FINE))
-        for axis in (result.x, result.y)
-    )
-    spline = RectBivariateSpline(result.y.values, result.x.values, result.delta_chi2)
-    fine = dataclasses.replace(result, x=x, y=y, delta_chi2=spline(y.values, x.values))
-    return fine.at_level(result.cl, result.dof)
-
-
-def _between_masses(result: ScanResult) -> ScanResult:
-    """Return a plane of a mass and a coupling with more masses.
-
-    Below the momentum transfer chi^2 depends on the coupling alone, above it on coupling / mass. Between two masses it
-    is interpolated where g^2 / (m^2 + q^2) is the same: a narrow valley stays one.
-    """
-    masses, couplings = np.log(result.x.values), np.log(result.y.values)
-    fine = np.linspace(masses[0], masses[-1], DRAWN)
-    first, *_ = shifts = _shift(masses)
-    # Where the strength of the exchange is the same, a column for each mass; beyond the plane its edge.
-    table = np.log1p(result.delta_chi2.T)
-    alike = [
-        PchipInterpolator(couplings, column)(np.clip(couplings + shift - first, couplings[0], couplings[-1]))
-        for column, shift in zip(table, shifts, strict=True)
-    ]
-    between = CubicSpline(masses, np.array(alike))(fine)
-    columns = [
-        PchipInterpolator(couplings, column)(np.clip(couplings - shift + first, couplings[0], couplings[-1]))
-        for column, shift in zip(between, _shift(fine), strict=True)
-    ]
-    x = dataclasses.replace(result.x, values=np.exp(fine))
-    finer = dataclasses.replace(result, x=x, delta_chi2=np.expm1(np.array(columns)).T)
-    return finer.at_level(result.cl, result.dof)
-
-
-def _shift(masses: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the coupling that acts alike, for logarithms of masses [MeV]."""
-    return np.log(np.exp(2 * masses) + TRANSFER**2) / 2
 
 
 def _name_here(likelihood: Likelihood, name: str) -> str:

@@ -16,8 +16,8 @@ from cevnsjax.figures import Band, plane_figure
 from cevnsjax.inference import ScanResult, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.markdown import at_cl
-from cevnsjax.reproduce.planes import FINE, refined
 from cevnsjax.reproduce.reactor_spectrum import conus_100
+from cevnsjax.reproduce.smooth import FINE, refined
 from cevnsjax.reproduce.study import Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import scan_dataset

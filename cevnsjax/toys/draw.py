@@ -1,9 +1,10 @@
 """Toy data of a kernel: counts and the centres of constraints, drawn at given variables."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +16,26 @@ from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
 from cevnsjax.likelihood.terms import TERMS
 from cevnsjax.spreading import Gathering, Kept, Spread, Work, own_threads
 
-__all__ = ["MOST_TOYS", "by_threads", "check_seed", "check_toys", "chunk_keys", "chunks", "drawn", "gathered"]
+__all__ = [
+    "MOST_TOYS",
+    "by_threads",
+    "check_seed",
+    "check_toys",
+    "chunk_keys",
+    "chunks",
+    "drawn",
+    "gathered",
+    "share_above",
+]
 
 CHUNK = 256
 """Toys that one call of a program takes."""
 
 BLOCK = 4
 """Chunks that make one piece of work."""
+
+LIMIT = 0.05
+"""One minus the confidence level of the upper limit on p where no toy was above."""
 
 MOST_TOYS = 10_000_000
 LARGEST_SEED = 2**32 - 1
@@ -73,6 +87,20 @@ def gathered(
     numbers = chunks(toys)
     blocks = np.split(numbers, range(BLOCK, numbers.size, BLOCK))
     return np.concatenate(Gathering(spread, kept, advance).results(work, blocks)).ravel()[:toys]
+
+
+class Share(NamedTuple):
+    """The share of toys above the data, its binomial error, and the upper limit at 95 % CL where no toy is above."""
+
+    value: float
+    error: float
+    upper: float | None
+
+
+def share_above(above: Shaped[np.ndarray, " toys"]) -> Share:
+    """Return the p-value from the toys that are no less extreme than the data."""
+    p = float(above.mean())
+    return Share(p, math.sqrt(p * (1 - p) / above.size), 1 - LIMIT ** (1 / above.size) if not above.any() else None)
 
 
 def check_toys(toys: int, least: int) -> None:

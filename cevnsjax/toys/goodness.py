@@ -1,7 +1,6 @@
 """Whether a model describes the data: the least chi-squared beside that of toys made at the best fit."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -22,18 +21,13 @@ from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.objective import with_closed
 from cevnsjax.likelihood.terms import LEAST_MEAN
 from cevnsjax.spreading import Spread
-from cevnsjax.toys.draw import by_threads, check_seed, check_toys, chunk_keys, drawn, gathered
+from cevnsjax.toys.draw import by_threads, check_seed, check_toys, chunk_keys, drawn, gathered, share_above
+from cevnsjax.toys.fits import TIE, check_profiled
 
 __all__ = ["GoodnessOfFit", "goodness_of_fit"]
 
 CLOSE = 1e-8
 """A step that would lower a toy's chi-squared by no more ends its search."""
-
-TIE = 1e-6
-"""A toy with the very counts of the data has a chi-squared that differs by what searches leave."""
-
-LIMIT = 0.05
-"""One minus the confidence level of the upper limit on p where no toy was above."""
 
 FEW, SHARE = 5.0, 0.2
 """Counts below which a cell is sparse, and the share of such cells above which chi-squared's own distribution is not to
@@ -98,8 +92,7 @@ def goodness_of_fit(
     likelihood = likelihood_of(likelihood)
     check_toys(toys, 10)
     check_seed(seed)
-    if likelihood.pull != "profiled":
-        raise InputError("toys need nuisances that are minimised; make the likelihood with pull='profiled'")
+    check_profiled(likelihood)
     names, given = free_or_default(likelihood, free, values)
     parameters, fixed = checked(likelihood, names, given, least=0)
     own = {p.name for p in likelihood.model.parameters}
@@ -112,8 +105,7 @@ def goodness_of_fit(
     truth = np.asarray(_closed(kernel, data, fitted.best, search.held))
     work = partial(_least_of, _Toys(kernel, truth, fitted.seeds, search.held), seed)
     least = gathered(work, toys, spread, None, advance)
-    above = int((least >= fitted.chi2_min - TIE).sum())
-    p = above / toys
+    p = share_above(least >= fitted.chi2_min - TIE)
     cells, sparse = _cells(search, truth)
     dof = cells - determined(fitted)
     messages = fitted.messages()
@@ -123,9 +115,9 @@ def goodness_of_fit(
         chi2_min=fitted.chi2_min,
         dof=dof,
         p_asymptotic=float(chdtrc(dof, fitted.chi2_min)) if dof > 0 else 1.0,
-        p_value=p,
-        p_error=math.sqrt(p * (1 - p) / toys),
-        p_upper=1 - LIMIT ** (1 / toys) if above == 0 else None,
+        p_value=p.value,
+        p_error=p.error,
+        p_upper=p.upper,
         toys=toys,
         cells=cells,
         sparse=sparse,

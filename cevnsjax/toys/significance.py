@@ -21,7 +21,7 @@ from cevnsjax.likelihood.strength import NOTHING, with_strength
 from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import NORM, canonical
 from cevnsjax.spreading import Spread
-from cevnsjax.toys.draw import by_threads, check_seed, check_toys, chunk_keys, drawn, gathered
+from cevnsjax.toys.draw import by_threads, check_seed, check_toys, chunk_keys, drawn, gathered, share_above
 
 __all__ = ["Significance", "significance"]
 
@@ -30,9 +30,6 @@ MANY, FEW = 100_000, 1000
 
 CLOSE = 1e-10
 """A step that would lower chi-squared by no more ends a search."""
-
-LIMIT = 0.05
-"""One minus the confidence level of the upper limit on p where no toy was above."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,16 +92,16 @@ def significance(
     q0, best, nothing = (np.asarray(found[0]) for found in _q0(test, alone, y))
 
     found = gathered(partial(_chunks, test, nothing, seed), toys, spread, None, advance)
-    p = float((found >= q0).mean())
+    p = share_above(found >= q0)
     root = math.sqrt(float(q0))
     return Significance(
         q0=float(q0),
         strength=float(best) - NOTHING,
         p_asymptotic=math.erfc(root / math.sqrt(2)) / 2,
         sigma=root,
-        p_toys=p,
-        p_error=math.sqrt(p * (1 - p) / toys),
-        p_upper=1 - LIMIT ** (1 / toys) if p == 0 else None,
+        p_toys=p.value,
+        p_error=p.error,
+        p_upper=p.upper,
         toys=toys,
     )
 
