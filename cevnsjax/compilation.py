@@ -13,6 +13,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
+from cevnsjax.store import keep_in
+
 __all__ = ["CACHE_VARIABLE", "at_once", "cache_compilations", "over_devices"]
 
 Result = TypeVar("Result")
@@ -55,6 +57,7 @@ def cache_compilations(folder: str | os.PathLike[str] | None = None) -> Path | N
         _shorten(path)
     except OSError:
         return None
+    keep_in(path)
     jax.config.update("jax_compilation_cache_dir", str(path))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -21,6 +21,7 @@ from cevnsjax.interactions import ElectronRecoil, Model, NuclearRecoil
 from cevnsjax.matter import Nucleus, Target, minimal_energy
 from cevnsjax.numeric import AnyArray, namespace
 from cevnsjax.parameters import Parameters
+from cevnsjax.programs import program
 from cevnsjax.response import Response, recoil_energy
 from cevnsjax.sources import Component, Moments
 
@@ -173,9 +174,9 @@ def rates_at(
                     for i, one in zip(sets[: len(filled) - sets[0]], several, strict=False):
                         rates[i].append(one)
             else:
-                program = _rates if together == FEW else _rates_of_many
+                at_nodes = _rates if together == FEW else _rates_of_many
                 for i, one in enumerate(filled):
-                    rates[i].append(np.asarray(program(model, flavours, one, params)))
+                    rates[i].append(np.asarray(at_nodes(model, flavours, one, params)))
     return [np.concatenate(parts)[:number, :, :size] for parts, size in zip(rates, sizes, strict=True)]
 
 
@@ -187,11 +188,11 @@ def _at_points(
 
 
 # The compiler's effort would cost more than it saves for few points.
-_rates = jax.jit(_at_points, static_argnames="flavours", compiler_options={"xla_backend_optimization_level": 0})
-_rates_of_many = jax.jit(_at_points, static_argnames="flavours")
+_rates = program("flavours", effort=0)(_at_points)
+_rates_of_many = program("flavours")(_at_points)
 
 
-@partial(jax.jit, static_argnames="flavours", compiler_options={"xla_backend_optimization_level": 1})
+@program("flavours", effort=1)
 def _rates_of_sets(
     model: Model, flavours: tuple[Flavour, ...], nodes: NuclearNodes | ElectronNodes, params: Points
 ) -> Float[Array, "sets points components nodes"]:

@@ -27,6 +27,10 @@ if "CEVNSJAX_CACHE" not in os.environ:
 
 import cevnsjax  # noqa: E402
 from cevnsjax.experiments import copy_experiment  # noqa: E402
+from cevnsjax.programs import forget_programs  # noqa: E402
+
+# As the command line does: what one process of this run compiled or traced, no other need.
+cevnsjax.cache_compilations()
 
 # ArviZ writes once a day that it has shown its notice. The processes that share the tests would collide over it, but
 # the one that starts them comes here first.
@@ -57,6 +61,7 @@ def _forget_programs():
     yield
     if MAPPINGS.exists() and MAPPINGS.read_text().count("\n") > 30_000:
         jax.clear_caches()
+        forget_programs()
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,8 @@ ROOMS = [
     "errors",
     "resources",
     "numeric",
+    "store",
+    "programs",
     "compilation",
     "flavours",
     "quadrature",
@@ -55,7 +57,7 @@ ROOMS = [
 ]
 
 
-RUNNERS = ("compilation", "spreading")
+RUNNERS = ("programs", "compilation", "spreading")
 """Rooms that run functions which they are given, as JAX does: who gave it is the caller."""
 
 

@@ -22,6 +22,7 @@ from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.kernel import Kernel, coupling_monomials, signal_table
 from cevnsjax.likelihood.nuisances import JointNuisance
 from cevnsjax.parameters import NORM
+from cevnsjax.programs import program
 
 __all__ = ["POI", "workspace"]
 
@@ -91,7 +92,7 @@ def _signals(likelihood: Likelihood, values: Mapping[str, float]) -> list[Cells]
     return found
 
 
-@jax.jit
+@program()
 def _of_kernel(kernel: Kernel, y: Float[Array, " n"]) -> list[Float[Array, "_terms _cells"]]:
     ended, monomials = jnp.append(y, 0.0), coupling_monomials(y[: kernel.couplings])
     return [jax.vmap(lambda term: monomials @ signal_table(term, ended))(group) for group in kernel.groups]

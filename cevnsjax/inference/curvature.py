@@ -1,7 +1,5 @@
 """Chi-squared of a kernel around its minimum: the covariance, and how far observations move each variable."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 from cevnsjax.likelihood.kernel import Data, Kernel, Vector
 from cevnsjax.likelihood.objective import chi2
 from cevnsjax.likelihood.terms import TERMS
+from cevnsjax.programs import program
 
 __all__ = ["covariance_of", "hessian_of", "shifted_observations"]
 
@@ -66,7 +65,7 @@ def _all_held(y: Vector) -> Bool[Array, " n"]:
 
 
 # Each of these runs once: the compiler need not try hard.
-_lightly = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+_lightly = program(effort=0)
 
 
 @_lightly

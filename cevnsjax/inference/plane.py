@@ -18,6 +18,7 @@ from cevnsjax.compilation import over_devices
 from cevnsjax.likelihood import View
 from cevnsjax.likelihood.kernel import coupling_monomials
 from cevnsjax.numeric import AnyArray
+from cevnsjax.programs import program
 
 __all__ = ["Sums", "is_plain", "plane_chi2", "sums_of"]
 
@@ -86,7 +87,7 @@ def plane_chi2(sums: Sums, t: Float[np.ndarray, "lines n couplings"]) -> Float[n
     return np.asarray(_plane(sums, t))
 
 
-@jax.jit
+@program()
 def _plane(lines: Sums, t: Float[Array, "lines n couplings"]) -> Float[Array, "lines n"]:
     return over_devices(lambda _, given: jax.vmap(_line)(*given), None, (lines, t))
 

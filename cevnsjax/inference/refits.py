@@ -16,6 +16,7 @@ from cevnsjax.compilation import at_once
 from cevnsjax.inference.search import BATCH
 from cevnsjax.likelihood.kernel import Data, Kernel
 from cevnsjax.likelihood.newton import minimise_all
+from cevnsjax.programs import program
 from cevnsjax.spreading import Gathering, Spread
 
 __all__ = ["Refits", "Refitted", "refitted"]
@@ -60,7 +61,7 @@ def _done(refits: Refits, jobs: Int[np.ndarray, " block"]) -> Float[np.ndarray, 
     return np.concatenate([np.asarray(place), np.asarray(value)[:, None]], axis=1)[: len(jobs)]
 
 
-@partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
+@program(effort=1)
 def _minimise(
     kernel: Kernel,
     observed: tuple[Float[Array, "jobs _terms _cells"], ...],

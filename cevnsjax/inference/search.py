@@ -23,6 +23,7 @@ from cevnsjax.likelihood.kernel import Data, Kernel, means_of
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.terms import Means
 from cevnsjax.parameters import Parameter, check_names, check_value
+from cevnsjax.programs import program
 from cevnsjax.spreading import Gathering, Lazy, Work
 
 __all__ = ["BATCH", "Minima", "PolynomialSearch", "Search", "checked", "filled", "free_or_default", "rows_of"]
@@ -226,7 +227,7 @@ def _name(batch: tuple[np.ndarray, list[int], float]) -> str:
     return hashlib.sha256(repr((start.shape, hold, far)).encode() + start.tobytes()).hexdigest()
 
 
-@partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
+@program(effort=1)
 def _minimise(
     kernel: Kernel,
     data: Data,
@@ -253,7 +254,7 @@ def _minimise(
     return over_devices(each, (kernel, data, held, number, far), (start, jnp.arange(len(start))))
 
 
-@partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+@program(effort=0)
 def _means(kernel: Kernel, y: Float[Array, "lanes n"], held: Bool[Array, " n"]) -> list[Means]:
     """Return what is expected of all terms at several places; run a few times: the compiler need not try hard."""
 

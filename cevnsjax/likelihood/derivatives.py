@@ -12,6 +12,7 @@ from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
 from cevnsjax.likelihood.likelihood import Likelihood
 from cevnsjax.likelihood.terms import LEAST_MEAN, TERMS
 from cevnsjax.parameters import canonical, check_names
+from cevnsjax.programs import program
 
 __all__ = ["covariance", "fisher", "gradient", "hessian"]
 
@@ -97,7 +98,7 @@ def _slope(layout, name: str, value: float) -> float:  # type: ignore[no-untyped
     return 1.0
 
 
-@jax.jit
+@program()
 def _information(kernel: Kernel, data: Data, y: Float[Array, " n"]) -> Float[Array, "n n"]:
     """Return J^T V^-1 J in the kernel's variables, closed factors varied like all others."""
     held = jnp.ones(y.shape, dtype=bool)

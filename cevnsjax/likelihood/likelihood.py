@@ -26,6 +26,7 @@ from cevnsjax.likelihood.terms import TERMS
 from cevnsjax.likelihood.toys import ToyData, toy_data
 from cevnsjax.likelihood.views import View
 from cevnsjax.parameters import Parameter, canonical
+from cevnsjax.programs import program
 from cevnsjax.rates import CHANNELS, Channel
 
 __all__ = ["Likelihood", "Pull"]
@@ -300,21 +301,21 @@ class Likelihood:
         return self.preparation.view(values, free)
 
 
-_chi2 = jax.jit(chi2)
+_chi2 = program()(chi2)
 
 
-@jax.jit
+@program()
 def _minimum(kernel: Kernel, data: Data, y: Float[Array, " n"], held: Bool[Array, " n"]) -> Float[Array, ""]:
     return newton.minimum((kernel, data, y, held))
 
 
-@jax.jit
+@program()
 def _place(kernel: Kernel, data: Data, y: Float[Array, " n"], held: Bool[Array, " n"]) -> Float[Array, " n"]:
     best = newton.place((kernel, data, y, held))
     return with_closed(kernel, data, best, held)
 
 
-@jax.jit
+@program()
 def _means(kernel: Kernel, y: Float[Array, " n"]) -> list[Float[Array, "_terms _cells"]]:
     """Return the expected counts of all terms, nothing minimised."""
     held = jnp.ones(y.shape, dtype=bool)

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +18,9 @@ from cevnsjax.likelihood.parabolas import ParabolaGrid, grid_of
 from cevnsjax.likelihood.shapes import Degrees, Moved, Rates, SignalGrid
 from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import Parameter, Parameters
+from cevnsjax.programs import program
 from cevnsjax.rates import Channel, ElectronNodes, NuclearNodes, electron_rate, nuclear_rate, rates_at, with_moments
+from cevnsjax.store import content_of, keep, keeping, kept
 
 __all__ = ["Expanded", "Signals"]
 
@@ -82,14 +83,14 @@ class Signals:
         key = index, id(experiment.signal), moved
         if key in self._grids:
             grid = self._grids[key]
-            counts = grid.coefficients(rates)
+            degrees, counts = grid.degrees, grid.coefficients(rates)
         else:
-            grid, counts = self._fitted(index, experiment, moved, rates)
+            degrees, counts = self._once(index, experiment, moved, rates, (couplings, values, places))
         # A signal that no model changes is the same at all points.
         counts = np.broadcast_to(counts, (counts.shape[0], len(values), counts.shape[2]))
         each = np.split(counts, len(places), axis=1)
         assert all(part.shape[1] == size for part in each)
-        return [Expanded(grid.degrees, _without_noise(np.einsum("qp,mpc->mqc", lattice.inverse, p))) for p in each]
+        return [Expanded(degrees, _without_noise(np.einsum("qp,mpc->mqc", lattice.inverse, p))) for p in each]
 
     def traced(self, index: int, experiment: Experiment, moved: tuple[Moved, ...], params: Parameters) -> Expanded:
         """Return an experiment's signal at parameters of which some are traced by JAX: its only monomial is one."""
@@ -110,15 +111,41 @@ class Signals:
 
         return Expanded(grid.degrees, grid.traced(rate)[:, None])
 
+    def _once(
+        self, index: int, experiment: Experiment, moved: tuple[Moved, ...], rates: Rates, points: object
+    ) -> tuple[Degrees, Float[np.ndarray, "terms points all"]]:
+        """Return degrees and coefficients of counts at points in the couplings, on disk from an earlier process or not.
+
+        Grids over several numbers take longer than all else in the first fit of a combination.
+        """
+        kind = self._kind(experiment, moved)
+        known = self._limits.get(kind, ())
+        text = None
+        if keeping() and moved:
+            signal_only = dataclasses.replace(experiment, observed=None)
+            text = content_of((signal_only, moved, self.model, self.channel, known, points))
+            found = None if text is None else kept("signal", text)
+            if found is not None:
+                degrees, counts, self._limits[kind] = found
+                return degrees, counts
+        grid, counts = self._fitted(index, experiment, moved, rates)
+        if text is not None:
+            keep("signal", text, (grid.degrees, counts, grid.limits))
+        return grid.degrees, counts
+
     def _fitted(
         self, index: int, experiment: Experiment, moved: tuple[Moved, ...], rates: Rates
     ) -> tuple[SignalGrid | ParabolaGrid, Float[np.ndarray, "terms points all"]]:
         """Return a grid and the coefficients of its counts; runs of one experiment share degrees if they can."""
-        kind = experiment.name, experiment.size, tuple((m.key, m.low, m.high) for m in moved)
+        kind = self._kind(experiment, moved)
         grid, counts = grid_of(experiment, moved, self.channel, rates, self._limits.get(kind, ()))
         self._limits[kind] = grid.limits
         self._grids[index, id(experiment.signal), moved] = grid
         return grid, counts
+
+    def _kind(self, experiment: Experiment, moved: tuple[Moved, ...]) -> object:
+        """Return what runs have alike that share the degrees of polynomials."""
+        return experiment.name, experiment.size, tuple((m.key, m.low, m.high) for m in moved)
 
     def _grid(self, index: int, experiment: Experiment, moved: tuple[Moved, ...]) -> SignalGrid | ParabolaGrid:
         key = index, id(experiment.signal), moved
@@ -200,7 +227,7 @@ def _without_noise(
     return np.where(noise[:, None], 0.0, coefficients)
 
 
-@partial(jax.jit, static_argnames="flavour")
+@program("flavour")
 def _survival(
     model: Model,
     params: Parameters,

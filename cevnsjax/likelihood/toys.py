@@ -1,7 +1,6 @@
 """Toy data of a likelihood: counts, and the centres of the constraints, drawn at given values."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -13,6 +12,7 @@ from cevnsjax.errors import InputError
 from cevnsjax.experiments import Experiment
 from cevnsjax.likelihood.nuisances import JointNuisance
 from cevnsjax.likelihood.terms import TERMS, Means
+from cevnsjax.programs import program
 
 __all__ = ["ToyData", "toy_data"]
 
@@ -64,7 +64,7 @@ def toy_data(
     return ToyData(drawn, centres)
 
 
-@partial(jax.jit, static_argnames=("kind", "n"))
+@program("kind", "n")
 def _drawn(
     kind: str, n: int, key: PRNGKeyArray, mean: Float[Array, " cells"], sigma: Float[Array, " cells"]
 ) -> Float[Array, "n cells"]:
@@ -72,6 +72,6 @@ def _drawn(
     return jax.vmap(lambda own: TERMS[kind].draw(own, means, sigma))(jax.random.split(key, n))
 
 
-@partial(jax.jit, static_argnames="shape")
+@program("shape")
 def _normal(key: PRNGKeyArray, shape: tuple[int, int]) -> Float[Array, "toys nuisances"]:
     return jax.random.normal(key, shape)

@@ -6,7 +6,6 @@ does it. If all is right, the rank of the truth among the draws of its posterior
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -19,6 +18,7 @@ from cevnsjax.errors import InputError
 from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.likelihood.kernel import Data
 from cevnsjax.parameters import Parameter
+from cevnsjax.programs import program
 from cevnsjax.sampling.density import Frame, PolynomialDensity
 from cevnsjax.sampling.priors import Prior
 from cevnsjax.sampling.ranks import rank, uniformity
@@ -157,7 +157,7 @@ def _data(
     return [np.stack([each[i] for i in members], axis=1) for members in density.groups]
 
 
-@partial(jax.jit, static_argnames=("warmup", "draws", "thin"))
+@program("warmup", "draws", "thin")
 def _posteriors(
     density: PolynomialDensity,
     observed: list[Float[Array, "sets _terms _cells"]],

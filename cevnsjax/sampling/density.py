@@ -21,6 +21,7 @@ from cevnsjax.likelihood.objective import chi2
 from cevnsjax.likelihood.terms import best_norm, norm_width
 from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import Parameter
+from cevnsjax.programs import program
 from cevnsjax.sampling.priors import Prior
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ class PolynomialDensity(Density):
         return np.concatenate(rows, axis=1)
 
 
-@jax.jit
+@program()
 def _expected(
     density: PolynomialDensity, values: Float[Array, "draws drawn"], normal: Float[Array, "draws terms"]
 ) -> list[Float[Array, "draws _terms _cells"]]:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.likelihood import Given, likelihood_of
+from cevnsjax.programs import program
 from cevnsjax.sampling.density import Density
 from cevnsjax.sampling.predictive import arviz_quietly, inference_data
 from cevnsjax.sampling.priors import Prior, as_json
@@ -108,7 +109,7 @@ def sample(
     return SampleResult(data, summary, doubts)
 
 
-@jax.jit
+@program()
 def _heights(density: Density, values: Float[Array, "n drawn"]) -> Float[Array, " n"]:
     """Return -2 log of the posterior at values, within the priors."""
 

@@ -1,7 +1,6 @@
 """The samplers behind `sample`: NUTS, and dynesty's nested sampling."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
 
 from cevnsjax.parameters import Parameter
+from cevnsjax.programs import program
 from cevnsjax.sampling.density import Density
 
 __all__ = ["nested", "nuts"]
@@ -50,7 +50,7 @@ def nuts(
     return draws, {"diverging": diverging}, doubts
 
 
-@partial(jax.jit, static_argnames=("warmup", "samples"))
+@program("warmup", "samples")
 def _chains(
     density: Density, begin: Float[Array, "chains drawn"], keys: Key[Array, " many"], warmup: int, samples: int
 ) -> tuple[Float[Array, "chains samples drawn"], Bool[Array, "chains samples"]]:

@@ -18,6 +18,7 @@ from cevnsjax.likelihood.kernel import Data, Kernel, with_shapes
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.objective import chi2, with_closed
 from cevnsjax.parameters import Parameter
+from cevnsjax.programs import program
 from cevnsjax.toys.draw import by_threads, chunk_keys, chunks, drawn
 
 __all__ = ["Hypotheses", "check_profiled", "check_tested", "deltas_at", "deltas_of", "hypotheses", "quantiles"]
@@ -112,7 +113,7 @@ def hypotheses(
     return found, minima.value - least
 
 
-@jax.jit
+@program()
 def _all_closed(
     kernel: Kernel, data: Data, y: Float[Array, "points n"], held: Bool[Array, " n"]
 ) -> Float[Array, "points n"]:
@@ -143,7 +144,7 @@ def _chunk(given: Hypotheses, seed: int, piece: tuple[int, int]) -> Float[Array,
     return _deltas(given.kernel, given.truths[point], given.held, given.tested, given.coarse, keys)
 
 
-@jax.jit
+@program()
 def _deltas(
     kernel: Kernel,
     truth: Float[Array, " n"],

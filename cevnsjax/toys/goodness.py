@@ -20,6 +20,7 @@ from cevnsjax.likelihood.kernel import Kernel
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.objective import with_closed
 from cevnsjax.likelihood.terms import LEAST_MEAN
+from cevnsjax.programs import program
 from cevnsjax.spreading import Spread
 from cevnsjax.toys.draw import by_threads, check_seed, check_toys, chunk_keys, drawn, gathered, share_above
 from cevnsjax.toys.fits import TIE, check_profiled
@@ -145,10 +146,10 @@ def _least_of(toys: _Toys, seed: int, numbers: Int[np.ndarray, " block"]) -> Flo
     )
 
 
-_closed = jax.jit(with_closed)
+_closed = program()(with_closed)
 
 
-@jax.jit
+@program()
 def _least(
     kernel: Kernel,
     truth: Float[Array, " n"],

@@ -20,6 +20,7 @@ from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.strength import NOTHING, with_strength
 from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import NORM, canonical
+from cevnsjax.programs import program
 from cevnsjax.spreading import Spread
 from cevnsjax.toys.draw import by_threads, check_seed, check_toys, chunk_keys, drawn, gathered, share_above
 
@@ -125,7 +126,7 @@ def _chunks(
     return by_threads(lambda number: _above(test, nothing, chunk_keys(seed, number)), numbers.tolist())
 
 
-@jax.jit
+@program()
 def _q0(
     test: _Test, data: Data, y: Float[Array, " n"]
 ) -> tuple[Float[Array, " toys"], Float[Array, " toys"], Float[Array, "toys n"]]:
@@ -145,7 +146,7 @@ def _q0(
     return q0, jnp.where(better, place[:, 1, -1], NOTHING), place[:, 0]
 
 
-@jax.jit
+@program()
 def _above(test: _Test, nothing: Float[Array, " n"], keys: Key[Array, " many"]) -> Float[Array, " toys"]:
     """Return q0 of toys without a signal."""
 

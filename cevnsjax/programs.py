@@ -1,0 +1,119 @@
+"""Programs that are kept on disk as JAX wrote them for the compiler, so that a later process need not trace them.
+
+JAX's own cache keeps what the compiler made of a program. To ask it, a process must first trace the program and write
+it in the compiler's language, which takes longer than all else in a first answer. A `Program` is known by its name,
+the shapes of its arguments, and the package's source; where it is on disk already, it goes to the compiler's cache as
+it is.
+"""
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import jax
+import numpy as np
+from jax import export
+
+from cevnsjax.store import keep, keeping, kept, known_source
+
+__all__ = ["Program", "forget_programs", "program"]
+
+Result = TypeVar("Result")
+
+_every: list["Program[Any]"] = []
+
+
+def forget_programs() -> None:
+    """Forget all programs that this process holds, as `jax.clear_caches` does for those of `jax.jit`."""
+    for each in _every:
+        each._made.clear()
+
+
+def program(*static: str, effort: int | None = None) -> Callable[[Callable[..., Result]], "Program[Result]"]:
+    """Return a decorator like `jax.jit`, whose programs are kept on disk where a folder is given.
+
+    `static` names the arguments that are no arrays; `effort` is the compiler's level of optimisation, where not its
+    highest.
+    """
+    return lambda function: Program(function, static, effort)
+
+
+class Program(Generic[Result]):
+    """A function of arrays that JAX compiles once for arguments of the same shapes, and keeps on disk."""
+
+    def __init__(self, function: Callable[..., Result], static: tuple[str, ...], effort: int | None):
+        """Take the function, the names of its static arguments, and the compiler's effort."""
+        functools.update_wrapper(self, function)
+        self._function, self._static = function, static
+        self._options = None if effort is None else {"xla_backend_optimization_level": effort}
+        self._signature = inspect.signature(function)
+        self._jitted = jax.jit(function, static_argnames=static, compiler_options=self._options)
+        self._made: dict[object, tuple[Callable[..., Any], Any] | None] = {}
+        self._lock = threading.Lock()
+        _every.append(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Result:
+        """Return the function's result, by a program that is there, is on disk, or is made now."""
+        if not keeping() or jax.device_count() > 1:  # with several devices a program belongs to their arrangement
+            return self._jitted(*args, **kwargs)
+        given: dict[str, Any] = self._signature.bind(*args, **kwargs).arguments
+        fixed = {name: given.pop(name) for name in self._static}
+        leaves, tree = jax.tree.flatten(given)
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            return self._jitted(*args, **kwargs)
+        leaves = [leaf if isinstance(leaf, jax.Array) else np.asarray(leaf) for leaf in leaves]
+        key = tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves), tuple(fixed.items())
+        if key not in self._made:
+            with self._lock:  # threads share the work on one grid, and wait for one compiler
+                if key not in self._made:
+                    self._made[key] = self._found(f"{key} {self._options}", tree, fixed, leaves)
+        made = self._made[key]
+        if made is None:
+            return self._jitted(*args, **kwargs)
+        call, out = made
+        return jax.tree.unflatten(out, call(*leaves))
+
+    def _found(
+        self, key: str, tree: Any, fixed: dict[str, Any], leaves: list[Any]
+    ) -> tuple[Callable[..., Any], Any] | None:
+        """Return a program and the structure of its result, from disk if it is there; None if it cannot be kept."""
+        # An address, an array cut short, or a class of a user's: the text does not tell what the program depends on.
+        if " at 0x" in key or "..." in key or not _of_package(tree):
+            return None
+        text = f"{self._function.__module__}.{self._function.__qualname__} {key}"
+        found = kept("program", text)
+        if found is None:
+            found = self._exported(tree, fixed, leaves)
+            if found is None:
+                return None
+            keep("program", text, found)
+        exported, out = export.deserialize(found[0]), found[1]
+
+        def call(*leaves: Any) -> Any:
+            return exported.call(*leaves)
+
+        call.__name__ = self._function.__name__
+        return jax.jit(call, compiler_options=self._options), out
+
+    def _exported(self, tree: Any, fixed: dict[str, Any], leaves: list[Any]) -> tuple[bytearray, Any] | None:
+        """Return the function of a flat list of arrays as it goes to the compiler, and the structure of its result."""
+        structure: list[Any] = []
+
+        def flat(*leaves: Any) -> list[Any]:
+            found, out = jax.tree.flatten(self._function(**jax.tree.unflatten(tree, leaves), **fixed))
+            structure.append(out)
+            return found
+
+        flat.__name__ = self._function.__name__
+        try:
+            return export.export(jax.jit(flat))(*leaves).serialize(), structure[-1]
+        except (ValueError, NotImplementedError):  # it calls what JAX does not promise to call in later versions
+            return None
+
+
+def _of_package(tree: Any) -> bool:
+    """Return whether all classes of a structure are of known source."""
+    data = tree.node_data()
+    return (data is None or known_source(data[0])) and all(_of_package(child) for child in tree.children())
