@@ -169,7 +169,7 @@ def test_slopes_of_a_step_are_those_of_chi_squared(kind, integrated):
         exact = jax.grad(lambda y: TERMS[kind].chi2(at(y), *data))(y)
         return exact, *TERMS[kind].quadratic(at(y), slopes, *data)
 
-    exact, gradient, curvature = both(np.array([0.1, -0.2, 0.15]), observed, sigma, integrated)
+    exact, gradient, curvature, _ = both(np.array([0.1, -0.2, 0.15]), observed, sigma, integrated)
     np.testing.assert_allclose(gradient, exact, rtol=1e-10)
     assert (np.linalg.eigvalsh(curvature) > 0).all()
 
@@ -187,9 +187,30 @@ def test_the_curvature_is_exact_where_data_are_what_is_expected(kind):
     @jax.jit
     def both(y, *data):
         slopes = at(y)._replace(signal=jnp.asarray(shapes), rest=jnp.asarray(backgrounds))
-        return TERMS[kind].quadratic(at(y), slopes, *data)[1], jax.hessian(lambda y: TERMS[kind].chi2(at(y), *data))(y)
+        found = TERMS[kind].quadratic(at(y), slopes, *data)
+        return *found[1:], jax.hessian(lambda y: TERMS[kind].chi2(at(y), *data))(y)
 
-    curvature, exact = both(np.zeros(3), signal + rest, sigma, 0.0)
+    curvature, lacking, exact = both(np.zeros(3), signal + rest, sigma, 0.0)
+    np.testing.assert_allclose(curvature, exact, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(lacking, 0.0, atol=1e-9)
+
+
+def test_the_observed_curvature_of_counts():
+    """Where counts are linear and not what is expected: what Fisher's scoring lacks is there."""
+    signal, rest, _, sigma = sample(6)
+    shapes, backgrounds = np.random.default_rng(7).normal(0.0, 1.0, (2, 3, 5))
+    observed = np.round(signal + rest) + np.arange(5.0)
+
+    def at(y):
+        return means(signal + y @ shapes, rest + y @ backgrounds, 0.0)
+
+    @jax.jit
+    def both(y, *data):
+        slopes = at(y)._replace(signal=jnp.asarray(shapes), rest=jnp.asarray(backgrounds))
+        found = TERMS["poisson"].quadratic(at(y), slopes, *data)
+        return found[1] + found[2], jax.hessian(lambda y: TERMS["poisson"].chi2(at(y), *data))(y)
+
+    curvature, exact = both(np.zeros(3), observed, sigma, 0.0)
     np.testing.assert_allclose(curvature, exact, rtol=1e-9, atol=1e-9)
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "means_of",
     "opened",
     "shape_monomials",
+    "shape_slopes",
     "signal_table",
     "strength_of",
     "with_shapes",
@@ -83,19 +84,31 @@ class Template(eqx.Module):
 
     def counts(self, y: Vector) -> Float[Array, " cells"]:
         """Return counts in the data's unit; `y` has a zero behind its end."""
+        if self.kind[0] == "table":
+            return self.height(y) * self.table(y, self.tables, self.morph_linear, self.morph_square)
         numbers = self.numbers + self.steps * y[self.index]
         factor = 1 + self.factor_sigma @ y[self.factor_index]
-        if self.kind[0] == "table":
-            z = y[self.morph_index]
-            inside = jnp.clip(z, -1.0, 1.0)
-            # A parabola through both tables, and straight lines beyond them.
-            square = inside**2 + 2 * inside * (z - inside)
-            x = self.grid_offset + self.grid_slope * y[self.grid_index]
-            table = shape_monomials(x, self.degrees) @ self.tables + z @ self.morph_linear + square @ self.morph_square
-            return factor * numbers[0] * table
         shift = self.shift + self.shift_step @ y[self.shift_index]
         rate = formula_counts(self.kind, numbers, self.low - shift, self.high - shift, self.ends - shift, self.keV)
         return factor * self.weight * rate
+
+    def height(self, y: Vector) -> Float[Array, ""]:
+        """Return the factor on a table."""
+        factor = 1 + self.factor_sigma @ y[self.factor_index]
+        return factor * (self.numbers[0] + self.steps[0] * y[self.index[0]])
+
+    def table(
+        self,
+        y: Vector,
+        tables: Float[AnyArray, "terms *_cells"],
+        linear: Float[AnyArray, "morphs *_cells"],
+        square: Float[AnyArray, "morphs *_cells"],
+    ) -> Float[Array, "*_cells"]:
+        """Return what tables add up to, in cells or in sums over them: parabolas, and straight lines beyond."""
+        z = y[self.morph_index]
+        inside = jnp.clip(z, -1.0, 1.0)
+        x = self.grid_offset + self.grid_slope * y[self.grid_index]
+        return shape_monomials(x, self.degrees) @ tables + z @ linear + (inside**2 + 2 * inside * (z - inside)) @ square
 
 
 class Term(eqx.Module):
@@ -159,15 +172,53 @@ def coupling_monomials(t: Float[Array, "*b couplings"]) -> Float[Array, "*b mono
 
 def shape_monomials(x: Float[Array, " shapes"], degrees: Degrees) -> Float[Array, " terms"]:
     """Return products of Chebyshev polynomials."""
+    factors = _factors(x, degrees, 0)
+    return _product([factor[0] for factor in factors]) if factors else jnp.ones(len(degrees))
+
+
+def shape_slopes(
+    x: Float[Array, " shapes"], degrees: Degrees
+) -> tuple[Float[Array, " terms"], Float[Array, "shapes terms"], Float[Array, "shapes shapes terms"]]:
+    """Return products of Chebyshev polynomials, their first derivatives, and their second ones.
+
+    A derivative of such a polynomial is a sum of the others with whole numbers. JAX's own derivatives of the
+    recurrence would keep the compiler busy several times as long.
+    """
+    number, terms = x.size, len(degrees)
+    factors = _factors(x, degrees, 2)
+    if not number:
+        return jnp.ones(terms), jnp.zeros((0, terms)), jnp.zeros((0, 0, terms))
+
+    def derived(*by: int) -> Float[Array, " terms"]:
+        return _product([factor[by.count(i)] for i, factor in enumerate(factors)])
+
+    first = jnp.stack([derived(i) for i in range(number)])
+    pairs = {(i, j): derived(i, j) for i in range(number) for j in range(i, number)}
+    second = jnp.stack([jnp.stack([pairs[min(i, j), max(i, j)] for j in range(number)]) for i in range(number)])
+    return derived(), first, second
+
+
+def _factors(x: Float[Array, " shapes"], degrees: Degrees, order: int) -> list[Float[Array, "orders terms"]]:
+    """Return each number's polynomial in all terms, below it its derivatives up to an order."""
     columns = np.array(degrees, dtype=int).reshape(len(degrees), len(degrees[0])).T
-    if not columns.size:
-        return jnp.ones(len(degrees))
-    factors = []
+    found = []
     for number, column in enumerate(columns):
         rising = [jnp.ones_like(x[number]), x[number]]
         for _ in range(2, int(column.max()) + 1):
             rising.append(2 * x[number] * rising[-1] - rising[-2])
-        factors.append(jnp.stack(rising)[column])
+        found.append(jnp.asarray(_derivatives(len(rising), order)[:, column]) @ jnp.stack(rising))
+    return found
+
+
+@functools.lru_cache(maxsize=128)
+def _derivatives(size: int, order: int) -> Float[np.ndarray, "orders size size"]:
+    """Return matrices that make derivatives of Chebyshev polynomials, from none to an order, of the polynomials."""
+    first = np.array([np.polynomial.chebyshev.chebder([0] * n + [1.0], 1).tolist() + [0.0] * (size - max(n, 1))
+                      for n in range(size)])  # fmt: skip
+    return np.stack([np.linalg.matrix_power(first, power) for power in range(order + 1)])
+
+
+def _product(factors: list[Float[Array, " terms"]]) -> Float[Array, " terms"]:
     return functools.reduce(operator.mul, factors)
 
 

@@ -34,8 +34,8 @@ def quadratic(
 ) -> tuple[Float[Array, ""], Vector, Float[Array, "n n"], Float[Array, "n n"]]:
     """Return chi-squared, its gradient, its curvature as Gauss and Newton, or Fisher, have it, and what this lacks.
 
-    It lacks second derivatives of counts, of which those in a coupling and any variable are calculated. With them the
-    curvature may be indefinite; without them steps creep along a valley that bends.
+    It lacks second derivatives of counts, and of counts observed the difference from those expected. With them the
+    curvature may be indefinite; without them steps creep along a valley that bends, or leap across it.
     """
     weight = _constraints(kernel, held)
     value = jnp.sum(weight * (y - data.centre) ** 2)
@@ -49,22 +49,24 @@ def quadratic(
             signal = signal_slopes(term, ended, kernel.couplings)
             rest = rest_slopes(term, ended, observed.size)
             factor, variance = closed_factor(term, ended, held, data.centre)
-            means = Means(signal.slopes.counts, rest.counts, factor, variance)
-            along = means._replace(signal=signal.slopes.along, rest=rest.along)
-            value, pull = jax.value_and_grad(
-                lambda signal: kind.chi2(means._replace(signal=signal), observed, term.sigma, kernel.integrated)
-            )(means.signal)
-            bent = bends(signal, term.own, y[: kernel.couplings], pull)
-            return value, *kind.quadratic(means, along, observed, term.sigma, kernel.integrated), bent
+            means = Means(signal.counts, rest.counts, factor, variance)
+            along = means._replace(signal=signal.along, rest=rest.along)
+            value, pulls = jax.value_and_grad(
+                lambda signal, rest: kind.chi2(
+                    Means(signal, rest, factor, variance), observed, term.sigma, kernel.integrated
+                ),
+                argnums=(0, 1),
+            )(means.signal, means.rest)
+            gradient, curvature, lacking = kind.quadratic(means, along, observed, term.sigma, kernel.integrated)
+            return value, gradient, curvature, lacking + bends(term, ended, kernel.couplings, *pulls)
 
         values, slopes, curvatures, bent_by = jax.vmap(one)(group, observed)
         value += jnp.sum(values)
         gradient = gradient.at[group.own].add(slopes, mode="drop")
         block = group.own[:, :, None], group.own[:, None, :]
         curvature = curvature.at[block].add(curvatures, mode="drop")
-        bent = bent.at[: kernel.couplings, group.own].add(jnp.moveaxis(bent_by, 0, 1), mode="drop")
-    across = bent.at[: kernel.couplings, : kernel.couplings].set(0.0)
-    return value, gradient, curvature, bent + across.T
+        bent = bent.at[block].add(bent_by, mode="drop")
+    return value, gradient, curvature, bent
 
 
 def with_closed(kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]) -> Vector:

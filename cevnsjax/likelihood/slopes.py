@@ -4,7 +4,6 @@ Slopes are products of two small tables: how each variable moves a few amplitude
 cells. Automatic differentiation would carry all variables through all cells instead, at several times the cost.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -12,9 +11,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from cevnsjax.experiments import formula_counts
-from cevnsjax.likelihood.kernel import Template, Term, Vector, coupling_monomials, shape_monomials
+from cevnsjax.likelihood.kernel import Template, Term, coupling_monomials, shape_slopes
 
-__all__ = ["Signal", "Slopes", "bends", "rest_slopes", "signal_slopes"]
+__all__ = ["Slopes", "bends", "rest_slopes", "signal_slopes"]
 
 Own = Int[Array, " own"]
 Cells = Float[Array, " cells"]
@@ -67,39 +66,22 @@ def _template(t: Template, ended: Ended, own: Own) -> tuple[Cells, Rows]:
             rows.append(jax.jacfwd(rate, 1)(numbers, shift)[None])
         return factor * counts, (jnp.concatenate(moves, axis=1), jnp.concatenate(rows))
     z = ended[t.morph_index]
-    inside = jnp.clip(z, -1.0, 1.0)
-    square = inside**2 + 2 * inside * (z - inside)
-    x = t.grid_offset + t.grid_slope * ended[t.grid_index]
-    monomials = partial(shape_monomials, degrees=t.degrees)
-    table = monomials(x) @ t.tables + z @ t.morph_linear + square @ t.morph_square
+    _, on_grid, _ = shape_slopes(t.grid_offset + t.grid_slope * ended[t.grid_index], t.degrees)
     height = factor * numbers[0]
+    counts = t.table(ended, t.tables, t.morph_linear, t.morph_square)
     moves = [(factor * on_numbers[:, 0] + numbers[0] * on_factor)[:, None]]
-    rows = [table[None]]
+    rows = [counts[None]]
     if t.grid_index.size:
         moves.append(height * _on(own, t.grid_index) * t.grid_slope)
-        rows.append(jax.jacfwd(monomials)(x).T @ t.tables)
+        rows.append(on_grid @ t.tables)
     if t.morph_index.size:
         moves.append(height * _on(own, t.morph_index))
-        rows.append(t.morph_linear + 2 * inside[:, None] * t.morph_square)
-    return height * table, (jnp.concatenate(moves, axis=1), jnp.concatenate(rows))
+        rows.append(t.morph_linear + 2 * jnp.clip(z, -1.0, 1.0)[:, None] * t.morph_square)
+    return height * counts, (jnp.concatenate(moves, axis=1), jnp.concatenate(rows))
 
 
-class Signal(NamedTuple):
-    """A term's signal with closed factors left out, and its parts.
-
-    `slopes` are those in the term's own variables. `tables` are counts for each monomial in the couplings, and below
-    them their slopes in the numbers that move spectra.
-    """
-
-    slopes: Slopes
-    strength: Float[Array, ""]
-    on_strength: Float[Array, " own"]
-    tables: Float[Array, "rows monomials cells"]
-    on_shapes: Float[Array, "own shapes"]
-
-
-def signal_slopes(term: Term, ended: Ended, couplings: int) -> Signal:
-    """Return a term's signal at variables with a zero behind their end."""
+def signal_slopes(term: Term, ended: Ended, couplings: int) -> Slopes:
+    """Return a term's signal at variables with a zero behind their end, closed factors left out."""
     own, t = term.own, ended[:couplings]
     strength = term.strength + term.strength_step @ ended[term.strength_index]
     factor = 1 + term.factor_sigma @ ended[term.factor_index]
@@ -107,26 +89,66 @@ def signal_slopes(term: Term, ended: Ended, couplings: int) -> Signal:
     on_strength += strength * (_on(own, term.factor_index) @ term.factor_sigma)
     strength = strength * factor
     x = term.shape_offset + term.shape_slope * ended[term.shape_index]
-    monomials = partial(shape_monomials, degrees=term.degrees)
-    rows = monomials(x)[None]
-    if term.shape_index.size:
-        rows = jnp.concatenate([rows, jax.jacfwd(monomials)(x).T])
+    at, on, _ = shape_slopes(x, term.degrees)
+    rows = jnp.concatenate([at[None], on])
     tables = jnp.tensordot(rows, term.coefficients, 1)
     on_shapes = _on(own, term.shape_index) * term.shape_slope
     along_t = jax.jacfwd(coupling_monomials)(t).T
     at_t = coupling_monomials(t) @ tables  # rows, cells
     moves = [on_strength[:, None], strength * _on(own, jnp.arange(couplings)), strength * on_shapes]
     every = jnp.concatenate([at_t[:1], along_t @ tables[0], at_t[1:]])
-    slopes = Slopes(strength * at_t[0], jnp.concatenate(moves, axis=1) @ every)
-    return Signal(slopes, strength, on_strength, tables, on_shapes)
+    return Slopes(strength * at_t[0], jnp.concatenate(moves, axis=1) @ every)
 
 
-def bends(signal: Signal, own: Own, t: Vector, pull: Cells) -> Float[Array, "couplings own"]:
-    """Return second derivatives of the signal in a coupling and any variable, times the slope of chi^2 in each cell."""
-    pulled = signal.tables @ pull  # rows, monomials
-    first = jax.jacfwd(coupling_monomials)(t)
-    second = jax.jacfwd(jax.jacfwd(coupling_monomials))(t)
-    by_coupling = signal.strength * jnp.einsum("mij,m->ij", second, pulled[0]) @ _on(own, jnp.arange(t.size)).T
-    by_strength = jnp.outer(pulled[0] @ first, signal.on_strength)
-    by_shape = signal.strength * (pulled[1:] @ first).T @ signal.on_shapes.T
-    return by_coupling + by_strength + by_shape
+def bends(term: Term, ended: Ended, couplings: int, on_signal: Cells, on_rest: Cells) -> Float[Array, "own own"]:
+    """Return second derivatives of all counts, each times the slope of chi^2 in it, added up.
+
+    `on_signal` and `on_rest` are the slopes of chi^2 in the signal and in the rest. First the cells are added up: what
+    is left are products of two factors and a polynomial of a few coefficients. Templates by a formula are left out.
+    """
+    own, t = term.own, ended[:couplings]
+    on_t, on_x = _on(own, jnp.arange(couplings)), _on(own, term.shape_index) * term.shape_slope
+    at, by_x, by_xx = shape_slopes(term.shape_offset + term.shape_slope * ended[term.shape_index], term.degrees)
+    monomials, by_t = coupling_monomials(t), jax.jacfwd(coupling_monomials)(t)
+    by_tt = jax.jacfwd(jax.jacfwd(coupling_monomials))(t)
+    pulled = term.coefficients @ on_signal  # terms, monomials
+    here = pulled @ monomials
+    first = jnp.concatenate([(at @ pulled) @ by_t, by_x @ here])
+    mixed = (by_x @ pulled @ by_t).T
+    second = jnp.block([[jnp.tensordot(at @ pulled, by_tt, 1), mixed], [mixed.T, by_xx @ here]])
+    strength = term.strength + term.strength_step @ ended[term.strength_index]
+    on_strength = _on(own, term.strength_index) @ term.strength_step
+    factor = 1 + term.factor_sigma @ ended[term.factor_index]
+    on_factor = _on(own, term.factor_index) @ term.factor_sigma
+    along = jnp.concatenate([on_t, on_x], axis=1)
+    total = _bent((strength, factor), (on_strength, on_factor), at @ here, along @ first, along @ second @ along.T)
+    for template in term.templates:
+        if template.kind[0] == "table":
+            total += _table_bends(template, ended, own, on_rest)
+    return total
+
+
+def _table_bends(t: Template, ended: Ended, own: Own, on_rest: Cells) -> Float[Array, "own own"]:
+    """Return second derivatives of a table that moves, each times the slope of chi^2 in the cell, added up."""
+    z = ended[t.morph_index]
+    _, by_x, by_xx = shape_slopes(t.grid_offset + t.grid_slope * ended[t.grid_index], t.degrees)
+    tables, linear, square = t.tables @ on_rest, t.morph_linear @ on_rest, t.morph_square @ on_rest
+    on_x, on_z = _on(own, t.grid_index) * t.grid_slope, _on(own, t.morph_index)
+    first = on_x @ (by_x @ tables) + on_z @ (linear + 2 * jnp.clip(z, -1.0, 1.0) * square)
+    second = on_x @ (by_xx @ tables) @ on_x.T + (on_z * jnp.where(jnp.abs(z) < 1, 2 * square, 0.0)) @ on_z.T
+    factors = t.numbers[0] + t.steps[0] * ended[t.index[0]], 1 + t.factor_sigma @ ended[t.factor_index]
+    on_factors = _on(own, t.index[:1])[:, 0] * t.steps[0], _on(own, t.factor_index) @ t.factor_sigma
+    return _bent(factors, on_factors, t.table(ended, tables, linear, square), first, second)
+
+
+def _bent(
+    factors: tuple[Array, Array],
+    on_factors: tuple[Array, Array],
+    value: Float[Array, ""],
+    first: Float[Array, " own"],
+    second: Float[Array, "own own"],
+) -> Float[Array, "own own"]:
+    """Return second derivatives of u v g, with linear factors u and v, and g's value and derivatives."""
+    (u, v), (on_u, on_v) = factors, on_factors
+    across = jnp.outer(v * on_u + u * on_v, first) + value * jnp.outer(on_u, on_v)
+    return u * v * second + across + across.T

@@ -91,8 +91,11 @@ class _Gaussian:
     @staticmethod
     def quadratic(
         means: Means, slopes: Means, observed: Cells, sigma: Cells, integrated: Scalar
-    ) -> tuple[Array, Array]:
-        """Return gradient and Gauss-Newton curvature; `slopes` have derivatives along a leading axis."""
+    ) -> tuple[Array, Array, Array]:
+        """Return gradient, Gauss-Newton curvature, and what this lacks while counts are linear: nothing.
+
+        `slopes` have derivatives along a leading axis.
+        """
         unit, data, square, mixed = _sums(means, observed, sigma)
         spread = 1 + means.variance * square
         norm = (means.centre + means.variance * mixed) / spread
@@ -101,7 +104,7 @@ class _Gaussian:
         gradient += integrated * 2 * means.variance * (slopes.signal / sigma) @ unit / spread
         overlap = along @ unit
         curvature = 2 * (along @ along.T - (means.variance / spread) * jnp.outer(overlap, overlap))
-        return gradient, curvature
+        return gradient, curvature, jnp.zeros_like(curvature)
 
     @staticmethod
     def draw(key: PRNGKeyArray, means: Means, sigma: Cells) -> Cells:
@@ -144,13 +147,14 @@ class _Poisson:
     @staticmethod
     def quadratic(
         means: Means, slopes: Means, observed: Cells, sigma: Cells, integrated: Scalar
-    ) -> tuple[Array, Array]:
-        """Return the gradient, and the expected Hessian of Fisher's scoring."""
+    ) -> tuple[Array, Array, Array]:
+        """Return the gradient, the expected Hessian of Fisher's scoring, and how the observed one differs."""
         mean = jnp.maximum(means.centre * means.signal + means.rest, LEAST_MEAN)
         along = means.centre * slopes.signal + slopes.rest
         share = 1 / mean
         gradient = 2 * along @ (1 - observed * share)
-        return gradient, 2 * (along * share) @ along.T
+        expected = 2 * (along * share) @ along.T
+        return gradient, expected, 2 * (along * (observed * share**2)) @ along.T - expected
 
     @staticmethod
     def draw(key: PRNGKeyArray, means: Means, sigma: Cells) -> Cells:
