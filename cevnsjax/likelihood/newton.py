@@ -33,9 +33,9 @@ FAR_SHARE = 1e-3
 DAMPING, UNDAMPED, STIFF = 1e-3, 1e-2, 1e12
 """First damping; largest damping at which a small step ends the search; damping at which the search gives up."""
 
-EASED, GROWTH, LEAST_DAMPING = 0.1, 2.0, 1e-5
-"""Least factor on the damping after a step that was taken; after one that was not, doubled for each further one; and
-the least damping, from which it soon grows again where a curvature changes of a sudden."""
+EASED, GROWTH, AFRESH = 0.1, 2.0, 1e-4
+"""Least factor on the damping after a step that was taken; that after one that was not, doubled for each further one;
+and the least damping after such a step: where a curvature changes of a sudden, it may have fallen far below."""
 
 FLAT = 1e-3
 """Damping takes no diagonal element for smaller than this share of the largest: a coupling that enters squared has none
@@ -180,8 +180,8 @@ def _improve(function: Callable[[Vector], Local], kept: Held, low: Vector, high:
     better = there.value < state.here.value
     ratio = (state.here.value - there.value) / state.predicted
     eased = jnp.maximum(EASED, 1 - (2 * ratio - 1) ** 3)
-    damping = jnp.where(state.steps == 0, DAMPING, state.damping * jnp.where(better, eased, state.growth))
-    damping = jnp.maximum(damping, LEAST_DAMPING)
+    damping = jnp.where(better, state.damping * eased, jnp.maximum(state.damping * state.growth, AFRESH))
+    damping = jnp.where(state.steps == 0, DAMPING, damping)
     place = jnp.where(better, state.trial, state.place)
     here = jax.tree.map(lambda new, old: jnp.where(better, new, old), there, state.here)
     downhill = -here.gradient
