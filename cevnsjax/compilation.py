@@ -30,12 +30,21 @@ LARGEST_CACHE = 256 << 20
 
 
 def cache_compilations(folder: str | os.PathLike[str] | None = None) -> Path | None:
-    """Keep what JAX compiles on disk, so that a later process need not compile it again; return the folder.
+    """Keep what JAX compiles on disk, so that a later process need not compile it again.
 
-    The folder is that of the user's caches, or `folder`, or the one that the environment variable CEVNSJAX_CACHE
-    names; its value `off` switches the cache off. Entries belong to one version of jaxlib and one kind of processor.
-    Results do not depend on the cache: an entry that cannot be read is compiled anew. Return None where there is no
-    cache: it is switched off, or its folder cannot be written. Call it before anything is compiled.
+    Call it before anything is compiled. Entries belong to one version of jaxlib and one kind of processor. Results do
+    not depend on the cache: an entry that cannot be read is compiled anew.
+
+    Args:
+        folder: the cache's folder. By default the environment variable CEVNSJAX_CACHE names it, or it is that of the
+            user's caches.
+
+    Returns:
+        The folder; None where there is no cache: CEVNSJAX_CACHE is `off`, or the folder cannot be written.
+
+    Examples:
+        >>> cevnsjax.cache_compilations()  # doctest: +SKIP
+        PosixPath('/home/user/.cache/cevnsjax/jaxlib-0.8.1-x86_64')
     """
     setting = os.environ.get(CACHE_VARIABLE, "")
     if setting.lower() in OFF:

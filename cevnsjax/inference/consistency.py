@@ -44,16 +44,24 @@ def consistency(
 ) -> Consistency:
     """Return whether the experiments of a joint likelihood agree on its free parameters.
 
-    The runs of an experiment are one part. `free` are by default the model's own choice less what `values` fixes; names
-    are those of the joint likelihood. A part feels as many parameters as its data can tell apart: free parameters and
-    unconstrained nuisances, less combinations on which nothing depends. `advance(done, all)` is called after each fit.
-    Raises `InputError` for fewer than two experiments, impossible names and values, and where no parameter is felt by
-    two of them. M. Maltoni and T. Schwetz, Phys. Rev. D 68, 033020 (2003), hep-ph/0304176.
+    The test is the parameter goodness of fit of M. Maltoni and T. Schwetz, Phys. Rev. D 68, 033020 (2003),
+    hep-ph/0304176. The runs of an experiment are one part. A part feels as many parameters as its data can tell apart:
+    free parameters and unconstrained nuisances, less combinations on which nothing depends.
 
-        >>> import cevnsjax
-        >>> result = cevnsjax.consistency(cevnsjax.Likelihood("conus_plus", "coherent_ge"), ["sin2_theta_w"])
-        >>> result.dof
-        1
+    Args:
+        likelihood: a `Likelihood` of at least two experiments, or a list of them, under the Standard Model.
+        free: names of parameters of the joint likelihood that vary; by default the model's own choice less `values`.
+        values: parameters that are fixed, by name.
+        advance: called as `advance(done, all)` after each fit.
+
+    Raises:
+        InputError: for fewer than two experiments, impossible names and values, and where no parameter is felt by two
+            of them.
+
+    Examples:
+        >>> result = cevnsjax.consistency(["conus_plus", "coherent_ge"], ["sin2_theta_w"])
+        >>> result.dof, round(result.chi2, 2), round(result.p_value, 2)
+        (1, 0.09, 0.76)
     """
     likelihood = likelihood_of(likelihood)
     names, given = free_or_default(likelihood, free, values)

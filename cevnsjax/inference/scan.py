@@ -77,12 +77,29 @@ def scan(
 ) -> ScanResult:
     """Return Delta chi^2 over a plane, minimised over the other free parameters, with its contours.
 
-    `x` and `y` are (name, low, high, points); masses and couplings are spaced evenly in their logarithm. `free` are
-    the others, by default the model's own choice. `dof` is the number of degrees of freedom behind the level
-    of the contours: 2 for a region in the plane, 1 for the coupling at each mass by itself. Lines are done in blocks
-    by `spread`, by default on this machine, and after each `advance(done, all)` is called with numbers of lines; blocks
-    that are `kept` are not calculated anew. Within a process work is spread over all devices; sums may then differ in
-    their last digits. Raises `InputError` as `fit` does, and for impossible axes.
+    Masses and couplings are spaced evenly in their logarithm. Within a process work is spread over all devices; sums
+    may then differ in their last digits.
+
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        x: the horizontal axis: (name, low, high, points).
+        y: the vertical axis, likewise.
+        free: names of the others that vary; by default the model's own choice.
+        values: parameters that are fixed, by name.
+        cl: the confidence level of the contours.
+        dof: degrees of freedom behind their level: 2 for a region in the plane, 1 for a coupling at each given mass.
+        advance: called as `advance(done, all)` after each block, with numbers of lines.
+        spread: does blocks of lines; by default on this machine.
+        kept: the blocks that an earlier run has finished; new ones are added.
+
+    Raises:
+        InputError: as `fit`, and for impossible axes.
+
+    Examples:
+        >>> likelihood = cevnsjax.Likelihood("conus_plus", model="charge_radius")
+        >>> plane = cevnsjax.scan(likelihood, ("r2_ee", -8e-31, 2e-31, 6), ("r2_emu", -5e-31, 5e-31, 5))
+        >>> plane.delta_chi2.shape, len(plane.contours)
+        ((5, 6), 1)
     """
     likelihood = likelihood_of(likelihood)
     level = plane_threshold(cl, dof)

@@ -20,6 +20,7 @@ def likelihood_of(given: object) -> Likelihood:
 
     Another model, channel or set of systematics needs a `Likelihood`. Raises `InputError` for anything else.
 
+        >>> from cevnsjax.likelihood import likelihood_of
         >>> likelihood_of(["conus_plus", "dresden2"]).names
         ('conus_plus', 'dresden2')
     """

@@ -55,11 +55,24 @@ def answer(likelihood: Likelihood, verb: str, request: Mapping[str, Any], **watc
 
 
 def rerun(provenance: Mapping[str, Any]) -> Any:
-    """Return a result calculated again from its record: `json.loads` of the attribute `provenance`, for instance.
+    """Return a result calculated again from its record.
 
-    The result is that of the function in the record's `command`, for `predict` that of `Likelihood.expected`. Raises
-    `InputError` where that is not possible: files that are not the same any more, a model or an experiment that was
-    made or changed in Python, or a record of no verb.
+    Args:
+        provenance: the record, `json.loads` of a file's attribute `provenance` for instance.
+
+    Returns:
+        The result of the function that the record's `command` names; for `predict` that of `Likelihood.expected`.
+
+    Raises:
+        InputError: where that is not possible: files that are not the same any more, a model or an experiment that was
+            made or changed in Python, or a record of no verb.
+
+    Examples:
+        >>> from cevnsjax.provenance import provenance_of
+        >>> likelihood = cevnsjax.Likelihood("conus_plus")
+        >>> record = provenance_of(likelihood, "predict", values={"sin2_theta_w": 0.3})
+        >>> bool((cevnsjax.rerun(record) == likelihood.expected({"sin2_theta_w": 0.3})).all())
+        True
     """
     try:
         verb, request = provenance["command"], provenance["request"]

@@ -19,9 +19,18 @@ WIDE = 30.0
 
 @dataclasses.dataclass(frozen=True)
 class Prior:
-    """A density: flat or log-uniform between two ends, normal of a mean and a width, or half of one of a width.
+    """A prior density, cut at the parameter's bounds.
 
-    A prior is cut at the parameter's bounds. Raises `InputError` for numbers that make no density.
+    Args:
+        kind: "flat" or "log_uniform" between two ends; "normal" of a mean and a width; "half_normal" of a width.
+        numbers: the ends, or mean and width, in the parameter's unit.
+
+    Raises:
+        InputError: for an unknown kind, and numbers that make no density.
+
+    Examples:
+        >>> str(cevnsjax.Prior("log_uniform", (1e-8, 1e-3)))
+        'log_uniform:1e-08:0.001'
     """
 
     kind: Kind
@@ -42,7 +51,7 @@ class Prior:
         return ":".join([self.kind, *(f"{number:g}" for number in self.numbers)])
 
     def distribution(self, parameter: Parameter) -> Any:
-        """Return the density as NumPyro's, cut at the parameter's bounds."""
+        """Return the density as a distribution of NumPyro, cut at the bounds of a `parameter`."""
         import numpyro.distributions as dist
 
         low, high = parameter.bounds

@@ -59,17 +59,31 @@ def coverage(
 ) -> Coverage:
     """Return how often the interval of a parameter holds its true value.
 
-    `values` are true values. The parameter's own is by default the model's; nuisances that `values` leaves out have
-    true values that suit the data best with the rest. Toys are drawn there: data, and the centres of constraints around
-    the true nuisances. Each toy is fitted twice, at the true value of the parameter and with it free within its bounds.
-    Nuisances are minimised in both, also those in `values`, unless the experiment's file holds them; other parameters
-    of the model stay at their true values. Blocks of toys are done by `spread`, by default in threads here;
-    `kept` has those of an earlier run, and keeps others; after each block `advance(done, all)` is called.
+    Toys are drawn at the true values: data, and the centres of constraints around the true nuisances. Each toy is
+    fitted twice, at the true value of the parameter and with it free within its bounds. Nuisances are minimised in
+    both, also those in `values`, unless the experiment's file holds them; other parameters of the model stay at their
+    true values.
 
-    Raises `InputError` for impossible names and numbers, for a mass, for a factor that is minimised in closed form, and
-    where a normalisation is integrated.
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        over: the name of the parameter.
+        values: true values by name. The parameter's own is by default the model's; nuisances that are left out have
+            the true values that suit the data best.
+        cl: the confidence level of the intervals.
+        toys: the number of toys, at least 100.
+        seed: a whole number; the same one gives the same toys.
+        spread: does blocks of toys; by default `in_threads`.
+        kept: the blocks that an earlier run has finished; new ones are added.
+        advance: called as `advance(done, all)` after each block.
 
-    Example: `cevnsjax.coverage(cevnsjax.Likelihood("conus_plus"), "sin2_theta_w", toys=2000).coverage`
+    Raises:
+        InputError: for impossible names and numbers, for a mass, for a factor that is minimised in closed form, and
+            where a normalisation is integrated.
+
+    Examples:
+        >>> result = cevnsjax.coverage("conus_plus", "sin2_theta_w", toys=200)
+        >>> abs(result.coverage - 0.9) < 4 * result.coverage_error
+        True
     """
     likelihood = likelihood_of(likelihood)
     wilks = float(threshold(cl))
