@@ -89,9 +89,13 @@ def _shorten(path: Path) -> None:
 
 
 def at_once(number: int, few: int = SIDE_BY_SIDE) -> int:
-    """Return how many searches of a number of them one program does at once: on a processor few, elsewhere all.
+    """Return how many searches of a `number` of them one program does at once: on a processor `few`, elsewhere all.
 
     A processor's vectors are short: more at once gain nothing, and where searches are few their places stay empty.
+
+    >>> from cevnsjax.compilation import at_once
+    >>> at_once(3)
+    3
     """
     return min(number, few) if jax.default_backend() == "cpu" else number
 
@@ -99,7 +103,8 @@ def at_once(number: int, few: int = SIDE_BY_SIDE) -> int:
 def over_devices(function: Callable[[Any, Any], Result], given: Any, values: Any) -> Result:
     """Return `function(given, values)`, the leading axis of all arrays of `values` spread over all devices.
 
-    The function must act on each value separately. The last value is worked on again where devices do not share evenly.
+    The `function` must act on each value separately; `given` is the same for all. The last value is worked on again
+    where devices do not share evenly.
     """
     if jax.device_count() == 1:
         return function(given, values)

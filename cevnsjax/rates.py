@@ -91,11 +91,11 @@ def nuclear_nodes(
 
     `energy` are the visible energies, `moments` those of each flux component.
 
-        >>> from cevnsjax.rates import nuclear_nodes
-        >>> signal = cevnsjax.load_experiment("conus_plus").signal
-        >>> nodes = nuclear_nodes(signal.target, signal.moments, signal.nuclear, np.array([2e-4]))
-        >>> (1e3 * nodes.T[:, 0]).round(2)  # recoil energies [keV] of the isotopes of germanium at 200 eV_ee
-        array([1.12, 1.12, 1.12, 1.12, 1.12])
+    >>> from cevnsjax.rates import nuclear_nodes
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = nuclear_nodes(signal.target, signal.moments, signal.nuclear, np.array([2e-4]))
+    >>> (1e3 * nodes.T[:, 0]).round(2)  # recoil energies [keV] of the isotopes of germanium at 200 eV_ee
+    array([1.12, 1.12, 1.12, 1.12, 1.12])
     """
     parts = []
     for index, (atoms, element) in enumerate(zip(target.atoms, target.elements, strict=True)):
@@ -119,11 +119,11 @@ def nuclear_nodes(
 def electron_nodes(target: Target, moments: tuple[Moments, ...], energy: Float[AnyArray, " nodes"]) -> ElectronNodes:
     """Return the electrons of a `target` at recoil energies `energy` [MeV], with `moments` of each flux component.
 
-        >>> from cevnsjax.rates import electron_nodes
-        >>> signal = cevnsjax.load_experiment("conus_plus").signal
-        >>> nodes = electron_nodes(signal.target, signal.moments, np.array([1e-3]))
-        >>> f"{nodes.per_kg[0]:.2e}"  # electrons per kg that 1 keV sets free
-        '1.82e+26'
+    >>> from cevnsjax.rates import electron_nodes
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = electron_nodes(signal.target, signal.moments, np.array([1e-3]))
+    >>> f"{nodes.per_kg[0]:.2e}"  # electrons per kg that 1 keV sets free
+    '1.82e+26'
     """
     minimum, per_kg = minimal_energy(energy, ELECTRON_MASS), target.electrons_per_kg(energy)
     return ElectronNodes(energy, minimum, per_kg, _weight(moments, minimum, per_kg))
@@ -154,13 +154,13 @@ def nuclear_rate(
 
     `flavours` are those of the components, `nodes` the target's, and `params` the values of the `model`'s parameters.
 
-        >>> from cevnsjax.rates import nuclear_nodes, nuclear_rate
-        >>> signal = cevnsjax.load_experiment("conus_plus").signal
-        >>> nodes = nuclear_nodes(signal.target, signal.moments, signal.nuclear, np.array([2e-4]))
-        >>> flavours = tuple(component.flavour for component in signal.components)
-        >>> rate = nuclear_rate(cevnsjax.model("sm"), flavours, nodes, {"sin2_theta_w": 0.23857})
-        >>> f"{float(rate[0, 0]) * 86400 * 1e-3:.1f}"  # [1 / kg / d / keV_ee] at 200 eV_ee
-        '10.0'
+    >>> from cevnsjax.rates import nuclear_nodes, nuclear_rate
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = nuclear_nodes(signal.target, signal.moments, signal.nuclear, np.array([2e-4]))
+    >>> flavours = tuple(component.flavour for component in signal.components)
+    >>> rate = nuclear_rate(cevnsjax.model("sm"), flavours, nodes, {"sin2_theta_w": np.float64(0.23857)})
+    >>> f"{float(rate[0, 0]) * 86400 * 1e-3:.1f}"  # [1 / kg / d / keV_ee] at 200 eV_ee
+    '10.0'
     """
     recoil = _recoil(nodes)
     # Once for each flavour: a source may have many components.
@@ -176,13 +176,13 @@ def electron_rate(
 
     `flavours` are those of the components, `nodes` the target's, and `params` the values of the `model`'s parameters.
 
-        >>> from cevnsjax.rates import electron_nodes, electron_rate
-        >>> signal = cevnsjax.load_experiment("conus_plus").signal
-        >>> nodes = electron_nodes(signal.target, signal.moments, np.array([2e-4]))
-        >>> flavours = tuple(component.flavour for component in signal.components)
-        >>> rate = electron_rate(cevnsjax.model("sm"), flavours, nodes, {"sin2_theta_w": 0.23857})
-        >>> f"{float(rate[0, 0]) * 86400 * 1e-3:.4f}"  # [1 / kg / d / keV_ee] at 200 eV_ee
-        '0.0025'
+    >>> from cevnsjax.rates import electron_nodes, electron_rate
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = electron_nodes(signal.target, signal.moments, np.array([2e-4]))
+    >>> flavours = tuple(component.flavour for component in signal.components)
+    >>> rate = electron_rate(cevnsjax.model("sm"), flavours, nodes, {"sin2_theta_w": np.float64(0.23857)})
+    >>> f"{float(rate[0, 0]) * 86400 * 1e-3:.4f}"  # [1 / kg / d / keV_ee] at 200 eV_ee
+    '0.0025'
     """
     recoil = ElectronRecoil(jnp.asarray(nodes.T))
     of = {f: jax.vmap(partial(model.electron, params, flavour=f))(recoil) for f in dict.fromkeys(flavours)}
@@ -199,12 +199,12 @@ def rates_at(
     components. Points, `nodes` and sets are filled up to fixed sizes, so that few programs serve a model: one for
     nuclei and one for electrons in a single fit, others for many sets or many points.
 
-        >>> from cevnsjax.rates import electron_nodes, rates_at
-        >>> signal = cevnsjax.load_experiment("conus_plus").signal
-        >>> nodes = electron_nodes(signal.target, signal.moments, np.array([1e-3, 2e-3]))
-        >>> flavours = tuple(component.flavour for component in signal.components)
-        >>> rates_at(cevnsjax.model("sm"), flavours, [nodes], {"sin2_theta_w": np.array([0.2, 0.24, 0.3])})[0].shape
-        (3, 1, 2)
+    >>> from cevnsjax.rates import electron_nodes, rates_at
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = electron_nodes(signal.target, signal.moments, np.array([1e-3, 2e-3]))
+    >>> flavours = tuple(component.flavour for component in signal.components)
+    >>> rates_at(cevnsjax.model("sm"), flavours, [nodes], {"sin2_theta_w": np.array([0.2, 0.24, 0.3])})[0].shape
+    (3, 1, 2)
     """
     (number,) = {np.size(values) for values in points.values()}
     columns = {name: np.asarray(values, dtype=np.float64) for name, values in points.items()}
@@ -285,11 +285,11 @@ def recoil_rate(
     the recoil energies T [MeV], and `mass` [MeV] is the target's. `order` is the number of nodes on each panel. Nothing
     is assumed of the form of the cross section.
 
-        >>> from cevnsjax.rates import recoil_rate
-        >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
-        >>> rate = recoil_rate(lambda E, T: 1e-40 / E**2, component, np.array([1e-3]), 67_000.0)
-        >>> f"{float(rate[0]):.2e}"
-        '1.76e-31'
+    >>> from cevnsjax.rates import recoil_rate
+    >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
+    >>> rate = recoil_rate(lambda E, T: 1e-40 / E**2, component, np.array([1e-3]), 67_000.0)
+    >>> f"{float(rate[0]):.2e}"
+    '1.76e-31'
     """
 
     def at(T: AnyArray) -> AnyArray:
@@ -311,11 +311,11 @@ def rates_by_quadrature(
     of the flux, and `order` is the number of Gauss-Legendre nodes on each panel. This is the check of the flux moments,
     with which it shares only the flux itself, and the way for a cross section that is no polynomial in 1/E.
 
-        >>> from cevnsjax.rates import electron_nodes, rates_by_quadrature
-        >>> signal = cevnsjax.load_experiment("conus_plus").signal
-        >>> nodes = electron_nodes(signal.target, signal.moments, np.array([1e-3, 2e-3]))
-        >>> rates_by_quadrature(nodes, signal.components, lambda E, recoil, flavour: 1e-44 / E).shape
-        (1, 2)
+    >>> from cevnsjax.rates import electron_nodes, rates_by_quadrature
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = electron_nodes(signal.target, signal.moments, np.array([1e-3, 2e-3]))
+    >>> rates_by_quadrature(nodes, signal.components, lambda E, recoil, flavour: 1e-44 / E).shape
+    (1, 2)
     """
 
     def at(recoil: Any, component: Component, minimum: Array) -> Array:

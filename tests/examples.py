@@ -49,5 +49,5 @@ def check_example(name):
     runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)
     with np.printoptions(precision=8, threshold=1000, linewidth=75, suppress=False, floatmode="maxprec"):
         result = runner.run(EXAMPLES[name], out=report.append)
-    assert result.attempted, f"{name} runs nothing"
+    assert result.attempted == len(EXAMPLES[name].examples), f"{name} leaves something out"
     assert not result.failed, "".join(report)

@@ -79,7 +79,14 @@ def load_runs(
 
 
 def describe_combination(name: str) -> CombinationTable:
-    """Return the file of a combination, checked, with nothing made of it; errors are those of `load_runs`."""
+    """Return the file of a combination by its `name`, checked, with nothing made of it.
+
+    Errors are those of `load_runs`.
+
+    >>> from cevnsjax.experiments import describe_combination
+    >>> [member.name for member in describe_combination("coherent").experiment]
+    ['coherent_csi', 'coherent_lar']
+    """
     path, content = read_description(name)
     return parse_table(CombinationTable, content, path)
 

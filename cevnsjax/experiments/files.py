@@ -22,12 +22,22 @@ LONGEST = 1 << 20
 
 
 def experiment_names() -> list[str]:
-    """Return the names of the embedded experiments."""
+    """Return the names of the embedded experiments.
+
+    >>> from cevnsjax.experiments import experiment_names
+    >>> "conus_plus" in experiment_names()
+    True
+    """
     return sorted(path.parent.name for path in data_folder().glob(f"*/{DESCRIPTION}"))
 
 
 def combination_names() -> list[str]:
-    """Return the names of the embedded combinations."""
+    """Return the names of the embedded combinations.
+
+    >>> from cevnsjax.experiments import combination_names
+    >>> "global_2026" in combination_names()
+    True
+    """
     return sorted(path.stem for path in (data_folder() / COMBINATIONS).glob("*.toml"))
 
 

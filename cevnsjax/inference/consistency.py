@@ -19,11 +19,12 @@ __all__ = ["Consistency", "consistency"]
 class Consistency:
     """How much worse a joint fit is than fits of the experiments by themselves.
 
-    `chi2` is the least chi-squared of the joint fit less the sum of those of all `parts`, and `dof` the number of
-    parameters that the parts feel, added, less that of the joint fit. `p_value` is the probability that chi-squared
-    with `dof` degrees of freedom is no smaller. Each of `parts` is a dict with `experiment`, `chi2_min`, `best_fit` of
-    its free parameters, and `parameters`, how many it feels. `shared` are constrained nuisances that several parts
-    have: the constraint counts once in the joint fit, and once in each part.
+    `chi2` is the least chi-squared of the joint fit, `chi2_joint`, less the sum of those of all `parts`, and `dof` the
+    number of parameters that the parts feel, added, less that of the joint fit. `p_value` is the probability that
+    chi-squared with `dof` degrees of freedom is no smaller. `best_fit` is that of the joint fit. Each of `parts` is a
+    dict with `experiment`, `chi2_min`, `best_fit` of its free parameters, and `parameters`, how many it feels. `shared`
+    are constrained nuisances that several parts have: the constraint counts once in the joint fit, and once in each
+    part. `messages` are sentences that a reader must know.
     """
 
     chi2: float

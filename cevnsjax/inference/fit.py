@@ -38,7 +38,11 @@ SAME = 1e-9
 
 @dataclasses.dataclass(frozen=True)
 class ProfileResult:
-    """Delta chi-squared along one parameter, the others minimised; other fields are those of a fit."""
+    """Delta chi-squared (`delta_chi2`) along one parameter, the others minimised.
+
+    `name` is the parameter, and `x` are its values. `best_fit`, `chi2_min`, `cl` and `messages` are those of a fit, and
+    `intervals` are the parameter's own.
+    """
 
     name: str
     x: Float[np.ndarray, " points"]

@@ -20,6 +20,7 @@ __all__ = ["FitResult"]
 class FitResult:
     """The least chi-squared and where it lies: free parameters, and nuisances.
 
+    `best_fit` has free parameters and minimised nuisances by name, in their units; `chi2_min` is chi-squared there.
     `intervals` hold, for each free parameter, the pieces allowed at `cl` with the others profiled; an end is
     None where the data give none within the parameter's bounds. `converged` says whether the search ended by itself.
     `nuisances` have value, error and pull of each nuisance. `messages` are sentences that a reader must know.

@@ -29,7 +29,8 @@ CLOSURE = 0.01
 class Impacts:
     """The error of a parameter, its parts, and the impact of each nuisance on the parameter.
 
-    All are in the parameter's unit. At `error_up` above the best fit and `error_down` below it chi-squared has risen by
+    All are in the unit of the `parameter`; `value` is its best one, `best_fit` those of all, and `chi2_min` the least
+    chi-squared. At `error_up` above the best fit and `error_down` below it chi-squared has risen by
     one; None where it does not within bounds. `error` is half of their sum, and one standard deviation by the
     curvature of chi-squared where one of them is None.
 
@@ -51,6 +52,8 @@ class Impacts:
     - `contribution`: how far the parameter moves if the centre of the constraint moves by one width (None without
       one): its part of `systematic`;
     - `held`: what is lost of the error, in quadrature, if this nuisance alone is held.
+
+    `messages` are sentences that a reader must know.
     """
 
     parameter: str

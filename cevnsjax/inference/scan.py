@@ -32,7 +32,7 @@ none. Chi-squared goes with the square."""
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Axis:
-    """A parameter and its ascending values, evenly spaced in themselves or in their logarithm."""
+    """A `parameter` and its ascending `values`, evenly spaced in themselves or in their logarithm."""
 
     parameter: Parameter
     values: Float[np.ndarray, " n"]
@@ -42,9 +42,9 @@ class Axis:
 class ScanResult:
     """Delta chi-squared over a plane; its rows follow y.
 
-    It counts from `chi2_min`, the least chi-squared within the plane's limits, which lies at `best_fit` and not
-    at a point of the grid. `contours` are the curves, of shape (points, 2), on which it has the value that belongs to
-    `cl` and `dof`.
+    `delta_chi2` counts from `chi2_min`, the least chi-squared within the limits of the axes `x` and `y`, which lies at
+    `best_fit` and not at a point of the grid. `contours` are the curves, of shape (points, 2), on which it has the
+    value that belongs to `cl` and `dof`. `messages` are sentences that a reader must know.
     """
 
     x: Axis
@@ -58,7 +58,10 @@ class ScanResult:
     messages: list[str] = dataclasses.field(default_factory=list)
 
     def at_level(self, cl: float, dof: int) -> "ScanResult":
-        """Return the same scan with the contours of another confidence level or number of degrees of freedom."""
+        """Return the same scan with contours at another confidence level `cl` or number of degrees of freedom `dof`.
+
+        The level is a quantile of chi-squared. Raises `InputError` for an impossible one.
+        """
         curves = _curves(self.x, self.y, self.delta_chi2, plane_threshold(cl, dof))
         return dataclasses.replace(self, contours=curves, cl=cl, dof=dof)
 

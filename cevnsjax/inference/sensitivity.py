@@ -30,11 +30,11 @@ NEAR = 1e-3
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Projection:
-    """What is allowed for one parameter at each exposure, in units of the experiment's own.
+    """Intervals that are expected for the parameter `name` at each `exposure`, in units of the experiment's own.
 
     `fisher` [low, high] follows from the derivatives at the true values: chi^2 is quadratic in the parameter, or in its
-    square if counts depend on the square alone. `asimov` are the intervals of fits to what is expected, pieces and
-    open ends as in a fit.
+    square if counts depend on the square alone. `asimov` are the intervals of fits to expected data, pieces and
+    open ends as in a fit. `cl` is their confidence level.
     """
 
     name: str

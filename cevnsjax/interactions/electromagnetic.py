@@ -39,12 +39,12 @@ class MagneticMoment(Interaction):
     d(sigma)/dT = (pi alpha^2 / m_e^2) (1/T - 1/E) (mu / mu_B)^2 off an electron, times Z^2 F^2 off a nucleus. If it is
     `common` all flavours have one moment, as solar experiments quote it.
 
-        >>> from cevnsjax.interactions import ElectronRecoil, MagneticMoment, cross_section
-        >>> from cevnsjax.flavours import NU_E_BAR
-        >>> params = {"mu_nu_e": 1e-10, "mu_nu_mu": 0.0, "mu_nu_tau": 0.0}
-        >>> terms = MagneticMoment().electron_terms(params, ElectronRecoil(jnp.array(1e-3)), NU_E_BAR)
-        >>> f"{cross_section(terms, jnp.array(4.0)):.2e}"  # [cm^2/MeV] at T = 1 keV and E = 4 MeV
-        '2.49e-42'
+    >>> from cevnsjax.interactions import ElectronRecoil, MagneticMoment, cross_section
+    >>> from cevnsjax.flavours import NU_E_BAR
+    >>> params = {"mu_nu_e": np.float64(1e-10), "mu_nu_mu": np.float64(0.0), "mu_nu_tau": np.float64(0.0)}
+    >>> terms = MagneticMoment().electron_terms(params, ElectronRecoil(jnp.array(1e-3)), NU_E_BAR)
+    >>> f"{cross_section(terms, jnp.array(4.0)):.2e}"  # [cm^2/MeV] at T = 1 keV and E = 4 MeV
+    '2.49e-42'
     """
 
     common: bool = eqx.field(static=True, default=False)
@@ -92,10 +92,10 @@ class Millicharge(_PhotonExchange):
 
     Q_V -> Q_V - Z Q_ll' and g_V -> g_V + Q_ll' with Q_ll' = -(sqrt(2) pi alpha / G_F) (2 / q^2) q_ll'.
 
-        >>> from cevnsjax.interactions import Millicharge
-        >>> amplitude = Millicharge().amplitude({"q_ee": 1e-12}, jnp.array(1e-3), "ee")
-        >>> round(float(amplitude), 3)
-        -5.559
+    >>> from cevnsjax.interactions import Millicharge
+    >>> amplitude = Millicharge().amplitude({"q_ee": np.float64(1e-12)}, jnp.array(1e-3), "ee")
+    >>> round(float(amplitude), 3)
+    -5.559
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(MILLICHARGES.values())
@@ -115,10 +115,10 @@ class ChargeRadius(_PhotonExchange):
     Standard Model: its own radius, -0.83e-32 cm^2 for nu_e, belongs to the radiative corrections that the tree-level
     charge leaves out. A "total" radius in the literature includes it; TEXONO's is half of this one.
 
-        >>> from cevnsjax.interactions import ChargeRadius
-        >>> amplitude = ChargeRadius().amplitude({"r2_ee": -0.83e-32}, jnp.array(1e-3), "ee")
-        >>> round(float(amplitude), 4)  # beside g_V^p = 0.0229
-        -0.0198
+    >>> from cevnsjax.interactions import ChargeRadius
+    >>> amplitude = ChargeRadius().amplitude({"r2_ee": jnp.array(-0.83e-32)}, jnp.array(1e-3), "ee")
+    >>> round(float(amplitude), 4)  # beside g_V^p = 0.0229
+    -0.0198
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(CHARGE_RADII.values())

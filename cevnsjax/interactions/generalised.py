@@ -94,9 +94,9 @@ class ContactInteraction(Interaction):
     part of Eq. (1): that is left out, and the others have none. The spin's form factor is taken as one. A nucleus
     that `data/nuclei/spins.csv` does not list counts as spinless.
 
-        >>> from cevnsjax.interactions import ContactInteraction
-        >>> [parameter.name for parameter in ContactInteraction("S").parameters]
-        ['eps_u_S', 'eps_d_S']
+    >>> from cevnsjax.interactions import ContactInteraction
+    >>> [parameter.name for parameter in ContactInteraction("S").parameters]
+    ['eps_u_S', 'eps_d_S']
     """
 
     structure: Structure = eqx.field(static=True)

@@ -90,11 +90,11 @@ class VectorMediator(Interaction):
     -> g_V + g^2 Q_nu Q_e / (sqrt(2) G_F (M^2 + 2 m_e T)). It keeps the flavour, and interferes. `coupling` and `mass`
     are the parameters g and M [MeV], `charges` those of quarks and leptons.
 
-        >>> from cevnsjax.interactions import VectorMediator
-        >>> from cevnsjax.interactions.mediators import L_E_MINUS_L_MU
-        >>> from cevnsjax.parameters import G_Z, M_Z
-        >>> [parameter.name for parameter in VectorMediator(G_Z, M_Z, L_E_MINUS_L_MU).parameters]
-        ['g_z', 'm_z']
+    >>> from cevnsjax.interactions import VectorMediator
+    >>> from cevnsjax.interactions.mediators import L_E_MINUS_L_MU
+    >>> from cevnsjax.parameters import G_Z, M_Z
+    >>> [parameter.name for parameter in VectorMediator(G_Z, M_Z, L_E_MINUS_L_MU).parameters]
+    ['g_z', 'm_z']
     """
 
     coupling: Parameter = eqx.field(static=True)
@@ -158,11 +158,11 @@ class ScalarMediator(Interaction):
     with Q_phi = g^2 (c_p Z + c_n N), and m_e^2 T g^4 / (4 pi E^2 (M^2 + 2 m_e T)^2) off an electron. The neutrino's
     helicity flips: it adds. `nucleons` are c_p and c_n; `coupling` and `mass` are the parameters g and M [MeV].
 
-        >>> from cevnsjax.interactions import Model, ScalarMediator, StandardModel
-        >>> from cevnsjax.interactions.mediators import CONUS_COUPLINGS
-        >>> conus = Model("scalar", "as CONUS", (StandardModel(), ScalarMediator(CONUS_COUPLINGS)), ("g_phi",))
-        >>> len(conus.parameters)
-        3
+    >>> from cevnsjax.interactions import Model, ScalarMediator, StandardModel
+    >>> from cevnsjax.interactions.mediators import CONUS_COUPLINGS
+    >>> conus = Model("scalar", "as CONUS", (StandardModel(), ScalarMediator(CONUS_COUPLINGS)), ("g_phi",))
+    >>> len(conus.parameters)
+    3
     """
 
     nucleons: NucleonCouplings = eqx.field(static=True, default=PAPER_COUPLINGS)

@@ -39,10 +39,10 @@ class Model(eqx.Module):
 
     Methods take `params`, the values of the parameters by name, a `recoil`, and the incoming `flavour`.
 
-        >>> from cevnsjax.interactions import ChargeRadius, MagneticMoment, Model, StandardModel
-        >>> both = Model("photon", "radii and moments", (StandardModel(), ChargeRadius(), MagneticMoment()), ("r2_ee",))
-        >>> len(both.parameters)
-        10
+    >>> from cevnsjax.interactions import ChargeRadius, MagneticMoment, Model, StandardModel
+    >>> both = Model("photon", "radii and moments", (StandardModel(), ChargeRadius(), MagneticMoment()), ("r2_ee",))
+    >>> len(both.parameters)
+    10
     """
 
     name: str = eqx.field(static=True)
@@ -119,11 +119,12 @@ def cross_section(coefficients: Coefficients, energy: Float[Array, "*n"]) -> Flo
 
     It is c_0 + c_1/E + c_2/E^2 for `coefficients` c_n [cm^2 MeV^(n-1)].
 
-        >>> from cevnsjax.flavours import NU_E_BAR
-        >>> from cevnsjax.interactions import ElectronRecoil, cross_section
-        >>> c = cevnsjax.model("sm").electron({"sin2_theta_w": 0.23857}, ElectronRecoil(jnp.array(1e-3)), NU_E_BAR)
-        >>> f"{cross_section(c, jnp.array(4.0)):.2e}"  # off one electron, T = 1 keV, E = 4 MeV
-        '1.04e-44'
+    >>> from cevnsjax.flavours import NU_E_BAR
+    >>> from cevnsjax.interactions import ElectronRecoil, cross_section
+    >>> params, recoil = {"sin2_theta_w": np.float64(0.23857)}, ElectronRecoil(jnp.array(1e-3))
+    >>> c = cevnsjax.model("sm").electron(params, recoil, NU_E_BAR)
+    >>> f"{cross_section(c, jnp.array(4.0)):.2e}"  # off one electron, T = 1 keV, E = 4 MeV
+    '1.04e-44'
     """
     c0, c1, c2 = coefficients
     return c0 + c1 / energy + c2 / energy**2

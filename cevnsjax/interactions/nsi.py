@@ -26,9 +26,9 @@ class VectorNSI(Interaction):
     Q_V -> Q_V + (2 eps^uV + eps^dV) Z + (eps^uV + 2 eps^dV) N towards each final flavour: J. Barranco et al.,
     JHEP 12 (2005) 021, as in T. Rink, CONUS talk at PASCOS 2022.
 
-        >>> from cevnsjax.interactions import VectorNSI
-        >>> [parameter.name for parameter in VectorNSI().parameters][:3]
-        ['eps_ee_uv', 'eps_ee_dv', 'eps_emu_uv']
+    >>> from cevnsjax.interactions import VectorNSI
+    >>> [parameter.name for parameter in VectorNSI().parameters][:3]
+    ['eps_ee_uv', 'eps_ee_dv', 'eps_emu_uv']
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(p for pair in NSI_VECTOR.values() for p in pair)
@@ -47,9 +47,9 @@ class TensorNSI(Interaction):
     vanishes: J. Barranco et al., Int. J. Mod. Phys. A 27 (2012) 1250147, as in T. Rink, CONUS talk at PASCOS 2022. As
     there, the quarks of a nucleus act together whatever its spin.
 
-        >>> from cevnsjax.interactions import TensorNSI
-        >>> [parameter.name for parameter in TensorNSI().parameters][:2]
-        ['eps_ee_ut', 'eps_ee_dt']
+    >>> from cevnsjax.interactions import TensorNSI
+    >>> [parameter.name for parameter in TensorNSI().parameters][:2]
+    ['eps_ee_ut', 'eps_ee_dt']
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(p for pair in NSI_TENSOR.values() for p in pair)

@@ -172,9 +172,9 @@ class Likelihood:
         an auxiliary measurement; `with_data` takes a toy's data and leaves constraints where they are. `key` is JAX's.
         Raises `InputError` for unknown parameters and an impossible number.
 
-            >>> likelihood = cevnsjax.Likelihood("conus_plus")
-            >>> toys = likelihood.toys(jax.random.key(0), 100, {"sin2_theta_w": 0.24})
-            >>> first = likelihood.with_data(toys.data(0))
+        >>> likelihood = cevnsjax.Likelihood("conus_plus")
+        >>> toys = likelihood.toys(jax.random.key(0), 100, {"sin2_theta_w": 0.24})
+        >>> first = likelihood.with_data(toys.data(0))
         """
         values = {name: float(value) for name, value in canonical(params or {}, self.parameters).items()}
         means = [np.asarray(mean) for mean in self.expected_in(values)]

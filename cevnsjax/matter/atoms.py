@@ -26,10 +26,10 @@ def shells(symbol: str) -> Shells:
 
     Raises `InputError` for an unknown symbol.
 
-        >>> from cevnsjax.matter import shells
-        >>> germanium = shells("Ge")
-        >>> float(germanium.occupancy.sum()), round(1e3 * float(germanium.binding_energy.max()), 2)  # K shell [keV]
-        (32.0, 11.1)
+    >>> from cevnsjax.matter import shells
+    >>> germanium = shells("Ge")
+    >>> float(germanium.occupancy.sum()), round(1e3 * float(germanium.binding_energy.max()), 2)  # K shell [keV]
+    (32.0, 11.1)
     """
     path = data_folder() / "atoms" / "binding_energies.csv"
     symbols = np.array([row["element"] for row in read_rows(path)])
@@ -46,9 +46,9 @@ def effective_electrons(recoil_energy: Float[AnyArray, "*n"], shells: Shells) ->
     Below Eq. (19) of arXiv:2501.12441. It is a sum of steps: an integral over T needs panel edges at the
     binding energies.
 
-        >>> from cevnsjax.matter import effective_electrons, shells
-        >>> effective_electrons(np.array([1e-4, 1e-3, 2e-2]), shells("Ge"))
-        array([14., 22., 32.])
+    >>> from cevnsjax.matter import effective_electrons, shells
+    >>> effective_electrons(np.array([1e-4, 1e-3, 2e-2]), shells("Ge"))
+    array([14., 22., 32.])
     """
     xp = namespace(recoil_energy)
     free = xp.asarray(recoil_energy)[..., None] > shells.binding_energy

@@ -31,10 +31,9 @@ class Nucleus(Part):
     electron masses (the electrons' binding, below 1e-6 of it, is left out). `charge_radius` [fm] is the
     root-mean-square radius.
 
-        >>> from cevnsjax.matter import element
-        >>> isotopes = element("Ge").isotopes
-        >>> isotopes.A
-        array([70., 72., 73., 74., 76.])
+    >>> from cevnsjax.matter import Nucleus
+    >>> Nucleus(Z=np.array([32.0]), N=np.array([40.0]), mass=np.array([66_978.6]), charge_radius=np.array([4.06])).A
+    array([72.])
     """
 
     Z: Float[AnyArray, "*n"]
@@ -74,10 +73,10 @@ def element(symbol: str) -> Element:
 
     Raises `InputError` for a symbol that the table lacks.
 
-        >>> from cevnsjax.matter import element
-        >>> germanium = element("Ge")
-        >>> germanium.atomic_number, round(float(germanium.molar_mass), 2)
-        (32, 72.63)
+    >>> from cevnsjax.matter import element
+    >>> germanium = element("Ge")
+    >>> germanium.atomic_number, round(float(germanium.molar_mass), 2)
+    (32, 72.63)
     """
     path = data_folder() / "nuclei" / "isotopes.csv"
     symbols = np.array([row["element"] for row in read_rows(path)])
@@ -116,9 +115,9 @@ class NuclearSpin(NamedTuple):
 def nuclear_spins() -> list[NuclearSpin]:
     """Return the nuclei with spin that `data/nuclei/spins.csv` lists, with the sources of their values.
 
-        >>> from cevnsjax.matter import nuclear_spins
-        >>> [(spin.Z, spin.N, spin.J) for spin in nuclear_spins()][:2]
-        [(32, 41, 4.5)]
+    >>> from cevnsjax.matter import nuclear_spins
+    >>> [(spin.Z, spin.N, spin.J) for spin in nuclear_spins()][:2]
+    [(32, 41, 4.5)]
     """
     columns = read_table(data_folder() / "nuclei" / "spins.csv", ("Z", "A", "spin", "proton_spin", "neutron_spin"))
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
@@ -133,9 +132,9 @@ def minimal_energy(
     E_min = (T + sqrt(T^2 + 2 M T)) / 2, exact two-body kinematics, of nuclei and electrons alike. Its derivative in T
     is truly infinite at T = 0. `recoil_energy` and `mass` have shapes that broadcast.
 
-        >>> from cevnsjax.matter import element, minimal_energy
-        >>> round(float(minimal_energy(np.float64(1e-3), element("Ge").nuclear_mass)), 2)  # 1 keV off germanium
-        5.82
+    >>> from cevnsjax.matter import element, minimal_energy
+    >>> round(float(minimal_energy(np.float64(1e-3), element("Ge").nuclear_mass)), 2)  # 1 keV off germanium
+    5.82
     """
     xp = namespace(recoil_energy, mass)
     return (recoil_energy + xp.sqrt(recoil_energy**2 + 2 * mass * recoil_energy)) / 2
@@ -148,9 +147,9 @@ def maximal_recoil_energy(
 
     T_max = 2 E^2 / (M + 2 E), the inverse of `minimal_energy`. `energy` and `mass` have shapes that broadcast.
 
-        >>> from cevnsjax.matter import element, maximal_recoil_energy
-        >>> f"{1e3 * maximal_recoil_energy(np.float64(8.0), element('Ge').nuclear_mass):.2f} keV"
-        '1.89 keV'
+    >>> from cevnsjax.matter import element, maximal_recoil_energy
+    >>> f"{1e3 * maximal_recoil_energy(np.float64(8.0), element('Ge').nuclear_mass):.2f} keV"
+    '1.89 keV'
     """
     return 2 * energy**2 / (mass + 2 * energy)
 
@@ -160,8 +159,8 @@ def coherence_energy(mass_number: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"
 
     hbar c / (2.5 fm A^(1/3)): E <= 1 / (2 R_A) with R_A = 1.25 fm A^(1/3), T. Rink, CONUS talk at PASCOS 2022.
 
-        >>> from cevnsjax.matter import coherence_energy
-        >>> coherence_energy(np.array([72.6, 133.0])).round(1)  # germanium, caesium
-        array([18.9, 15.5])
+    >>> from cevnsjax.matter import coherence_energy
+    >>> coherence_energy(np.array([72.6, 133.0])).round(1)  # germanium, caesium
+    array([18.9, 15.5])
     """
     return HBAR_C_MEV_FM / (2.5 * namespace(mass_number).cbrt(mass_number))

@@ -91,12 +91,12 @@ def target(
     `neutron_radius` [fm] is common to all nuclei; None: that of the protons. Raises `InputError` for an element, a form
     factor or a treatment of electrons that is not known, or a count that is not positive.
 
-        >>> from cevnsjax.matter import target
-        >>> crystal = target({"Cs": 1, "I": 1})
-        >>> f"{crystal.units_per_kg:.3e}"
-        '2.318e+24'
-        >>> crystal.electrons_per_kg(np.array([1e-3])) / crystal.units_per_kg  # of 108 electrons, at 1 keV
-        array([78.])
+    >>> from cevnsjax.matter import target
+    >>> crystal = target({"Cs": 1, "I": 1})
+    >>> f"{crystal.units_per_kg:.3e}"
+    '2.318e+24'
+    >>> crystal.electrons_per_kg(np.array([1e-3])) / crystal.units_per_kg  # of 108 electrons, at 1 keV
+    array([78.])
     """
     if form_factor not in FORM_FACTORS:
         raise unknown_name("form factor", form_factor, FORM_FACTORS)

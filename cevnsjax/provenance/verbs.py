@@ -39,11 +39,15 @@ eighth, so that both stay finite."""
 
 
 def answer(likelihood: Likelihood, verb: str, request: Mapping[str, Any], **watch: Any) -> Any:
-    """Return the result of a verb for a likelihood: what the function of this name in the package gives.
+    """Return the result of a `verb` for a `likelihood`: what the function of this name in the package gives.
 
     `request` are its arguments by name, as a call or a record has them; `predict` gives what `Likelihood.expected`
     does. `watch` are arguments that do not change the result, such as functions that report progress. Raises
     `InputError` for an unknown verb, a value so large that counts or chi-squared overflow, and what the verb refuses.
+
+    >>> from cevnsjax.provenance import answer
+    >>> answer(cevnsjax.Likelihood("conus_plus"), "predict", {"values": {}}).shape
+    (19,)
     """
     if verb not in VERBS:
         raise unknown_name("verb", verb, VERBS)

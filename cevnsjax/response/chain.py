@@ -68,12 +68,12 @@ class Chain(Response):
     they are. `low` and `high` limit the bins; `contiguous` says that each begins where the one before ends. `breaks`
     [MeV] are fixed panel edges of the visible energy.
 
-        >>> from cevnsjax.response import Chain, Gaussian, Lindhard, panel_edges
-        >>> low, smearing = np.arange(160.0, 360.0, 10.0), Gaussian(noise=20.0, poisson=0.3)
-        >>> breaks = panel_edges(low, low + 10, smearing, gain=1e6, steps=np.zeros(0))
-        >>> chain = Chain((Lindhard(0.162, 32.0),), 1e6, smearing, None, 0.0, low, low + 10, breaks, contiguous=True)
-        >>> chain.probabilities(np.array([2e-4]), slice(0, 5))[:, 0].round(2)  # 200 eV_ee in the first five bins
-        array([0.05, 0.09, 0.14, 0.18, 0.18])
+    >>> from cevnsjax.response import Chain, Gaussian, Lindhard, panel_edges
+    >>> low, smearing = np.arange(160.0, 360.0, 10.0), Gaussian(noise=20.0, poisson=0.3)
+    >>> breaks = panel_edges(low, low + 10, smearing, gain=1e6, steps=np.zeros(0))
+    >>> chain = Chain((Lindhard(0.162, 32.0),), 1e6, smearing, None, 0.0, low, low + 10, breaks, contiguous=True)
+    >>> chain.probabilities(np.array([2e-4]), slice(0, 5))[:, 0].round(2)  # 200 eV_ee in the first five bins
+    array([0.05, 0.09, 0.14, 0.18, 0.18])
     """
 
     yields: tuple[Yield, ...]
@@ -167,9 +167,9 @@ def panel_edges(
     the narrowest bin. `gain` is the signal of 1 MeV. `steps` [MeV] are edges of their own: binding energies, kinks of a
     yield. Raises `InputError` for a smearing so narrow that there would be too many panels.
 
-        >>> from cevnsjax.response import Exact, panel_edges
-        >>> panel_edges(np.array([1.0]), np.array([2.0]), Exact(), gain=1e3, steps=np.array([1.5e-3]))  # bins in keV
-        array([0.001 , 0.0015, 0.002 ])
+    >>> from cevnsjax.response import Exact, panel_edges
+    >>> panel_edges(np.array([1.0]), np.array([2.0]), Exact(), gain=1e3, steps=np.array([1.5e-3]))  # bins in keV
+    array([0.001 , 0.0015, 0.002 ])
     """
     start, end = float(low.min()), float(high.max())
     narrowest = float((high - low).min())

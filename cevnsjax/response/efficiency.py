@@ -35,9 +35,9 @@ class TabulatedEfficiency(Efficiency):
 
     It acts on the mean signal, or on the `reconstructed` one.
 
-        >>> from cevnsjax.response import TabulatedEfficiency
-        >>> TabulatedEfficiency(np.array([100.0, 200.0]), np.array([0.0, 0.9]))(np.array([150.0, 300.0]))
-        array([0.45, 0.9 ])
+    >>> from cevnsjax.response import TabulatedEfficiency
+    >>> TabulatedEfficiency(np.array([100.0, 200.0]), np.array([0.0, 0.9]))(np.array([150.0, 300.0]))
+    array([0.45, 0.9 ])
     """
 
     signal: Float[AnyArray, " knots"]
@@ -64,9 +64,9 @@ class LogisticEfficiency(Efficiency):
 
     x is the signal in the axis' unit: the mean one, or the `reconstructed` one.
 
-        >>> from cevnsjax.response import LogisticEfficiency
-        >>> LogisticEfficiency(np.array([1.0, 0.1, 150.0, 0.0]))(np.array([150.0, 200.0])).round(3)
-        array([0.5  , 0.993])
+    >>> from cevnsjax.response import LogisticEfficiency
+    >>> LogisticEfficiency(np.array([1.0, 0.1, 150.0, 0.0]))(np.array([150.0, 200.0])).round(3)
+    array([0.5  , 0.993])
     """
 
     numbers: Float[AnyArray, "4"]

@@ -64,12 +64,12 @@ def matrix(path: Path, bins: int, at: Mapping[str, float] | None = None) -> Matr
     Raises `InputError` for recoil energies that do not rise, probabilities that are not between zero and one, and a
     place that is not on the grid.
 
-        >>> from pathlib import Path
-        >>> from cevnsjax.response import matrix
-        >>> size = Path("matrix.csv").write_text("recoil_energy_keV,bin_1,bin_2\n1,0.1,0.0\n3,0.5,0.4\n")
-        >>> matrix(Path("matrix.csv"), bins=2).probabilities(np.array([2e-3]), slice(0, 2))
-        array([[0.3],
-               [0.2]])
+    >>> from pathlib import Path
+    >>> from cevnsjax.response import matrix
+    >>> size = Path("matrix.csv").write_text("recoil_energy_keV,bin_1,bin_2\n1,0.1,0.0\n3,0.5,0.4\n")
+    >>> matrix(Path("matrix.csv"), bins=2).probabilities(np.array([2e-3]), slice(0, 2))
+    array([[0.3],
+           [0.2]])
     """
     given = dict(at or {})
     if path.suffix != ".npz":

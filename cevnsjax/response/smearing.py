@@ -43,10 +43,10 @@ class Smearing(Part):
 class Exact(Smearing):
     """No smearing.
 
-        >>> from cevnsjax.response import Exact
-        >>> Exact().between(np.array([[0.0], [1.0]]), np.array([[1.0], [2.0]]), np.array([0.5, 1.5]))
-        array([[1., 0.],
-               [0., 1.]])
+    >>> from cevnsjax.response import Exact
+    >>> Exact().between(np.array([[0.0], [1.0]]), np.array([[1.0], [2.0]]), np.array([0.5, 1.5]))
+    array([[1., 0.],
+           [0., 1.]])
     """
 
     def between(
@@ -68,12 +68,12 @@ class Gaussian(Smearing):
     width have `linear` b. `noise` is the width at zero, and `relative` a constant relative width. If `truncated`, no
     signal below zero is reconstructed, and the Gaussian is normalised above it.
 
-        >>> from cevnsjax.response import Gaussian
-        >>> smearing = Gaussian(noise=20.0, poisson=0.3)  # [eV_ee]
-        >>> smearing.deviation(np.array([0.0, 200.0])).round(1)
-        array([20. , 21.4])
-        >>> smearing.between(np.array([[150.0]]), np.array([[250.0]]), np.array([200.0])).round(3)
-        array([[0.98]])
+    >>> from cevnsjax.response import Gaussian
+    >>> smearing = Gaussian(noise=20.0, poisson=0.3)  # [eV_ee]
+    >>> smearing.deviation(np.array([0.0, 200.0])).round(1)
+    array([20. , 21.4])
+    >>> smearing.between(np.array([[150.0]]), np.array([[250.0]]), np.array([200.0])).round(3)
+    array([[0.98]])
     """
 
     noise: Float[AnyArray, ""] | float
@@ -104,9 +104,9 @@ class Gamma(Smearing):
 
     COHERENT, arXiv:2110.07730. `shape_slope` is b in units of one over the signal's unit.
 
-        >>> from cevnsjax.response import Gamma
-        >>> Gamma(shape_slope=0.7).deviation(np.array([10.0])).round(2)
-        array([3.54])
+    >>> from cevnsjax.response import Gamma
+    >>> Gamma(shape_slope=0.7).deviation(np.array([10.0])).round(2)
+    array([3.54])
     """
 
     shape_slope: Float[AnyArray, ""] | float
@@ -129,10 +129,10 @@ class Gamma(Smearing):
 class Poisson(Smearing):
     """Whole numbers n with a Poisson distribution; a bin holds low <= n < high.
 
-        >>> from cevnsjax.response import Poisson
-        >>> Poisson().between(np.array([[0.0], [1.0]]), np.array([[1.0], [2.0]]), np.array([1.0])).round(3)
-        array([[0.368],
-               [0.368]])
+    >>> from cevnsjax.response import Poisson
+    >>> Poisson().between(np.array([[0.0], [1.0]]), np.array([[1.0], [2.0]]), np.array([1.0])).round(3)
+    array([[0.368],
+           [0.368]])
     """
 
     def between(

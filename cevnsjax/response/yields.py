@@ -39,9 +39,9 @@ class Yield(Part):
 class Full(Yield):
     """All of the energy is visible, as of an electron.
 
-        >>> from cevnsjax.response import Full
-        >>> Full().visible(np.array([1e-3])), Full().slope(np.array([1e-3]))
-        (array([0.001]), array([1.]))
+    >>> from cevnsjax.response import Full
+    >>> Full().visible(np.array([1e-3])), Full().slope(np.array([1e-3]))
+    (array([0.001]), array([1.]))
     """
 
     def visible(self, T: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
@@ -59,9 +59,9 @@ class Lindhard(Yield):
     `k` and the charge `Z` of the nucleus are dimensionless. J. Lindhard et al., Mat. Fys. Medd. Dan. Vid. Selsk. 33, 10
     (1963). Below T = 0 nothing is visible.
 
-        >>> from cevnsjax.response import Lindhard
-        >>> Lindhard(k=0.162, Z=32.0).factor(np.array([1e-3, 5e-3])).round(3)  # at 1 and 5 keV off germanium
-        array([0.175, 0.218])
+    >>> from cevnsjax.response import Lindhard
+    >>> Lindhard(k=0.162, Z=32.0).factor(np.array([1e-3, 5e-3])).round(3)  # at 1 and 5 keV off germanium
+    array([0.175, 0.218])
     """
 
     k: Float[AnyArray, ""] | float
@@ -122,9 +122,9 @@ class Polynomial(Yield):
 
     `coefficients` are a_p [MeV^-p].
 
-        >>> from cevnsjax.response import Polynomial
-        >>> Polynomial(np.array([0.2])).visible(np.array([5e-3]))
-        array([0.001])
+    >>> from cevnsjax.response import Polynomial
+    >>> Polynomial(np.array([0.2])).visible(np.array([5e-3]))
+    array([0.001])
     """
 
     coefficients: Float[AnyArray, " powers"]
@@ -145,11 +145,11 @@ def tabulated_yield(path: Path, column: str, factor: float = 1.0) -> Tabulated:
     yields may, it is bridged by a straight line between the recoil energies around. Raises `InputError` for recoil
     energies that do not rise and yields that are not positive.
 
-        >>> from pathlib import Path
-        >>> from cevnsjax.response import tabulated_yield
-        >>> size = Path("yield.csv").write_text("recoil_energy_keV,measured\n0.5,0.15\n1.5,0.17\n")
-        >>> tabulated_yield(Path("yield.csv"), "measured").visible(np.array([1e-3]))  # 0.16 of 1 keV [MeV]
-        array([0.00016])
+    >>> from pathlib import Path
+    >>> from cevnsjax.response import tabulated_yield
+    >>> size = Path("yield.csv").write_text("recoil_energy_keV,measured\n0.5,0.15\n1.5,0.17\n")
+    >>> tabulated_yield(Path("yield.csv"), "measured").visible(np.array([1e-3]))  # 0.16 of 1 keV [MeV]
+    array([0.00016])
     """
     columns = read_table(path, ("recoil_energy_keV", column))
     recoil, yields = columns["recoil_energy_keV"] * KEV, columns[column]
@@ -171,9 +171,9 @@ def recoil_energy(yields: Yield, visible: Float[AnyArray, " n"]) -> Float[AnyArr
     second derivatives, in E and in the parameters of the yield, are those of the exact solution. Raises `InputError`
     for a yield that is not positive, or with which no recoil leaves the largest E.
 
-        >>> from cevnsjax.response import Lindhard, recoil_energy
-        >>> recoil_energy(Lindhard(0.162, 32.0), np.array([2e-4])).round(5)  # 200 eV_ee off germanium [MeV]
-        array([0.00112])
+    >>> from cevnsjax.response import Lindhard, recoil_energy
+    >>> recoil_energy(Lindhard(0.162, 32.0), np.array([2e-4])).round(5)  # 200 eV_ee off germanium [MeV]
+    array([0.00112])
     """
     if isinstance(yields, Full):
         return visible

@@ -40,7 +40,7 @@ MOST_DRAWS = 50_000_000
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SampleResult:
-    """Draws as ArviZ's InferenceData, a summary of each parameter, and warnings.
+    """Draws as ArviZ's InferenceData (`data`), a summary of each parameter, and warnings.
 
     `summary` has for each parameter `mean`, `sd`, `median`, the ends of the central 90 % interval, and for NUTS `rhat`
     and `ess`. `warnings` are sentences; none means that the diagnostics found nothing.

@@ -86,7 +86,14 @@ def default_prior(parameter: Parameter, step: float) -> Prior:
 
 
 def parse_prior(text: str) -> tuple[str, Prior]:
-    """Return the parameter's name and the prior of NAME=KIND:NUMBER:NUMBER; raises `InputError` for another form."""
+    """Return the parameter's name and the prior of a `text` NAME=KIND:NUMBER:NUMBER.
+
+    Raises `InputError` for another form.
+
+    >>> from cevnsjax.sampling import parse_prior
+    >>> parse_prior("sin2_theta_w=normal:0.24:0.06")
+    ('sin2_theta_w', Prior(kind='normal', numbers=(0.24, 0.06)))
+    """
     name, equals, rest = text.partition("=")
     kind, *numbers = rest.split(":")
     if not (name and equals):

@@ -93,11 +93,11 @@ class Line(Component):
 
     `baseline`, `flavour` and `profiles` are those of any `Component`.
 
-        >>> from cevnsjax.flavours import NU_E
-        >>> from cevnsjax.sources import Line
-        >>> beryllium = Line(0.8613, 4.4e9, baseline=1.5e13, flavour=NU_E, profiles={})
-        >>> beryllium.moments()(np.array([0.5, 1.0]))[0]  # below and above the line
-        array([4.4e+09, 0.0e+00])
+    >>> from cevnsjax.flavours import NU_E
+    >>> from cevnsjax.sources import Line
+    >>> beryllium = Line(0.8613, 4.4e9, baseline=1.5e13, flavour=NU_E, profiles={})
+    >>> beryllium.moments()(np.array([0.5, 1.0]))[0]  # below and above the line
+    array([4.4e+09, 0.0e+00])
     """
 
     energy: Float[AnyArray, ""] | float

@@ -68,11 +68,11 @@ class Moments(Part):
 class LineMoments(Moments):
     """The moments of neutrinos of one `energy` [MeV] and of a `flux` [cm^-2 s^-1]: all of them, until E_min exceeds it.
 
-        >>> from cevnsjax.sources import LineMoments
-        >>> LineMoments(2.0, 4.0)(np.array([1.0, 3.0]))
-        array([[4., 0.],
-               [2., 0.],
-               [1., 0.]])
+    >>> from cevnsjax.sources import LineMoments
+    >>> LineMoments(2.0, 4.0)(np.array([1.0, 3.0]))
+    array([[4., 0.],
+           [2., 0.],
+           [1., 0.]])
     """
 
     energy: Float[AnyArray, ""] | float
@@ -118,10 +118,10 @@ class FluxMoments(Moments):
 def energy_grid(component: Smooth, order: int = FLUX_ORDER) -> EnergyGrid:
     """Return the panels for a `component`'s moments, with Gauss-Legendre nodes of a static `order` on each.
 
-        >>> from cevnsjax.sources import energy_grid
-        >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
-        >>> f"{energy_grid(component).low[0]:.0e} to {energy_grid(component).high[-1]} MeV"
-        '5e-05 to 12.5 MeV'
+    >>> from cevnsjax.sources import energy_grid
+    >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
+    >>> f"{energy_grid(component).low[0]:.0e} to {energy_grid(component).high[-1]} MeV"
+    '5e-05 to 12.5 MeV'
     """
     xp = namespace(component.edges)
     end = component.edges[-1]
@@ -143,11 +143,11 @@ def flux_moments(
     `grid` is that of `energy_grid` by default; `survival` is the share of neutrinos that is left at each of its
     energies.
 
-        >>> from cevnsjax.sources import flux_moments
-        >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
-        >>> moments = flux_moments(component)(np.array([0.0, 6.0]))
-        >>> [f"{value:.2e}" for value in moments[0]]  # all, and above 6 MeV [cm^-2 s^-1]
-        ['1.50e+13', '5.38e+10']
+    >>> from cevnsjax.sources import flux_moments
+    >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
+    >>> moments = flux_moments(component)(np.array([0.0, 6.0]))
+    >>> [f"{value:.2e}" for value in moments[0]]  # all, and above 6 MeV [cm^-2 s^-1]
+    ['1.50e+13', '5.38e+10']
     """
     grid = energy_grid(component) if grid is None else grid
     flux = component.density(grid.energy) * survival
@@ -165,9 +165,9 @@ def total_flux(component: Smooth, order: int = FLUX_ORDER) -> Float[AnyArray, ""
 
     `order` is the number of Gauss-Legendre nodes on each panel of the `component`.
 
-        >>> from cevnsjax.sources import total_flux
-        >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
-        >>> f"{total_flux(component):.2e}"  # the quoted 1.5e13
-        '1.50e+13'
+    >>> from cevnsjax.sources import total_flux
+    >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
+    >>> f"{total_flux(component):.2e}"  # the quoted 1.5e13
+    '1.50e+13'
     """
     return flux_moments(component, energy_grid(component, order)).value_low[0, 0]

@@ -40,10 +40,10 @@ class MuonDecay(Continuum):
 
     `edges` [MeV] are panel edges; `baseline`, `flavour` and `profiles` are those of any `Component`.
 
-        >>> from cevnsjax.sources import MuonDecay, pion_at_rest
-        >>> _, electron, muon = pion_at_rest(flux=4.2e7, baseline=1930.0)
-        >>> isinstance(electron, MuonDecay), electron.density(np.array([30.0, 60.0])).round(-3)
-        (True, array([1329000.,       0.]))
+    >>> from cevnsjax.sources import MuonDecay, pion_at_rest
+    >>> _, electron, muon = pion_at_rest(flux=4.2e7, baseline=1930.0)
+    >>> isinstance(electron, MuonDecay), electron.density(np.array([30.0, 60.0])).round(-3)
+    (True, array([1329000.,       0.]))
     """
 
     flux: Float[AnyArray, ""] | float
@@ -72,14 +72,14 @@ class MuonDecay(Continuum):
 class Pulse(NamedTuple):
     """A Gaussian pulse of protons: its `mean` on the experiment's clock, and its standard deviation `sigma` [us].
 
-        >>> from cevnsjax.sources import Pulse
-        >>> pulse = Pulse(mean=0.5, sigma=0.15)
-        >>> time = np.array([0.5, 1.0, 6.0])
-        >>> pulse.prompt(time).round(2), pulse.delayed(time).round(2)
-        (array([0.43, 1.  , 1.  ]), array([0.02, 0.19, 0.92]))
-        >>> low = np.array([0.0, 1.0])
-        >>> pulse.profile(pulse.prompt, low, low + 1).round(2)
-        array([1., 0.])
+    >>> from cevnsjax.sources import Pulse
+    >>> pulse = Pulse(mean=0.5, sigma=0.15)
+    >>> time = np.array([0.5, 1.0, 6.0])
+    >>> pulse.prompt(time).round(2), pulse.delayed(time).round(2)
+    (array([0.43, 1.  , 1.  ]), array([0.02, 0.19, 0.92]))
+    >>> low = np.array([0.0, 1.0])
+    >>> pulse.profile(pulse.prompt, low, low + 1).round(2)
+    array([1., 0.])
     """
 
     mean: float
@@ -129,10 +129,10 @@ def pion_at_rest(
     `profiles` are those of the "prompt" nu_mu and of the two "delayed" flavours. Decays in flight and captures, some
     0.6 % of nu_mu at a spallation source, are left out.
 
-        >>> from cevnsjax.sources import pion_at_rest
-        >>> line, *decays = pion_at_rest(flux=4.2e7, baseline=1930.0)
-        >>> round(line.energy, 2), [float(decay.edges[-1].round(2)) for decay in decays]
-        (29.79, [52.83, 52.83])
+    >>> from cevnsjax.sources import pion_at_rest
+    >>> line, *decays = pion_at_rest(flux=4.2e7, baseline=1930.0)
+    >>> round(line.energy, 2), [float(decay.edges[-1].round(2)) for decay in decays]
+    (29.79, [52.83, 52.83])
     """
     given = {"prompt": {}, "delayed": {}} if profiles is None else profiles
     edges = np.linspace(0.0, LARGEST_ENERGY, 41)

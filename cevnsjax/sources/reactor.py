@@ -59,9 +59,9 @@ def energy_per_fission(table: str, fractions: Float[np.ndarray, " emitters"]) ->
     `table` is the column, one of ENERGY_TABLES; `fractions` are shares of fissions of 235U, 238U, 239Pu and 241Pu.
     Raises `InputError` for an unknown table.
 
-        >>> from cevnsjax.sources import energy_per_fission
-        >>> round(energy_per_fission("ma_2013", np.array([0.53, 0.08, 0.32, 0.07])), 2)
-        206.29
+    >>> from cevnsjax.sources import energy_per_fission
+    >>> round(energy_per_fission("ma_2013", np.array([0.53, 0.08, 0.32, 0.07])), 2)
+    206.29
     """
     if table not in ENERGY_TABLES:
         raise unknown_name("energy per fission", table, ENERGY_TABLES)
@@ -84,11 +84,11 @@ def reactor_flux(
     antineutrinos per fission, and `captures_per_fission` is the number of neutron captures on 238U. Raises `InputError`
     for a fraction of another isotope, or a missing one, and for fractions that do not add up to about one.
 
-        >>> from cevnsjax.sources import fission_spectrum, reactor_flux, total_flux
-        >>> fractions = {"U235": 0.53, "U238": 0.08, "Pu239": 0.32, "Pu241": 0.07}
-        >>> flux = reactor_flux(3.6, 20.7, fractions, "ma_2013", fission_spectrum())
-        >>> f"{total_flux(flux):.2e}"  # [cm^-2 s^-1]; CONUS+ quotes 1.5e13 at this distance
-        '1.38e+13'
+    >>> from cevnsjax.sources import fission_spectrum, reactor_flux, total_flux
+    >>> fractions = {"U235": 0.53, "U238": 0.08, "Pu239": 0.32, "Pu241": 0.07}
+    >>> flux = reactor_flux(3.6, 20.7, fractions, "ma_2013", fission_spectrum())
+    >>> f"{total_flux(flux):.2e}"  # [cm^-2 s^-1]; CONUS+ quotes 1.5e13 at this distance
+    '1.38e+13'
     """
     if set(fission_fractions) != set(ISOTOPES):
         raise InputError(f"fission fractions of {', '.join(fission_fractions)} given; give {', '.join(ISOTOPES)}")

@@ -63,13 +63,13 @@ LARGEST_EXPONENT = 600.0
 class Mixing(Part):
     """Mixing of neutrinos: `sin2_theta_12`, `sin2_theta_13`, and `dm2_21` [eV^2], the smaller splitting.
 
-        >>> from cevnsjax.flavours import NU_MU
-        >>> from cevnsjax.sources import Mixing, solar_potentials
-        >>> mixing, potential = Mixing(), solar_potentials()["8B"]
-        >>> mixing.survival(np.array([0.1, 10.0]), potential).round(2)  # vacuum and matter
-        array([0.55, 0.33])
-        >>> mixing.share(NU_MU, np.array([10.0]), potential).round(2)
-        array([0.34])
+    >>> from cevnsjax.flavours import NU_MU
+    >>> from cevnsjax.sources import Mixing, solar_potentials
+    >>> mixing, potential = Mixing(), solar_potentials()["8B"]
+    >>> mixing.survival(np.array([0.1, 10.0]), potential).round(2)  # vacuum and matter
+    array([0.55, 0.33])
+    >>> mixing.share(NU_MU, np.array([10.0]), potential).round(2)
+    array([0.34])
     """
 
     sin2_theta_12: Float[AnyArray, ""] | float = 0.307
@@ -193,9 +193,9 @@ def solar_fluxes(model: str = "gs98") -> dict[str, float]:
 
     The models are the B16 ones of N. Vinyoles et al., arXiv:1611.09867.
 
-        >>> from cevnsjax.sources import solar_fluxes
-        >>> f"{solar_fluxes('gs98')['8B']:.2e}"
-        '5.46e+06'
+    >>> from cevnsjax.sources import solar_fluxes
+    >>> f"{solar_fluxes('gs98')['8B']:.2e}"
+    '5.46e+06'
     """
     return _column(model)
 
@@ -203,9 +203,9 @@ def solar_fluxes(model: str = "gs98") -> dict[str, float]:
 def solar_potentials() -> dict[str, float]:
     """Return sqrt(2) G_F n_e [eV] by component, averaged over the regions of their production.
 
-        >>> from cevnsjax.sources import solar_potentials
-        >>> f"{solar_potentials()['8B']:.1e}"
-        '6.8e-12'
+    >>> from cevnsjax.sources import solar_potentials
+    >>> f"{solar_potentials()['8B']:.1e}"
+    '6.8e-12'
     """
     return _column("potential_eV")
 
@@ -227,9 +227,9 @@ def solar_neutrinos(
     out. `potentials` [eV] are those of `solar_potentials` by default, and `mixing` is `Mixing()`. There is no distance:
     on their way neutrinos lose their coherence.
 
-        >>> from cevnsjax.sources import solar_neutrinos, total_flux
-        >>> [f"{total_flux(component):.2e}" for component in solar_neutrinos({"8B": 5.46e6})]  # nu_e, nu_mu, nu_tau
-        ['2.03e+06', '1.71e+06', '1.71e+06']
+    >>> from cevnsjax.sources import solar_neutrinos, total_flux
+    >>> [f"{total_flux(component):.2e}" for component in solar_neutrinos({"8B": 5.46e6})]  # nu_e, nu_mu, nu_tau
+    ['2.03e+06', '1.71e+06', '1.71e+06']
     """
     mixing = Mixing() if mixing is None else mixing
     potentials = solar_potentials() if potentials is None else potentials

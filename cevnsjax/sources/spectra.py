@@ -210,9 +210,9 @@ def fission_spectrum(
     nothing; "table", for BESTIOLE alone, with its own values. By default BESTIOLE goes on with its table, the others
     with the polynomial. Raises `InputError` for an unknown name, or "table" where there is none.
 
-        >>> from cevnsjax.sources import fission_spectrum
-        >>> fission_spectrum()(np.array([4.0]))[:, 0].round(2)  # 235U, 238U, 239Pu, 241Pu: [1 / MeV / fission] at 4 MeV
-        array([0.29, 0.44, 0.2 , 0.28])
+    >>> from cevnsjax.sources import fission_spectrum
+    >>> fission_spectrum()(np.array([4.0]))[:, 0].round(2)  # 235U, 238U, 239Pu, 241Pu: [1 / MeV / fission] at 4 MeV
+    array([0.29, 0.44, 0.2 , 0.28])
     """
     makers = {
         "vogel_engel": _vogel_engel,

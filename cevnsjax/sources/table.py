@@ -63,12 +63,12 @@ def tabulated_flux(
     `flavour`, `baseline` [cm] and `profiles` are those of any `Component`; `scale` multiplies the flux. Raises
     `InputError` where energies do not rise, or a flux is negative.
 
-        >>> from pathlib import Path
-        >>> from cevnsjax.flavours import NU_E_BAR
-        >>> from cevnsjax.sources import tabulated_flux, total_flux
-        >>> size = Path("flux.csv").write_text("energy_MeV,nu_e_bar\n0,0\n2,3e12\n8,0\n")
-        >>> f"{total_flux(tabulated_flux(Path('flux.csv'), 'nu_e_bar', NU_E_BAR, 2070.0)):.1e}"
-        '1.2e+13'
+    >>> from pathlib import Path
+    >>> from cevnsjax.flavours import NU_E_BAR
+    >>> from cevnsjax.sources import tabulated_flux, total_flux
+    >>> size = Path("flux.csv").write_text("energy_MeV,nu_e_bar\n0,0\n2,3e12\n8,0\n")
+    >>> f"{total_flux(tabulated_flux(Path('flux.csv'), 'nu_e_bar', NU_E_BAR, 2070.0)):.1e}"
+    '1.2e+13'
     """
     table = read_table(path, ("energy_MeV", column))
     energy, flux = table["energy_MeV"], table[column]

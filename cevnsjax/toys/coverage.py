@@ -20,13 +20,14 @@ __all__ = ["Coverage", "coverage"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Coverage:
-    """How often intervals of one parameter hold its true value.
+    """How often intervals of one parameter, `name`, hold its true value, in a number of `toys`.
 
     An interval at `cl` has all values whose Delta chi-squared is at most `wilks`, the quantile `cl` of chi-squared with
     one degree of freedom. `coverage` is the share of toys whose interval holds the truth, `coverage_error` its binomial
     error. Intervals with `critical` in the place of `wilks` would hold it in exactly the share `cl`: it is the critical
-    value of Feldman and Cousins at this point, with its Monte-Carlo error. `truth` are the true values of the
-    parameter, of others that were given, and of all nuisances. `delta_chi2` is that of each toy at the truth.
+    value of Feldman and Cousins at this point, and `critical_error` is its Monte-Carlo error. `truth` are the true
+    values of the parameter, of others that were given, and of all nuisances. `delta_chi2` is that of each toy at the
+    truth.
     """
 
     name: str
@@ -41,7 +42,10 @@ class Coverage:
     delta_chi2: Float[np.ndarray, " toys"]
 
     def of(self, critical: float) -> tuple[float, float]:
-        """Return the coverage that intervals with another critical value have, and its binomial error."""
+        """Return the coverage that intervals with another `critical` value have, and its binomial error.
+
+        Both are shares of the toys.
+        """
         share = float((self.delta_chi2 <= critical).mean())
         return share, float(np.sqrt(share * (1 - share) / self.toys))
 

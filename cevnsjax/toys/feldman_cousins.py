@@ -28,10 +28,10 @@ MOST_POINTS = 100_000
 class FeldmanCousins:
     """Delta chi-squared of the data on a grid of one or two parameters, and the value it may have at each point.
 
-    Delta chi-squared counts from the minimum within the parameters' physical bounds, wherever the grid ends, for toys
-    as for the data. `critical` is its quantile `cl` among toys made at that point, with its Monte-Carlo error: where
-    it is not exceeded the point is `accepted`. Arrays follow the axes, the last one (y) first. Of one parameter
-    `intervals` are the accepted pieces, interpolated between points, None for an end at which the grid ends;
+    `delta_chi2` counts from the minimum within the parameters' physical bounds, wherever the grid ends, for toys as for
+    the data. `critical` is its quantile `cl` among the `toys` made at that point, and `critical_error` its Monte-Carlo
+    error. Where it is not exceeded the point is `accepted`. Arrays follow the `axes`, the last one (y) first. Of one
+    parameter `intervals` are the accepted pieces, interpolated between points, None for an end at which the grid ends;
     `interval_error` are the Monte-Carlo errors of their ends.
     """
 

@@ -38,10 +38,11 @@ be relied on: W. G. Cochran, Biometrics 10, 417 (1954)."""
 class GoodnessOfFit:
     """The least chi-squared of the data, and how probable a larger one is.
 
-    `p_value` is the share of toys whose least chi-squared is no smaller, `p_error` its binomial error. Where no toy is,
-    `p_upper` is the upper limit on p at 95 % CL, else None. `p_asymptotic` is the probability of chi-squared with `dof`
-    degrees of freedom: cells, less parameters and nuisances without a constraint that the data can tell apart. `sparse`
-    is the number of cells of counts, among all `cells`, that expect fewer than five.
+    `chi2_min` is the least chi-squared, at `best_fit`. `p_value` is the share of `toys` whose least chi-squared is no
+    smaller, `p_error` its binomial error. Where no toy is, `p_upper` is the upper limit on p at 95 % CL, else None.
+    `p_asymptotic` is the probability of chi-squared with `dof` degrees of freedom: cells, less parameters and nuisances
+    without a constraint that the data can tell apart. `sparse` is the number of cells of counts, among all `cells`,
+    that expect fewer than five. `messages` are sentences that a reader must know.
     """
 
     chi2_min: float

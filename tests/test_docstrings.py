@@ -1,0 +1,223 @@
+"""Docstrings of public names: parameters, units, errors and examples are there, and the examples are true."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+from examples import EXAMPLES, check_example
+
+import cevnsjax
+
+INTERNAL = {"__main__", "checkpoint", "cli", "display", "numeric", "reproduce", "resources"}
+"""Modules right below the package that no user imports from."""
+
+MODULES = [
+    "cevnsjax",
+    *(f"cevnsjax.{m.name}" for m in pkgutil.iter_modules(cevnsjax.__path__) if m.name not in INTERNAL),
+]
+
+ELSEWHERE = {
+    "cevnsjax.figures.curves.plane_figure": "test_scan.py",
+    "cevnsjax.figures.impacts.impacts_figure": "test_impacts.py",
+    "cevnsjax.figures.posterior": "test_posterior.py",
+    "cevnsjax.inference.consistency.consistency": "test_consistency.py",
+    "cevnsjax.inference.impacts.impacts": "test_impacts.py",
+    "cevnsjax.inference.scan.scan": "test_scan.py",
+    "cevnsjax.sampling.calibration.calibrate": "test_calibration.py",
+    "cevnsjax.sampling.posterior.sample": "test_posterior.py",
+    "cevnsjax.toys.coverage.coverage": "test_coverage.py",
+    "cevnsjax.toys.goodness.goodness_of_fit": "test_goodness.py",
+    "cevnsjax.toys.significance.significance": "test_significance.py",
+}
+"""Examples that need large programs, and the tests that have compiled these programs already."""
+
+NOT_RUN = {"cevnsjax.compilation.cache_compilations"}
+"""Examples that would change how all tests after them run."""
+
+WITHOUT_EXAMPLE = {
+    # Results of verbs that take long: `fit_dict`, `profile_dataset` and others show how.
+    "bands_dataset", "consistency_dict", "coverage_dataset", "coverage_dict", "goodness_dict", "impacts_dataset",
+    "impacts_dict", "points_dataset", "sample_dict", "scan_dataset", "scan_dict", "significance_dict", "toys_dataset",
+    "toys_dict", "write_posterior",
+    # Ways to work on other processes and machines.
+    "dask_cluster", "local_processes", "over_devices",
+    # What likelihoods and results are made of inside.
+    "Along", "Axis", "Identity", "JointNuisance", "View",
+    # Parts of a figure: its example has them.
+    "AnglePoint", "Band", "FluxBins", "Mark", "Panel", "PublishedEvents", "StackedPanel", "Strength",
+}  # fmt: skip
+"""Public names that need no example, beside exceptions, abstract classes, and what a public function returns."""
+
+
+def public_names():
+    """Return all public classes and functions by the name under which they are defined, each once."""
+    found = {}
+    for module in map(importlib.import_module, MODULES):
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            if getattr(thing, "__module__", "").startswith("cevnsjax") and (
+                inspect.isclass(thing) or inspect.isroutine(inspect.unwrap(thing)) or hasattr(thing, "__wrapped__")
+            ):
+                found[f"{thing.__module__}.{thing.__qualname__}"] = thing
+    return found
+
+
+def methods_of(thing):
+    """Return the public methods and properties that a class itself defines."""
+    for name, value in vars(thing).items():
+        function = getattr(value, "fget", None) or getattr(value, "func", None) or getattr(value, "__func__", value)
+        if (not name.startswith("_") or name == "__call__") and inspect.isroutine(inspect.unwrap(function)):
+            yield name, function
+
+
+PUBLIC = public_names()
+FUNCTIONS = {name: thing for name, thing in PUBLIC.items() if not inspect.isclass(thing)}
+CLASSES = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing)}
+METHODS = {f"{name}.{inner}": (thing, f) for name, thing in CLASSES.items() for inner, f in methods_of(thing)}
+
+
+def text_of(thing):
+    """Return a docstring of its own, not one that a dataclass or a base class made."""
+    text = vars(thing).get("__doc__") if inspect.isclass(thing) else thing.__doc__
+    return "" if text is None or text.startswith(f"{getattr(thing, '__name__', '')}(") else inspect.cleandoc(text)
+
+
+def texts_of(owner, function):
+    """Return all that a reader is told of a method: its docstring, those that it overrides, and its class'."""
+    overridden = [vars(base)[function.__name__] for base in owner.__mro__[1:] if function.__name__ in vars(base)]
+    overridden = [getattr(one, "fget", None) or getattr(one, "func", one) for one in overridden]
+    classes = [base for base in owner.__mro__ if base.__module__.startswith("cevnsjax")]
+    return "\n".join(map(text_of, [function, *(f for f in overridden if callable(f)), *classes]))
+
+
+def parameters_of(function):
+    return [name for name in inspect.signature(function).parameters if name not in ("self", "cls")]
+
+
+def unnamed(names, text):
+    """Return the parameters that a text does not name as words of their own."""
+    return [name for name in names if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
+
+
+def source_of(thing):
+    return ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(thing))))
+
+
+def raises(tree):
+    """Return whether code raises `InputError` itself."""
+    made = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)]
+    return any(getattr(call.func, "id", "") in ("InputError", "unknown_name") for call in made)
+
+
+def has_floats(function):
+    return any("Float[" in str(a) or a is float for a in inspect.get_annotations(inspect.unwrap(function)).values())
+
+
+def says_units(text):
+    return bool(re.search(r"\[[^\]]+\]|\bunits?\b|dimensionless|probabilit|share|factor|level|chi|weights?\b", text))
+
+
+def called_in(example):
+    """Return the names of all that an example calls or reads."""
+    tree = ast.parse("".join(step.source for step in example.examples))
+    return {getattr(node, "id", None) or getattr(node, "attr", None) for node in ast.walk(tree)} - {None}
+
+
+RETURNED = " ".join(
+    str(inspect.get_annotations(inspect.unwrap(function)).get("return"))
+    for function in (*FUNCTIONS.values(), *(function for _, function in METHODS.values()))
+)
+
+
+def needs_example(name):
+    """Return whether a name computes: it is no exception, no abstract class, and nothing that a function returns."""
+    thing, own = PUBLIC[name], name.rsplit(".", 1)[1]
+    if own in WITHOUT_EXAMPLE:
+        return False
+    if not inspect.isclass(thing):
+        return True
+    abstract = inspect.isabstract(thing) or issubclass(thing, Exception) or getattr(thing, "_is_protocol", False)
+    return not abstract and not re.search(rf"\b{own}\b", RETURNED)
+
+
+CALLED = {name: called_in(example) for name, example in EXAMPLES.items()}
+
+
+def has_example(name):
+    """Return whether the docstring of a name, or that of its module, has an example that uses the name."""
+    module = name.rsplit(".", 1)[0]
+    return any(name.rsplit(".", 1)[1] in CALLED.get(place, ()) for place in (name, module))
+
+
+def test_public_names_are_found():
+    # Guards all tests below: with nothing to look at they would pass.
+    assert len(FUNCTIONS) > 80
+    assert len(CLASSES) > 50
+    assert len(METHODS) > 100
+    assert {name.rsplit(".", 1)[1] for name in PUBLIC} >= WITHOUT_EXAMPLE
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name):
+    function = FUNCTIONS[name]
+    text = text_of(function)
+    assert text.partition("\n")[0].endswith("."), "the first line is no sentence"
+    assert not unnamed(parameters_of(function), text)
+    assert "InputError" in text or not raises(source_of(function)), "the error is not said"
+    assert says_units(text) or not has_floats(function), "no unit"
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_classes(name):
+    thing = CLASSES[name]
+    text = text_of(thing)
+    assert text.partition("\n")[0].endswith("."), "the first line is no sentence"
+    if not issubclass(thing, Exception) and not getattr(thing, "_is_protocol", False):
+        assert not unnamed(parameters_of(thing), text)
+    makers = [getattr(thing, maker, None) for maker in ("__init__", "__post_init__", "__check_init__")]
+    own = [m for m in makers if inspect.isfunction(m) and m.__module__ == thing.__module__]
+    made = [m for m in own if not dataclasses.is_dataclass(thing) or m.__name__ != "__init__"]
+    assert "InputError" in text or not any(raises(source_of(m)) for m in made), "the error is not said"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods(name):
+    owner, function = METHODS[name]
+    assert text_of(function).partition("\n")[0].endswith("."), "the first line is no sentence"
+    text = texts_of(owner, function)
+    assert not unnamed(parameters_of(function), text)
+    assert "InputError" in text_of(function) or not raises(source_of(function)), "the error is not said"
+    assert says_units(text) or not has_floats(function), "no unit"
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if needs_example(name)])
+def test_examples_are_there(name):
+    assert has_example(name), "no example"
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in {*ELSEWHERE, *NOT_RUN}])
+def test_examples_give_what_they_show(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_example(name)
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_other_examples_are_run_elsewhere(name):
+    assert name in EXAMPLES
+    text = (Path(__file__).parent / ELSEWHERE[name]).read_text(encoding="utf-8")
+    assert f'check_example("{name}")' in text, f"{ELSEWHERE[name]} does not run it"
+
+
+SECTIONS = {"Args:", "Returns:", "Raises:", "Examples:", "Yields:"}
+
+
+@pytest.mark.parametrize("name", sorted({*FUNCTIONS, *CLASSES, *METHODS}))
+def test_sections_have_their_names(name):
+    thing = PUBLIC.get(name) or METHODS[name][1]
+    assert set(re.findall(r"^([A-Z]\w+:)\n {4}", text_of(thing), re.MULTILINE)) <= SECTIONS
