@@ -191,6 +191,8 @@ def test_methods(name):
     owner, function = METHODS[name]
     assert text_of(function).partition("\n")[0].endswith("."), "the first line is no sentence"
     text = texts_of(owner, function)
+    if isinstance(vars(owner)[function.__name__], property):
+        assert ": " not in text_of(function).partition("\n")[0], "Sphinx reads what stands before a colon as the type"
     assert not unnamed(parameters_of(function), text)
     assert "InputError" in text_of(function) or not raises(source_of(function)), "the error is not said"
     assert says_units(text) or not has_floats(function), "no unit"
@@ -221,3 +223,21 @@ SECTIONS = {"Args:", "Returns:", "Raises:", "Examples:", "Yields:"}
 def test_sections_have_their_names(name):
     thing = PUBLIC.get(name) or METHODS[name][1]
     assert set(re.findall(r"^([A-Z]\w+:)\n {4}", text_of(thing), re.MULTILINE)) <= SECTIONS
+
+
+def sections_of(text):
+    """Return the sections of a docstring in Google's style, by their headings."""
+    parts = re.split(r"^([A-Z]\w+:)\n(?= {4})", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name in cevnsjax.__all__ if inspect.isroutine(getattr(cevnsjax, name)))
+)
+def test_functions_of_the_package_have_sections(name):
+    function = getattr(cevnsjax, name)
+    sections = sections_of(text_of(function))
+    told = re.findall(r"^ {4}(\w+): ", sections.get("Args:", ""), re.MULTILINE)
+    assert told == parameters_of(function)
+    assert "Examples:" in sections
+    assert "Raises:" in sections or name in REFUSE_NOTHING

@@ -75,7 +75,7 @@ class Nuisance:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """How far it may go: to its bounds, and REACH standard deviations if it has a constraint."""
+        """How far it may go, to its bounds, and REACH standard deviations if it has a constraint."""
         low, high = self.parameter.bounds
         if self.sigma is None:
             return low, high

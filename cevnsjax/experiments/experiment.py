@@ -55,7 +55,7 @@ class Identity:
 
     @property
     def label(self) -> str:
-        """Name and run, `conus:C1R1` for instance."""
+        """Name and run, with a colon between them."""
         return f"{self.name}:{self.run}" if self.run else self.name
 
 
@@ -122,7 +122,7 @@ class Experiment:
 
     @property
     def kind_of_data(self) -> str:
-        """Whether there are data, in words: "data", or what they are expected of."""
+        """Whether there are data, in words, or the hypothesis that they are expected of."""
         if self.observed is not None and not self.hypothesis:
             return "data"
         return f"expected {HYPOTHESES[self.hypothesis]}" if self.hypothesis else "no data"

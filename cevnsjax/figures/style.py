@@ -47,6 +47,7 @@ STYLE: dict[Any, Any] = {
     "mathtext.fontset": "dejavusans",
     "figure.constrained_layout.use": True,
 }
+"""The look of all figures, as settings of matplotlib."""
 
 UNITS = {
     "mu_B": r"\mu_B",

@@ -39,7 +39,7 @@ class FitResult:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The free parameters and the nuisances that were minimised: rows and columns of `covariance`."""
+        """The free parameters and the nuisances that were minimised, in the order of `covariance`."""
         return tuple(self.best_fit)
 
     @cached_property
@@ -74,7 +74,7 @@ class FitResult:
 
     @property
     def correlation(self) -> Float[np.ndarray, "names names"]:
-        """The covariance in units of the errors: ones on the diagonal."""
+        """The covariance in units of the errors, with ones on the diagonal."""
         errors = np.array(list(self.errors.values()))
         return self.covariance / np.outer(errors, errors)
 

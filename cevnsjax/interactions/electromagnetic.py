@@ -136,10 +136,10 @@ def effective_magnetic_moment(
 ) -> Float[Array, ""]:
     """Return the effective moment of a flavour near its source, from the moments of the mass states.
 
-    mu_eff^2 = sum_j |sum_k U*_lk lambda_jk|^2 with lambda = mu - i epsilon, Eq. (5) of arXiv:2501.12441 (which
-    calls the same sum mu_eff, without the square; the dimension tells). `mixing` is the row U_lk of the
-    flavour, complex or real; moments in any unit, which is that of the result. Finite gradients need a
-    moment that is not zero.
+    ``mu_eff^2 = sum_j |sum_k U*_lk lambda_jk|^2`` with lambda = mu - i epsilon, Eq. (5) of arXiv:2501.12441 (which
+    calls the same sum mu_eff, without the square; the dimension tells). `mixing` is the row U_lk of the flavour,
+    complex or real; `magnetic` and `electric` are moments in any unit, which is that of the result. Finite gradients
+    need a moment that is not zero.
     """
     moments = magnetic - 1j * electric
     return jnp.sqrt(jnp.sum(jnp.abs(moments @ jnp.conj(mixing)) ** 2))

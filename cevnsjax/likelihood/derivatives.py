@@ -168,8 +168,8 @@ def _order(params: Values, names: Sequence[str] | None, likelihood: Likelihood) 
 def covariance(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
     """Return the inverse of `hessian`: the covariance of the parameters at the best fit.
 
-    It is NaN or has negative variances where the Hessian is singular or `params` is no minimum, as at a coupling of
-    zero that enters squared.
+    It means nothing where the Hessian is singular or `params` is no minimum, as at a coupling of zero that enters
+    squared: it may then be NaN, or have negative variances.
 
     Args:
         likelihood: the likelihood.

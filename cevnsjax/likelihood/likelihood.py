@@ -138,7 +138,7 @@ class Likelihood:
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        """All parameters by name: the model's, then the nuisances; defaults and bounds as they hold here."""
+        """All parameters by name, the model's, then the nuisances; defaults and bounds as they hold here."""
         own = {p.name: p for p in self.model.parameters}
         return own | {n.name: dataclasses.replace(n.parameter, bounds=n.limits) for n in self.nuisances}
 
@@ -149,11 +149,11 @@ class Likelihood:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of any result must know of the data: sentences, none where there is nothing to say."""
+        """Sentences on the data that a reader of any result must know, none where there is nothing to say."""
         return list(dict.fromkeys(e.note for e in self.experiments if e.note))
 
     def with_data(self, observed: Sequence[Float[np.ndarray, " _all"]], hypothesis: str = "values") -> "Likelihood":
-        """Return a likelihood of other data: `observed` has one array for each experiment, in its unit.
+        """Return a likelihood of other data: `observed` has an array of all cells for each experiment, in its unit.
 
         `hypothesis` is a note that results carry: "values" for data of your own.
         """

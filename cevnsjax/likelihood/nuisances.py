@@ -65,7 +65,7 @@ class JointNuisance:
 
     @property
     def closed(self) -> bool:
-        """Whether its minimum is closed where the term is Gaussian: a constrained factor on one signal alone."""
+        """Whether its minimum is closed where the term is Gaussian, as of a constrained factor on one signal alone."""
         (_, first), *others = self.members
         return self.sigma is not None and not others and first.scale == (SIGNAL,)
 

@@ -73,7 +73,7 @@ class Target(Part):
 
     @property
     def binding_energies(self) -> Float[np.ndarray, " shells"]:
-        """All binding energies [MeV]: a quadrature over an electron's recoil must not reach across them."""
+        """All binding energies [MeV], across which a quadrature over an electron's recoil must not reach."""
         return np.concatenate([s.binding_energy for s in self.shells])
 
 

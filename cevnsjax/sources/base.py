@@ -50,7 +50,7 @@ class Component(Part):
 
     @property
     def corners(self) -> Float[np.ndarray, " corners"]:
-        """Return energies [MeV] across whose largest recoil no quadrature should reach: a line, an end point."""
+        """Return energies [MeV] across whose largest recoil no quadrature should reach, such as an end point."""
         return np.zeros(0)
 
 
