@@ -31,7 +31,7 @@ FAR = 100.0
 
 
 def threshold(cl: float) -> float:
-    """Return the rise of chi^2 that bounds one parameter at a confidence level `cl` (Wilks).
+    """Return the rise of chi^2, dimensionless, that bounds one parameter at a confidence level `cl` (Wilks).
 
     Raises `InputError` unless 0 < cl < 1, not closer to one than a quantile can tell.
 
