@@ -42,7 +42,7 @@ def gradient(likelihood: Likelihood, params: Values) -> dict[str, Float[Array, "
 
 
 def hessian(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
-    """Return the second derivatives of -log L, in one over the parameters' units.
+    """Return the second derivatives of -log L, in one over the units of both parameters.
 
     At the best fit the inverse is the covariance that a minimiser reports. A nuisance that `params` leaves out is
     minimised: this is then the Hessian of the profiled likelihood.

@@ -155,7 +155,7 @@ class Likelihood:
     def with_data(self, observed: Sequence[Float[np.ndarray, " _all"]], hypothesis: str = "values") -> "Likelihood":
         """Return a likelihood of other data: `observed` has an array of all cells for each experiment, in its unit.
 
-        `hypothesis` is a note that results carry: "values" for data of your own.
+        `hypothesis` is "values" for expected data, which results then say in `notes`, and "" for measured data.
         """
         found = object.__new__(Likelihood)
         found.__dict__ |= self.__dict__
