@@ -86,7 +86,8 @@ def calibrate(
 
     Examples:
         >>> prior = cevnsjax.Prior("normal", (0.24, 0.06))
-        >>> result = cevnsjax.calibrate("conus_plus", priors={"sin2_theta_w": prior}, sets=20, draws=9, warmup=100)
+        >>> request = {"sets": 20, "draws": 19, "thin": 4, "warmup": 150}
+        >>> result = cevnsjax.calibrate("conus_plus", priors={"sin2_theta_w": prior}, **request)
         >>> result.p_values["sin2_theta_w"]["ecdf_p_value"] > 0.01
         True
     """
