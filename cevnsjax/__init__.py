@@ -2,7 +2,7 @@
 
 All arithmetic is in double precision: importing the package switches it on in JAX (`jax_enable_x64`), before any
 array is made. The names below are imported when they are first used, so that the command line answers without waiting
-for JAX.
+for JAX. Examples in docstrings take `cevnsjax`, `jax`, `jax.numpy as jnp` and `numpy as np` as imported.
 """
 
 import importlib

@@ -32,12 +32,21 @@ LARGEST_CACHE = 256 << 20
 
 
 def cache_compilations(folder: str | os.PathLike[str] | None = None) -> Path | None:
-    """Keep what JAX compiles on disk, so that a later process need not compile it again; return the folder.
+    """Keep what JAX compiles on disk, so that a later process need not compile it again.
 
-    The folder is that of the user's caches, or `folder`, or the one that the environment variable CEVNSJAX_CACHE
-    names; its value `off` switches the cache off. Entries belong to one version of jaxlib and one kind of processor.
-    Results do not depend on the cache: an entry that cannot be read is compiled anew. Return None where there is no
-    cache: it is switched off, or its folder cannot be written. Call it before anything is compiled.
+    Call it before anything is compiled. Entries belong to one version of jaxlib and one kind of processor. Results do
+    not depend on the cache: an entry that cannot be read is compiled anew.
+
+    Args:
+        folder: the cache's folder. By default the environment variable CEVNSJAX_CACHE names it, or it is that of the
+            user's caches.
+
+    Returns:
+        The folder; None where there is no cache: CEVNSJAX_CACHE is `off`, or the folder cannot be written.
+
+    Examples:
+        >>> cevnsjax.cache_compilations()  # doctest: +SKIP
+        PosixPath('/home/user/.cache/cevnsjax/jaxlib-0.8.1-x86_64')
     """
     setting = os.environ.get(CACHE_VARIABLE, "")
     if setting.lower() in OFF:
@@ -83,9 +92,13 @@ def _shorten(path: Path) -> None:
 
 
 def at_once(number: int, few: int = SIDE_BY_SIDE) -> int:
-    """Return how many searches of a number of them one program does at once: on a processor few, elsewhere all.
+    """Return how many searches of a `number` of them one program does at once: on a processor `few`, elsewhere all.
 
     A processor's vectors are short: more at once gain nothing, and where searches are few their places stay empty.
+
+    >>> from cevnsjax.compilation import at_once
+    >>> at_once(3)
+    3
     """
     return min(number, few) if jax.default_backend() == "cpu" else number
 
@@ -93,7 +106,8 @@ def at_once(number: int, few: int = SIDE_BY_SIDE) -> int:
 def over_devices(function: Callable[[Any, Any], Result], given: Any, values: Any) -> Result:
     """Return `function(given, values)`, the leading axis of all arrays of `values` spread over all devices.
 
-    The function must act on each value separately. The last value is worked on again where devices do not share evenly.
+    The `function` must act on each value separately; `given` is the same for all. The last value is worked on again
+    where devices do not share evenly.
     """
     if jax.device_count() == 1:
         return function(given, values)

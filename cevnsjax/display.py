@@ -9,6 +9,7 @@ __all__ = ["html_table", "with_error"]
 def html_table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
     """Return a table in HTML; the first cell of a row names it. All texts are escaped.
 
+    >>> from cevnsjax.display import html_table
     >>> html_table(["name", "value"], [["k", 0.162]])
     '<table><thead><tr><th>name</th><th>value</th></tr></thead><tbody><tr><th>k</th><td>0.162</td></tr></tbody></table>'
     """
@@ -24,6 +25,7 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: s
 def with_error(value: float, error: float | None) -> str:
     """Return a value with its error, both to the second digit of the error; without an error, six digits.
 
+    >>> from cevnsjax.display import with_error
     >>> with_error(0.98765, 0.0456), with_error(3.2e-10, 1e-11), with_error(0.258164, None)
     ('0.988 ± 0.046', '(3.20 ± 0.10)e-10', '0.258164')
     """

@@ -18,7 +18,12 @@ class CutOff(InputError):
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
-    """Return the error for a name that is not one of `known`, the nearest one suggested."""
+    """Return the `InputError` for a `given` name of a `kind` that is not one of `known`, the nearest one suggested.
+
+    >>> from cevnsjax.errors import unknown_name
+    >>> print(unknown_name("model", "scaler", ["sm", "scalar"]))
+    unknown model 'scaler'; did you mean 'scalar'? (known: sm, scalar)
+    """
     known = list(known)
     near = difflib.get_close_matches(given, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""

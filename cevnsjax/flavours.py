@@ -21,14 +21,24 @@ LEPTONS: tuple[Lepton, ...] = get_args(Lepton)
 
 
 class Flavour(NamedTuple):
-    """A neutrino of one flavour, or its antineutrino."""
+    """A neutrino of one flavour, or its antineutrino: a `lepton`, "e", "mu" or "tau", and `antineutrino`, a bool.
+
+    >>> from cevnsjax.flavours import NU_E_BAR, Flavour
+    >>> Flavour("e", antineutrino=True) == NU_E_BAR
+    True
+    """
 
     lepton: Lepton
     antineutrino: bool
 
 
 def pair_of(one: Lepton, other: Lepton) -> str:
-    """Return the label of a pair of flavours, "emu" for instance, whatever their order: couplings are symmetric."""
+    """Return the label of a pair of flavours, `one` and the `other`, whatever their order: couplings are symmetric.
+
+    >>> from cevnsjax.flavours import pair_of
+    >>> pair_of("mu", "e")
+    'emu'
+    """
     return "".join(sorted((one, other), key=LEPTONS.index))
 
 

@@ -40,12 +40,17 @@ Parameters = Mapping[str, Float[AnyArray, ""]]
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """A parameter: its name, default, typical step and physical limits.
+    r"""A parameter: its `name`, `default`, typical step and physical limits.
 
-    `scale` is a typical step, by which minimisers divide; `bounds` are physical limits, infinite where
-    there is none; `latex` is the symbol on an axis and `unit` what follows it. `power`, one or two, says that all
-    amplitudes are linear in value^power, so that at given masses counts are a polynomial of degree two; None says that
-    no such power is known. `logarithmic` marks parameters of unknown order of magnitude: masses and couplings.
+    `scale` is a typical step, by which minimisers divide; `bounds` are physical limits, infinite where there is none;
+    `latex` is the symbol on an axis and `unit` stands behind it; `description` is for tables. `power`, one or two, says
+    that all amplitudes are linear in value^power, so that at given masses counts are a polynomial of degree two; None
+    says that no such power is known. `logarithmic` marks parameters of unknown order of magnitude: masses and
+    couplings.
+
+    >>> from cevnsjax.parameters import Parameter
+    >>> Parameter("eps_n", default=0.0, scale=0.1, latex=r"\varepsilon_n", power=1).bounds
+    (-inf, inf)
     """
 
     name: str
@@ -152,7 +157,14 @@ NUCLEAR_RADIUS = Parameter(
 
 
 def check_value(parameter: Parameter, value: float) -> float:
-    """Return the value, or raise `InputError` where it is not finite or out of the parameter's bounds."""
+    """Return the `value` of a `parameter` in its unit.
+
+    Raises `InputError` where it is not finite or out of the parameter's bounds.
+
+    >>> from cevnsjax.parameters import NORM, check_value
+    >>> check_value(NORM, 1.1)
+    1.1
+    """
     low, high = parameter.bounds
     if isinstance(value, bool) or not isinstance(value, int | float | np.number | np.ndarray | jax.Array):
         raise InputError(f"{parameter.name} = {value!r} is not a real number")
@@ -164,7 +176,11 @@ def check_value(parameter: Parameter, value: float) -> float:
 
 
 def check_names(names: Iterable[str], known: Iterable[str]) -> None:
-    """Raise `InputError` for a name that is no text or not among the known ones."""
+    """Raise `InputError` for one of `names` that is no text or not among the `known` ones.
+
+    >>> from cevnsjax.parameters import check_names
+    >>> check_names(["g_bl"], ["g_bl", "m_z"])
+    """
     known = tuple(known)
     for name in names:
         if not isinstance(name, str):
@@ -174,10 +190,15 @@ def check_names(names: Iterable[str], known: Iterable[str]) -> None:
 
 
 def canonical(params: Mapping[str, object], known: Iterable[str]) -> dict[str, Float[AnyArray, ""]]:
-    """Return the values as scalars of double precision: floats, or JAX's where they are traced.
+    """Return the values of `params` as scalars of double precision, each in its unit.
 
-    Raises `InputError` if `params` is not a mapping, for a name that is not in `known`, and for a value that is not a
-    real number. For many points at once put `jax.vmap` around the call.
+    They are NumPy's, or JAX's where they are traced. Raises `InputError` if `params` is not a mapping, for a name that
+    is not in `known`, and for a value that is not a real number. For many points at once put `jax.vmap` around the
+    call.
+
+    >>> from cevnsjax.parameters import canonical
+    >>> float(canonical({"g_bl": 1}, ["g_bl", "m_z"])["g_bl"])
+    1.0
     """
     if not isinstance(params, Mapping):
         raise InputError(f"parameters are given as a dict of names and values, not as {type(params).__name__}")

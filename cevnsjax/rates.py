@@ -53,10 +53,11 @@ LEAST_NODES = 256
 
 
 class NuclearNodes(eqx.Module):
-    """The isotopes of a target at the nodes: recoil energies, form factors, least neutrino energies [MeV].
+    """The isotopes of a target at the nodes of a response.
 
-    `neutrons` act together, in units of the protons' form factor. `per_kg` is the number of nuclei in a kilogram times
-    dT/dE, and `weight` that times the flux moments.
+    `T` [MeV] are recoil energies of each `nucleus`. `form_factor` is the protons', and the `neutrons` act together in
+    units of it. `minimum` [MeV] is the least neutrino energy. `per_kg` is the number of nuclei in a kilogram times
+    dT/dE [1 / kg], and `weight` that times the flux moments of each component.
     """
 
     T: Float[AnyArray, "isotopes nodes"]
@@ -69,7 +70,11 @@ class NuclearNodes(eqx.Module):
 
 
 class ElectronNodes(eqx.Module):
-    """The electrons of a target at the nodes; `per_kg` is the number of electrons that each recoil sets free."""
+    """The electrons of a target at recoil energies `T` [MeV].
+
+    `minimum` [MeV] is the least neutrino energy. `per_kg` is the number of electrons that each recoil sets free [1 /
+    kg], and `weight` that times the flux moments of each component.
+    """
 
     T: Float[AnyArray, " nodes"]
     minimum: Float[AnyArray, " nodes"]
@@ -83,7 +88,16 @@ Nodes = TypeVar("Nodes", bound=NuclearNodes | ElectronNodes)
 def nuclear_nodes(
     target: Target, moments: tuple[Moments, ...], response: Response, energy: Float[AnyArray, " nodes"]
 ) -> NuclearNodes:
-    """Return the nuclei of a target at visible energies [MeV] of a response."""
+    """Return the nuclei of a `target` at visible energies [MeV] of a `response`.
+
+    `energy` are the visible energies, `moments` those of each flux component.
+
+    >>> from cevnsjax.rates import nuclear_nodes
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = nuclear_nodes(signal.target, signal.moments, signal.nuclear, np.array([2e-4]))
+    >>> (1e3 * nodes.T[:, 0]).round(2)  # recoil energies [keV] of the isotopes of germanium at 200 eV_ee
+    array([1.12, 1.12, 1.12, 1.12, 1.12])
+    """
     parts = []
     for index, (atoms, element) in enumerate(zip(target.atoms, target.elements, strict=True)):
         yields = response.of_element(index)
@@ -104,7 +118,14 @@ def nuclear_nodes(
 
 
 def electron_nodes(target: Target, moments: tuple[Moments, ...], energy: Float[AnyArray, " nodes"]) -> ElectronNodes:
-    """Return the electrons of a target at recoil energies [MeV]."""
+    """Return the electrons of a `target` at recoil energies `energy` [MeV], with `moments` of each flux component.
+
+    >>> from cevnsjax.rates import electron_nodes
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = electron_nodes(signal.target, signal.moments, np.array([1e-3]))
+    >>> f"{nodes.per_kg[0]:.2e}"  # electrons per kg that 1 keV sets free
+    '1.82e+26'
+    """
     minimum, per_kg = minimal_energy(energy, ELECTRON_MASS), target.electrons_per_kg(energy)
     return ElectronNodes(energy, minimum, per_kg, _weight(moments, minimum, per_kg))
 
@@ -130,7 +151,18 @@ def _recoil(nodes: NuclearNodes) -> NuclearRecoil:
 def nuclear_rate(
     model: Model, flavours: tuple[Flavour, ...], nodes: NuclearNodes, params: Parameters
 ) -> Float[Array, "components nodes"]:
-    """Return dR/dE off nuclei [events kg^-1 s^-1 MeV^-1] of each flux component: Eq. (17) of arXiv:2501.12441."""
+    """Return dR/dE off nuclei [events kg^-1 s^-1 MeV^-1] of each flux component: Eq. (17) of arXiv:2501.12441.
+
+    `flavours` are those of the components, `nodes` the target's, and `params` the values of the `model`'s parameters.
+
+    >>> from cevnsjax.rates import nuclear_nodes, nuclear_rate
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = nuclear_nodes(signal.target, signal.moments, signal.nuclear, np.array([2e-4]))
+    >>> flavours = tuple(component.flavour for component in signal.components)
+    >>> rate = nuclear_rate(cevnsjax.model("sm"), flavours, nodes, {"sin2_theta_w": np.float64(0.23857)})
+    >>> f"{float(rate[0, 0]) * 86400 * 1e-3:.1f}"  # [1 / kg / d / keV_ee] at 200 eV_ee
+    '10.0'
+    """
     recoil = _recoil(nodes)
     # Once for each flavour: a source may have many components.
     of = {f: jax.vmap(jax.vmap(partial(model.nuclear, params, flavour=f)))(recoil) for f in dict.fromkeys(flavours)}
@@ -141,7 +173,18 @@ def nuclear_rate(
 def electron_rate(
     model: Model, flavours: tuple[Flavour, ...], nodes: ElectronNodes, params: Parameters
 ) -> Float[Array, "components nodes"]:
-    """Return dR/dE off electrons [events kg^-1 s^-1 MeV^-1] of each flux component: Eq. (19) of arXiv:2501.12441."""
+    """Return dR/dE off electrons [events kg^-1 s^-1 MeV^-1] of each flux component: Eq. (19) of arXiv:2501.12441.
+
+    `flavours` are those of the components, `nodes` the target's, and `params` the values of the `model`'s parameters.
+
+    >>> from cevnsjax.rates import electron_nodes, electron_rate
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = electron_nodes(signal.target, signal.moments, np.array([2e-4]))
+    >>> flavours = tuple(component.flavour for component in signal.components)
+    >>> rate = electron_rate(cevnsjax.model("sm"), flavours, nodes, {"sin2_theta_w": np.float64(0.23857)})
+    >>> f"{float(rate[0, 0]) * 86400 * 1e-3:.4f}"  # [1 / kg / d / keV_ee] at 200 eV_ee
+    '0.0025'
+    """
     recoil = ElectronRecoil(jnp.asarray(nodes.T))
     of = {f: jax.vmap(partial(model.electron, params, flavour=f))(recoil) for f in dict.fromkeys(flavours)}
     pairs = zip(flavours, nodes.weight, strict=True)
@@ -151,10 +194,18 @@ def electron_rate(
 def rates_at(
     model: Model, flavours: tuple[Flavour, ...], nodes: Sequence[Nodes], points: Points
 ) -> list[Float[np.ndarray, "points components nodes"]]:
-    """Return dR/dE at each of several points in the model's parameters, for each of several sets of nodes, as NumPy's.
+    """Return dR/dE [events kg^-1 s^-1 MeV^-1] at several points, for each of several sets of nodes, as NumPy's.
 
-    Points, nodes and sets are filled up to fixed sizes, so that few programs serve a model: one for nuclei and one for
-    electrons in a single fit, others for many sets or many points.
+    `points` are values of the `model`'s parameters, an array for each name; `flavours` are those of the flux
+    components. Points, `nodes` and sets are filled up to fixed sizes, so that few programs serve a model: one for
+    nuclei and one for electrons in a single fit, others for many sets or many points.
+
+    >>> from cevnsjax.rates import electron_nodes, rates_at
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = electron_nodes(signal.target, signal.moments, np.array([1e-3, 2e-3]))
+    >>> flavours = tuple(component.flavour for component in signal.components)
+    >>> rates_at(cevnsjax.model("sm"), flavours, [nodes], {"sin2_theta_w": np.array([0.2, 0.24, 0.3])})[0].shape
+    (3, 1, 2)
     """
     (number,) = {np.size(values) for values in points.values()}
     columns = {name: np.asarray(values, dtype=np.float64) for name, values in points.items()}
@@ -231,8 +282,15 @@ def recoil_rate(
 ) -> Float[AnyArray, "*n"]:
     """Return dR/dT [s^-1 MeV^-1 per target] for any d(sigma)/dT(E, T) [cm^2/MeV], by direct quadrature over E.
 
-    `cross_section(E, T)` takes energies of any shape and one recoil energy [MeV]; `mass` [MeV] is the
-    target's. Nothing is assumed of its form.
+    `cross_section(E, T)` takes energies of any shape and one recoil energy [MeV]; `component` is the flux, `recoil` has
+    the recoil energies T [MeV], and `mass` [MeV] is the target's. `order` is the number of nodes on each panel. Nothing
+    is assumed of the form of the cross section.
+
+    >>> from cevnsjax.rates import recoil_rate
+    >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
+    >>> rate = recoil_rate(lambda E, T: 1e-40 / E**2, component, np.array([1e-3]), 67_000.0)
+    >>> f"{float(rate[0]):.2e}"
+    '1.76e-31'
     """
 
     def at(T: AnyArray) -> AnyArray:
@@ -250,8 +308,15 @@ def rates_by_quadrature(
     """Return dR/dE at the nodes [events kg^-1 s^-1 MeV^-1] for any cross section, by quadrature over E.
 
     `cross_section(E, recoil, flavour)` returns d(sigma)/dT [cm^2/MeV] at energies [MeV] of any shape and one recoil,
-    off a nucleus (`NuclearRecoil`) or a free electron (`ElectronRecoil`). This is the check of the flux moments, with
-    which it shares only the flux itself, and the way for a cross section that is no polynomial in 1/E.
+    off a nucleus (`NuclearRecoil`) or a free electron (`ElectronRecoil`), whichever `nodes` has. `components` are those
+    of the flux, and `order` is the number of Gauss-Legendre nodes on each panel. This is the check of the flux moments,
+    with which it shares only the flux itself, and the way for a cross section that is no polynomial in 1/E.
+
+    >>> from cevnsjax.rates import electron_nodes, rates_by_quadrature
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> nodes = electron_nodes(signal.target, signal.moments, np.array([1e-3, 2e-3]))
+    >>> rates_by_quadrature(nodes, signal.components, lambda E, recoil, flavour: 1e-44 / E).shape
+    (1, 2)
     """
 
     def at(recoil: Any, component: Component, minimum: Array) -> Array:

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from examples import check_example
 from scipy import stats
 
 import cevnsjax
@@ -112,3 +113,7 @@ def test_what_has_no_truth_to_be_drawn():
         cevnsjax.calibrate(cevnsjax.Likelihood("xenonnt_er"))
     with pytest.raises(InputError, match="no polynomial in g_bl, m_z: give masses a value"):
         cevnsjax.calibrate(cevnsjax.Likelihood("conus_plus", model="vector_bl"), ["g_bl", "m_z"])
+
+
+def test_the_example_of_the_docstring() -> None:
+    check_example("cevnsjax.sampling.calibration.calibrate")

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from examples import check_example
 from linear import NUISANCES, linear
 from scipy import stats
 
@@ -116,3 +117,7 @@ def test_mistakes(likelihood) -> None:
         cevnsjax.consistency(both, ["sin2"])
     with pytest.raises(InputError, match="no parameter is free"):
         cevnsjax.consistency(both, values={"sin2_theta_w": 0.24})
+
+
+def test_the_example_of_the_docstring() -> None:
+    check_example("cevnsjax.inference.consistency.consistency")

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
+from examples import check_example
 from iminuit import Minuit
 from one_bin import with_known_background
 from scipy import stats
@@ -141,3 +142,7 @@ def test_mistakes(words, message: str, capsys) -> None:
 def test_an_integrated_constraint_is_refused(conus_plus) -> None:
     with pytest.raises(InputError, match="pull='profiled'"):
         cevnsjax.coverage(cevnsjax.Likelihood(conus_plus, pull="marginalised"), "sin2_theta_w")
+
+
+def test_the_example_of_the_docstring() -> None:
+    check_example("cevnsjax.toys.coverage.coverage")

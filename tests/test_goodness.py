@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from examples import check_example
 from linear import linear, matrices
 from one_bin import on_and_off, with_known_background
 from scipy import stats
@@ -111,3 +112,7 @@ def test_mistakes(likelihood, conus_plus) -> None:
         cevnsjax.goodness_of_fit(cevnsjax.Likelihood("conus_plus", model="vector_bl"), free=["g_bl", "m_z"])
     with pytest.raises(InputError, match="pull='profiled'"):
         cevnsjax.goodness_of_fit(cevnsjax.Likelihood(conus_plus, pull="marginalised"))
+
+
+def test_the_example_of_the_docstring() -> None:
+    check_example("cevnsjax.toys.goodness.goodness_of_fit")

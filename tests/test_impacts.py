@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 import xarray as xr
+from examples import check_example
 from iminuit import Minuit
 from linear import SAMPLES, WIDTHS, linear, matrices
 from one_bin import on_and_off
@@ -347,3 +348,8 @@ def test_what_the_data_do_not_determine() -> None:
 def test_an_integrated_normalisation(conus_plus) -> None:
     with pytest.raises(InputError, match="make the likelihood with pull='profiled'"):
         cevnsjax.impacts(cevnsjax.Likelihood(conus_plus, pull="marginalised"), "sin2_theta_w")
+
+
+def test_the_examples_of_docstrings() -> None:
+    check_example("cevnsjax.figures.impacts.impacts_figure")
+    check_example("cevnsjax.inference.impacts.impacts")

@@ -6,6 +6,7 @@ import warnings
 import jax
 import numpy as np
 import pytest
+from examples import check_example
 from scipy import integrate
 
 import cevnsjax
@@ -137,3 +138,8 @@ def test_plots(likelihood, tmp_path) -> None:
 def test_wrong_calls(likelihood, options, message: str) -> None:
     with pytest.raises(InputError, match=message):
         cevnsjax.sample(likelihood, **options)
+
+
+def test_the_examples_of_docstrings() -> None:
+    check_example("cevnsjax.figures.posterior")
+    check_example("cevnsjax.sampling.posterior.sample")

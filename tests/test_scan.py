@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from direct import recoil_energy
+from examples import check_example
 from ingredients import FERMI_CONSTANT, isotopes
 from scipy.optimize import brentq, minimize, minimize_scalar
 
@@ -306,3 +307,8 @@ def test_a_valley_that_is_not_there_where_a_line_begins(conus_plus) -> None:
 def test_wrong_calls(vector, x, y, options, message: str) -> None:
     with pytest.raises(InputError, match=message):
         scan(vector.likelihood, x, y, **options)
+
+
+def test_the_examples_of_docstrings() -> None:
+    check_example("cevnsjax.figures.curves.plane_figure")
+    check_example("cevnsjax.inference.scan.scan")

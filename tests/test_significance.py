@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from examples import check_example
 from iminuit import Minuit
 from scipy import special, stats
 
@@ -131,3 +132,7 @@ def test_mistakes(likelihood) -> None:
         cevnsjax.significance(likelihood, toys=10)
     with pytest.raises(InputError, match="'norm' is the strength that is tested for"):
         cevnsjax.significance(likelihood, {"norm": 1.0})
+
+
+def test_the_example_of_the_docstring() -> None:
+    check_example("cevnsjax.toys.significance.significance")

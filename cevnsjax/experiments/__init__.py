@@ -2,18 +2,16 @@
 
 from cevnsjax.experiments.cells import Axis, Cells
 from cevnsjax.experiments.combinations import describe_combination, load_experiment, load_runs
-from cevnsjax.experiments.effects import REACH, SIGNAL, Nuisance
+from cevnsjax.experiments.effects import SIGNAL, Nuisance
 from cevnsjax.experiments.experiment import Experiment, Identity
 from cevnsjax.experiments.files import combination_names, copy_experiment, experiment_names
 from cevnsjax.experiments.loading import describe
-from cevnsjax.experiments.nuisances import DEFAULT_SET, SHIFT
+from cevnsjax.experiments.nuisances import SHIFT
 from cevnsjax.experiments.projection import projected
 from cevnsjax.experiments.samples import Sample, formula_counts
 from cevnsjax.experiments.signal import Signal
 
 __all__ = [
-    "DEFAULT_SET",
-    "REACH",
     "SHIFT",
     "SIGNAL",
     "Axis",

@@ -21,7 +21,14 @@ SAME = 1e-6
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Axis:
-    """Bins along one axis, in its unit; they rise and do not overlap."""
+    """Bins along one axis, from `low` to `high` in its `unit`; they rise and do not overlap.
+
+    `name` is that of the file.
+
+    >>> from cevnsjax.experiments import Axis
+    >>> Axis("energy", "eV_ee", np.array([160.0, 170.0]), np.array([170.0, 180.0])).contiguous
+    True
+    """
 
     name: str
     unit: str
@@ -41,7 +48,15 @@ class Axis:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cells:
-    """All products of bins, the last axis running fastest."""
+    """All products of the bins of `axes`, the last axis running fastest.
+
+    >>> from cevnsjax.experiments import Axis, Cells
+    >>> energy = Axis("energy", "PE", np.array([0.0, 10.0]), np.array([10.0, 30.0]))
+    >>> time = Axis("time", "us", np.array([0.0, 1.0]), np.array([1.0, 4.0]))
+    >>> cells = Cells((energy, time))
+    >>> cells.low(), cells.share()
+    (array([ 0.,  0., 10., 10.]), array([0.25, 0.75, 0.25, 0.75]))
+    """
 
     axes: tuple[Axis, ...]
 
@@ -51,15 +66,15 @@ class Cells:
         return math.prod(axis.size for axis in self.axes)
 
     def index(self, axis: int) -> Int[np.ndarray, " cells"]:
-        """Return the number of each cell's bin along an axis."""
+        """Return the number of each cell's bin along an `axis`."""
         return np.unravel_index(np.arange(self.size), [a.size for a in self.axes])[axis]
 
     def low(self, axis: int = 0) -> Float[np.ndarray, " cells"]:
-        """Return the lower edge of each cell along an axis."""
+        """Return the lower edge of each cell along an `axis`, in the axis' unit."""
         return self.axes[axis].low[self.index(axis)]
 
     def high(self, axis: int = 0) -> Float[np.ndarray, " cells"]:
-        """Return the upper edge of each cell along an axis."""
+        """Return the upper edge of each cell along an `axis`, in the axis' unit."""
         return self.axes[axis].high[self.index(axis)]
 
     def share(self) -> Float[np.ndarray, " cells"]:

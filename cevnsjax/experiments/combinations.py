@@ -25,12 +25,20 @@ Sets = dict[str, tuple[Nuisance, ...]]
 def load_experiment(name: str | os.PathLike[str], overrides: Mapping[str, object] | None = None) -> Experiment:
     """Return an embedded experiment by name, or the one that a TOML file describes.
 
-    `overrides` replace entries of the description, {"source.above_8_MeV": "cut"} for instance; None removes
-    one, {"response.nuclear.smearing": None}; an item of a list is found by its name, {"nuisance.norm.sigma": 0.1}. So
-    one assumption at a time can be switched.
+    Args:
+        name: the name of an embedded experiment, or the path of a TOML file.
+        overrides: entries of the description that are replaced, so that one assumption at a time can be switched:
+            {"source.above_8_MeV": "cut"} for instance. None removes an entry, {"response.nuclear.smearing": None}; an
+            item of a list is found by its name, {"nuisance.norm.sigma": 0.1}.
 
-    Raises `InputError` for an unknown name, a file that cannot be read, anything in it that is not known, missing, or
-    impossible, and several runs or experiments; the message says what was given and what would be right.
+    Raises:
+        InputError: for an unknown name, a file that cannot be read, anything in it that is not known, missing, or
+            impossible, and several runs or experiments.
+
+    Examples:
+        >>> experiment = cevnsjax.load_experiment("conus_plus", {"source.above_8_MeV": "cut"})
+        >>> experiment.size, experiment.unit
+        (19, 'counts / kg / (10 eV_ee)')
     """
     runs = load_runs(name, overrides)
     if len(runs) > 1:
@@ -44,13 +52,22 @@ def load_runs(
     overrides: Mapping[str, object] | None = None,
     threshold: float | None = None,
 ) -> tuple[Experiment, ...]:
-    """Return all runs of an experiment, most have one, or of all experiments of a combination.
+    """Return all runs of an experiment, or of all experiments of a combination; most experiments have one run.
 
-    A part may follow the name: one of its analyses or runs, `conus:eves` for instance, a variant, `dresden2:ybe`,
-    which is a set of overrides in the description itself, or a member of a combination, `global_2026:conus_plus`.
-    `threshold`, in the unit of the first axis, begins runs for which there are no data elsewhere, with bins as wide as
-    before, or nearly so. Overrides and errors are those of `load_experiment`; those of a combination begin with a
-    member's name, {"conus_plus.nuisance.flux.sigma": 0.03}.
+    Args:
+        name: a name or a path, as `load_experiment` takes it. A part may follow a colon: an analysis or a run,
+            `conus:eves` for instance, a variant (a set of overrides in the description itself), `dresden2:ybe`, or a
+            member of a combination, `global_2026:conus_plus`.
+        overrides: those of `load_experiment`. For a combination they begin with a member's name,
+            {"conus_plus.nuisance.flux.sigma": 0.03}.
+        threshold: where runs without data begin, in the unit of the first axis. Bins stay as wide, or nearly so.
+
+    Raises:
+        InputError: as `load_experiment`.
+
+    Examples:
+        >>> [run.label for run in cevnsjax.load_runs("conus")][:2]
+        ['conus:C1R1', 'conus:C2R1']
     """
     text, part = parts_of(name)
     path, content = read_description(text)
@@ -62,7 +79,14 @@ def load_runs(
 
 
 def describe_combination(name: str) -> CombinationTable:
-    """Return the file of a combination, checked, with nothing made of it; errors are those of `load_runs`."""
+    """Return the file of a combination by its `name`, checked, with nothing made of it.
+
+    Errors are those of `load_runs`.
+
+    >>> from cevnsjax.experiments import describe_combination
+    >>> [member.name for member in describe_combination("coherent").experiment]
+    ['coherent_csi', 'coherent_lar']
+    """
     path, content = read_description(name)
     return parse_table(CombinationTable, content, path)
 

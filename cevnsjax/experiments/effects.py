@@ -19,7 +19,7 @@ Own = Literal["experiment", "detector", "run"]
 
 @dataclasses.dataclass(frozen=True)
 class Nuisance:
-    """A nuisance of one experiment: its parameter, its width, and one kind of effect; a key may come with a morph.
+    """A nuisance of one experiment: its `parameter`, its width, and one kind of effect; a key may come with a morph.
 
     - `scale`: a factor on samples, of centre one. Factors on the same sample add: 1 + sum_j (nu_j - 1).
     - `key`: a number of the file, by its path; `sample.NAME.NUMBER` moves a template, others are calculated. As a
@@ -31,6 +31,11 @@ class Nuisance:
     `sigma` is the standard deviation of the constraint; None: there is none, and the nuisance is `free`, so that each
     fit minimises over it, or it is held at its centre until it is given or freed by name. `own` says whose it is where
     several experiments, detectors or runs are fitted together; None: the same name is the same nuisance everywhere.
+
+    >>> from cevnsjax.experiments import Nuisance
+    >>> from cevnsjax.parameters import NORM
+    >>> Nuisance(NORM, sigma=0.2, scale=("signal",)).narrowed(0.5).sigma
+    0.1
     """
 
     parameter: Parameter
@@ -70,14 +75,14 @@ class Nuisance:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """How far it may go: to its bounds, and REACH standard deviations if it has a constraint."""
+        """How far it may go, to its bounds, and REACH standard deviations if it has a constraint."""
         low, high = self.parameter.bounds
         if self.sigma is None:
             return low, high
         return max(low, self.centre - REACH * self.sigma), min(high, self.centre + REACH * self.sigma)
 
     def narrowed(self, factor: float) -> "Nuisance":
-        """Return it with a constraint of another width."""
+        """Return it with the width of its constraint multiplied by a `factor`."""
         if self.sigma is None:
             return self
         sigma = self.sigma * factor

@@ -30,10 +30,15 @@ HYPOTHESES = {
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """What an experiment is called and where it comes from.
+    """The `name` and `title` of an experiment, and where it comes from.
 
-    `source` is the name or path that was given, with its part; `digest` is that of its files; `overrides` are those
-    that were given; `combination` is the name and version of the combination that it was loaded with.
+    `reference` is the publication, `warning` a sentence for all that use its results. `run` and `detector` name a part
+    of the experiment. `source` is the name or path that was given, with its part; `digest` is that of its files;
+    `overrides` and `threshold` are those that were given; `combination` is the name and version of the combination that
+    it was loaded with.
+
+    >>> cevnsjax.load_experiment("conus:C1R1").identity.run
+    'C1R1'
     """
 
     name: str
@@ -50,7 +55,7 @@ class Identity:
 
     @property
     def label(self) -> str:
-        """Name and run, `conus:C1R1` for instance."""
+        """Name and run, with a colon between them."""
         return f"{self.name}:{self.run}" if self.run else self.name
 
 
@@ -59,15 +64,18 @@ class Experiment:
     """Everything that a description says of one run.
 
     `phases` is two for counts with the source on and off, else one. Arrays over "all" hold the cells with the source
-    on, then those with the source off. `exposure` turns a rate of the signal [kg^-1 s^-1] into the data's unit,
-    `detector_exposure` is each detector's part of it, and `sample_exposure` [kg d] multiplies templates given per kg
-    and day. `first` is the response's bin of each cell: the bin along the first axis, or that along all axes which a
-    matrix covers. `shape` is the probability of each cell's bins along some other axes, as a file has it; others
-    follow from the source. `template` are counts of a signal that does not depend on the model.
+    on, then those with the source off. `exposure` turns a rate of the signal [kg^-1 s^-1] into the data's `unit`,
+    `detector_exposure` is the part of it that each of the `detectors` has, and `sample_exposure` [kg d] multiplies
+    templates given per kg and day. `events_per_unit` turns counts in that unit into events. `first` is the response's
+    bin of each of the `cells`: the bin along the first axis, or that along all axes which a matrix covers. `shape` is
+    the probability of each cell's bins along some other axes, as a file has it; others follow from the source.
+    `template` are counts of a signal that does not depend on the model.
 
-    `observed` is None where data are expected of a `hypothesis` (a key of HYPOTHESES): a likelihood makes them, of the
-    experiment as it is then. `sample_shift` moves formulas along the first axis, as the energy scale does. `sigma` are
-    the errors of a Gaussian term. `public` tells whether there are real data.
+    `observed` are the data. It is None where data are expected of a `hypothesis` (a key of HYPOTHESES): a likelihood
+    makes them, of the experiment as it is then. `term` is "gaussian" or "poisson", and `sigma` are the errors of a
+    Gaussian term. `samples` are templates beside the `signal`, and `nuisances` has them by sets of systematics.
+    `sample_shift` moves formulas along the first axis, as the energy scale does. `public` tells whether there are real
+    data. `identity` has name and origin.
     """
 
     identity: Identity
@@ -114,7 +122,7 @@ class Experiment:
 
     @property
     def kind_of_data(self) -> str:
-        """Whether there are data, in words: "data", or what they are expected of."""
+        """Whether there are data, in words, or the hypothesis that they are expected of."""
         if self.observed is not None and not self.hypothesis:
             return "data"
         return f"expected {HYPOTHESES[self.hypothesis]}" if self.hypothesis else "no data"
@@ -164,7 +172,10 @@ class Experiment:
         return "; ".join(filter(None, (lead, warning)))
 
     def profile(self, signal: Signal) -> Float[np.ndarray, "components cells"]:
-        """Return the probability of each cell's bins beside the first axis, for each component of a signal's source."""
+        """Return the probability of each cell's bins beside the first axis, for each component.
+
+        Components are those of the source of a `signal`.
+        """
         found = np.ones((len(signal.components), self.cells.size))
         for number, axis in enumerate(self.cells.axes):
             for component, row in zip(signal.components, found, strict=True):
@@ -175,7 +186,7 @@ class Experiment:
     def in_cells(
         self, rates: Float[Array | np.ndarray, "components *n bins"], signal: Signal | None = None
     ) -> Float[AnyArray, "*n all"]:
-        """Return counts in the data's unit from each component's rates [kg^-1 s^-1] in the bins of the first axis.
+        """Return counts in the data's unit from each component's `rates` [kg^-1 s^-1] in the bins of the first axis.
 
         The profiles are those of `signal`, by default the experiment's own.
         """
@@ -184,7 +195,7 @@ class Experiment:
         return self.exposure * namespace(spread).concatenate([spread] * self.phases, axis=-1)
 
     def sample_counts(self, sample: Sample) -> Float[np.ndarray, " all"]:
-        """Return a template's counts in the data's unit, its numbers as they are."""
+        """Return the counts of a template, the `sample`, in the data's unit, its numbers as they are."""
         if sample.table is not None:
             return sample.table * sample.numbers["factor"]
         numbers = np.array(list(sample.numbers.values()))
@@ -193,15 +204,18 @@ class Experiment:
         return self.sample_exposure * np.concatenate([rate * self.cells.share()] * self.phases)
 
     def background(self) -> Float[np.ndarray, " all"]:
-        """Return the sum of all templates."""
+        """Return the sum of all templates in the data's unit."""
         return sum((self.sample_counts(sample) for sample in self.samples), np.zeros(self.size))
 
     def with_data(self, observed: Float[np.ndarray, " all"], hypothesis: str = "") -> "Experiment":
-        """Return the experiment with other data; `hypothesis` says of what they are expected."""
+        """Return the experiment with other data, `observed` in its unit.
+
+        `hypothesis` is a key of HYPOTHESES where they are expected data.
+        """
         return dataclasses.replace(self, observed=np.asarray(observed, dtype=float), hypothesis=hypothesis)
 
     def with_signal(self, signal: Signal) -> "Experiment":
-        """Return the experiment with another signal."""
+        """Return the experiment with another `signal`."""
         return dataclasses.replace(self, signal=signal)
 
     def digest(self) -> str:

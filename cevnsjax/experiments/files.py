@@ -22,19 +22,44 @@ LONGEST = 1 << 20
 
 
 def experiment_names() -> list[str]:
-    """Return the names of the embedded experiments."""
+    """Return the names of the embedded experiments.
+
+    >>> from cevnsjax.experiments import experiment_names
+    >>> "conus_plus" in experiment_names()
+    True
+    """
     return sorted(path.parent.name for path in data_folder().glob(f"*/{DESCRIPTION}"))
 
 
 def combination_names() -> list[str]:
-    """Return the names of the embedded combinations."""
+    """Return the names of the embedded combinations.
+
+    >>> from cevnsjax.experiments import combination_names
+    >>> "global_2026" in combination_names()
+    True
+    """
     return sorted(path.stem for path in (data_folder() / COMBINATIONS).glob("*.toml"))
 
 
 def copy_experiment(name: str, folder: Path) -> list[Path]:
-    """Copy the files of an embedded experiment or combination into a folder, which is made; return the new files.
+    """Copy the files of an embedded experiment or combination into a folder, for you to change.
 
-    Raises `InputError` for an unknown name, and where a file is already there or cannot be written.
+    Args:
+        name: the name of the experiment or combination.
+        folder: the folder, which is made if it does not exist.
+
+    Returns:
+        The paths of the new files.
+
+    Raises:
+        InputError: for an unknown name, and where a file is already there or cannot be written.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> files = cevnsjax.copy_experiment("conus_plus", Path("mine"))
+        >>> "experiment.toml" in [file.name for file in files]
+        True
+        >>> mine = cevnsjax.load_experiment("mine/experiment.toml")
     """
     if name in combination_names():
         files = [data_folder() / COMBINATIONS / f"{name}.toml"]

@@ -83,7 +83,14 @@ def checked_overrides(overrides: Mapping[str, object] | None) -> Mapping[str, ob
 
 
 def describe(name: str | os.PathLike[str]) -> Description:
-    """Return the description of an experiment, checked, with nothing made of it; errors are those of `load_runs`."""
+    """Return the description of an experiment by its `name` or path, checked, with nothing made of it.
+
+    Errors are those of `load_runs`.
+
+    >>> from cevnsjax.experiments import describe
+    >>> describe("conus_plus").target.elements
+    {'Ge': 1.0}
+    """
     path, content = read_description(parts_of(name)[0])
     return parse(content, path)
 

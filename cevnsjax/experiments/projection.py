@@ -15,10 +15,17 @@ SMALLEST = 1e-9
 def projected(
     experiment: Experiment, exposure: float = 1.0, background: float = 1.0, systematics: float = 1.0
 ) -> Experiment:
-    """Return an experiment with exposure, background, and the widths of all constraints multiplied.
+    """Return an `experiment` with other `exposure`, `background` and `systematics`, each given as a factor.
 
-    The errors of an excess, which are those of its background, grow with the roots of the first two. Measured data stay
-    what they were; expected data are made anew. Raises `InputError` for a factor below 1e-9 or above 1e9.
+    `systematics` multiplies the widths of all constraints. The errors of an excess, which are those of its background,
+    grow with the roots of the first two. Measured data stay what they were; expected data are made anew. Raises
+    `InputError` for a factor below 1e-9 or above 1e9.
+
+    >>> from cevnsjax.experiments import projected
+    >>> conus_plus = cevnsjax.load_experiment("conus_plus")
+    >>> longer = projected(conus_plus, exposure=4.0)
+    >>> float(longer.exposure[0] / conus_plus.exposure[0]), float(longer.sigma[0] / conus_plus.sigma[0])
+    (4.0, 2.0)
     """
     for name, factor in (("exposure", exposure), ("background", background), ("systematics", systematics)):
         if not (SMALLEST <= factor <= 1 / SMALLEST):

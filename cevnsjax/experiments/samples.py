@@ -17,12 +17,19 @@ Cells = Float[AnyArray, " cells"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
-    """One sample: a formula of `numbers`, or a table; energies in the first axis' unit.
+    """One sample: a formula of `numbers`, or a `table`; energies in the first axis' unit.
 
-    `kind` is "flat", "exponential", "line" (with the number of followers, and which have a width of their own) or
-    "table". `numbers` are in the order that the formula takes them in, by their paths in the file. `table` has counts
-    in all cells, in the data's unit, at a factor of one; `morphs` an upper and a lower table, by nuisance. Tables may
-    lie on a grid: `points` in standard deviations, by nuisance, and `tables` with these axes first.
+    `name` is that of the file. `kind` is "flat", "exponential", "line" (with the number of followers, and which have a
+    width of their own) or "table". `numbers` are in the order that the formula takes them in, by their paths in the
+    file. `table` has counts in all cells, in the data's unit, at a factor of one; `morphs` an upper and a lower table,
+    by nuisance. Tables may lie on a grid: `points` in standard deviations, by nuisance, and `tables` with these axes
+    first.
+
+    >>> from cevnsjax.experiments import Sample
+    >>> one, two = np.array([1.0, 1.0]), np.array([2.0, 1.0])
+    >>> brn = Sample("brn", ("table",), {"sample.brn.factor": 1.0}, one, morphs={"brn_time": (two, one / 2)})
+    >>> brn.morphed({"brn_time": 1.0}).table, brn.morphed({"brn_time": -1.0}).table
+    (array([2., 1.]), array([0.5, 0.5]))
     """
 
     name: str
@@ -41,13 +48,16 @@ class Sample:
         return next(iter(self.numbers))
 
     def scaled(self, factor: float) -> "Sample":
-        """Return the sample with all counts multiplied."""
+        """Return the sample with all counts multiplied by a `factor`."""
         return dataclasses.replace(
             self, numbers={**self.numbers, self.amplitude: self.numbers[self.amplitude] * factor}
         )
 
     def check_reach(self, nuisance: str, low: float, high: float) -> None:
-        """Raise `InputError` where a nuisance may go, in standard deviations, beyond the grid of the tables."""
+        """Raise `InputError` where a `nuisance` may go beyond the grid of the tables.
+
+        `low` and `high` are its limits in standard deviations.
+        """
         places = self.points.get(nuisance)
         if places is not None and not (places[0] - 1e-9 <= low and high <= places[-1] + 1e-9):
             raise InputError(
@@ -56,7 +66,10 @@ class Sample:
             )
 
     def exposed(self, factor: float) -> "Sample":
-        """Return the sample with the counts of all its tables multiplied: those are of the whole exposure."""
+        """Return the sample with the counts of all its tables multiplied by a `factor`.
+
+        They are counts of the whole exposure, while formulas are per kg and day.
+        """
         if self.table is None:
             return self
         return dataclasses.replace(
@@ -67,7 +80,7 @@ class Sample:
         )
 
     def morphed(self, z: Mapping[str, float]) -> "Sample":
-        """Return the sample at nuisances in units of their widths.
+        """Return the sample at nuisances `z`, in units of their widths.
 
         On a grid lies a polynomial; of two tables a parabola through both of them and the nominal one, straight beyond.
         """
@@ -97,13 +110,18 @@ def formula_counts(
     ends: Float[Array | np.ndarray, "2"],
     keV: Float[AnyArray, ""] | float,
 ) -> Cells:
-    """Return counts per kg and day in cells [low, high] of the first axis, the whole of which goes between `ends`.
+    """Return counts [1 / kg / d] in cells from `low` to `high` of the first axis, which goes between the two `ends`.
 
-    `keV` is the unit of the first axis in keV. Formulas, and the order of their numbers:
+    `keV` is the unit of the first axis in keV. `kind` names the formula, which gives `numbers` their order:
 
     - flat: rate [1 / keV / kg / d], tilt: rate (1 + tilt x), where x leads from -1 to 1 across all bins;
     - exponential: height [1 / keV / kg / d], decay, start: falls from `start` to 1/e in each `decay`;
     - line: area [1 / kg / d], centre, width, and for each follower its ratio to the area, its centre, and its width.
+
+    >>> from cevnsjax.experiments import formula_counts
+    >>> low, ends = np.array([0.0, 1.0]), np.array([0.0, 2.0])
+    >>> formula_counts(("flat",), np.array([10.0, 0.2]), low, low + 1, ends, keV=1.0)
+    array([ 9., 11.])
     """
     xp, sp = namespace(numbers, low), special(numbers, low)
     if kind[0] == "flat":

@@ -57,10 +57,14 @@ TIME_UNITS = {"us": 1.0, "ns": 1e-3}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Signal:
-    """Where neutrinos come from, what they meet, and how the detector answers to each kind of recoil.
+    """The neutrinos' `components`, the `target`, and the detector's response to each kind of recoil.
 
-    A `Response` is None where the detector does not see that kind of recoil. `axes` are those of the cells, and `path`
-    is the description's file.
+    `nuclear` and `electron` are these responses, None where the detector does not see that kind of recoil. `moments`
+    are those of the components. `axes` are those of the cells, `description` is the checked file, and `path` its place.
+
+    >>> signal = cevnsjax.load_experiment("conus_plus").signal
+    >>> signal.at({"response.nuclear.yield.k": 0.17}).nuclear.yields[0].k
+    0.17
     """
 
     description: Description
@@ -73,7 +77,7 @@ class Signal:
     electron: Response | None
 
     def at(self, values: Mapping[str, float]) -> "Signal":
-        """Return the signal with other numbers of the description, by their paths: {"response.shift": 2.0}.
+        """Return the signal with other `values` of numbers of the description, by their paths: {"response.shift": 2.0}.
 
         Raises `InputError` for a path that leads to no number of target, source or response, and a number out of range.
         """
@@ -82,7 +86,10 @@ class Signal:
         return signal(self.described(values), self.path, self.axes, like=self)
 
     def degree(self, key: str) -> int | None:
-        """Return the degree of the polynomial that counts are in a number, None where they are no polynomial in it."""
+        """Return the degree of the polynomial that counts are in a number, None where they are none.
+
+        `key` is the number's path in the file.
+        """
         room, on_grid, name = key.partition(ON_GRID)
         response = self.electron if room.endswith("electron") else self.nuclear
         if on_grid and isinstance(response, Matrix):
@@ -90,7 +97,7 @@ class Signal:
         return 1 if key.startswith(FLUXES) else None
 
     def described(self, values: Mapping[str, float]) -> Description:
-        """Return the description with other numbers, checked; errors are those of `at`."""
+        """Return the description with other `values`, checked; errors are those of `at`."""
         tables = {room: getattr(self.description, room).model_dump(by_alias=True) for room in ROOMS}
         for key, value in values.items():
             table, last = _place(tables, key)

@@ -23,16 +23,25 @@ FORMATS: dict[str, Callable[[Likelihood, Values, Sequence[str] | None], dict[str
 def export(
     likelihood: Likelihood, to: str = "json", values: Values | None = None, free: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Return a likelihood as a document of dicts, lists, texts and numbers.
+    """Return a likelihood as a document of dicts, lists, texts and numbers, which JSON can hold.
 
-    `to` is "json" for the likelihood as a polynomial in the couplings and the nuisances, or "pyhf" for a workspace of
-    HistFactory with the strength of the signal, `mu`. `values` are parameters that are fixed. `free`, for "json" only,
-    are the couplings that stay variables, by default the model's own choice, and held nuisances that become variables.
+    Args:
+        likelihood: the likelihood.
+        to: "json" for the likelihood as a polynomial in the couplings and the nuisances, or "pyhf" for a workspace of
+            HistFactory with the strength of the signal, `mu`.
+        values: parameters that are fixed, by name.
+        free: for "json" only: the couplings that stay variables, by default the model's own choice, and held nuisances
+            that become variables.
 
-    Raises `InputError` for an unknown format or parameter, for a parameter in which counts are no polynomial, and for a
-    likelihood that HistFactory cannot express exactly.
+    Raises:
+        InputError: for an unknown format or parameter, for a parameter in which counts are no polynomial, and for a
+            likelihood that HistFactory cannot express exactly.
 
-    Example: `json.dump(cevnsjax.export(cevnsjax.Likelihood("coherent_csi")), file)`.
+    Examples:
+        >>> import json
+        >>> document = cevnsjax.export(cevnsjax.Likelihood("conus_plus"))
+        >>> sorted(document)[:4], len(json.dumps(document)) > 1000
+        (['channel', 'checks', 'couplings', 'experiments'], True)
     """
     if to not in FORMATS:
         raise unknown_name("format", str(to), FORMATS)

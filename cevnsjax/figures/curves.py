@@ -33,7 +33,7 @@ LOOKS = tuple(zip((BLUE, VERMILION, GREEN, ORANGE, SKY), ("-", "--", "-.", ":", 
 
 
 class Overlay(NamedTuple):
-    """Curves of others in a plane: the two parameters, and for each label the points (x, y) in a row."""
+    """Curves of others in a plane of the parameters `x` and `y`: in `curves`, by label, the points (x, y) in a row."""
 
     x: str
     y: str
@@ -41,7 +41,10 @@ class Overlay(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A point in a plane: in the colour of the scan that it belongs to, counted from zero, or in its own colour."""
+    """A point (`x`, `y`) in a plane, with its `label`.
+
+    It has the colour of the `scan` that it belongs to, counted from zero, or its own `colour`.
+    """
 
     x: float
     y: float
@@ -51,7 +54,10 @@ class Mark(NamedTuple):
 
 
 class Band(NamedTuple):
-    """An interval of the parameter y at all x, in the colour of the scan that it belongs to, counted from zero."""
+    """An interval of the parameter y at all x, from `low` to `high`, with its `label`.
+
+    It has the colour of the `scan` that it belongs to, counted from zero.
+    """
 
     low: float
     high: float
@@ -60,9 +66,16 @@ class Band(NamedTuple):
 
 
 def read_overlay(path: Path) -> Overlay:
-    """Return the curves of a CSV file: two columns named after the parameters, and a third, `curve`, with labels.
+    r"""Return the curves of a CSV file at `path`, by label.
 
-    Raises `InputError` where the file is not so.
+    It has two columns named after the parameters, and a third, `curve`, with labels. Raises `InputError` where the file
+    is not so.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.figures import read_overlay
+    >>> size = Path("others.csv").write_text("m_z,g_bl,curve\n1,1e-5,theirs\n10,2e-5,theirs\n")
+    >>> read_overlay(Path("others.csv")).curves["theirs"].shape
+    (2, 2)
     """
     rows = read_rows(path)
     columns = list(rows[0]) if rows else []
@@ -83,9 +96,16 @@ def plane_figure(
     marks: Sequence[Mark] = (),
     bands: Sequence[Band] = (),
 ) -> Figure:
-    """Return the contours of scans of one plane, each with its label.
+    """Return the contours of `scans` of one plane, each with its label.
 
-    Curves of others are drawn beside them where they are of the same two parameters, `marks` and `bands` in any case.
+    `overlays`, curves of others, are drawn beside them where they are of the same two parameters, `marks` and `bands`
+    in any case.
+
+    >>> from cevnsjax.figures import Band, Mark, plane_figure
+    >>> likelihood = cevnsjax.Likelihood("conus_plus", model="charge_radius")
+    >>> plane = cevnsjax.scan(likelihood, ("r2_ee", -8e-31, 2e-31, 6), ("r2_emu", -5e-31, 5e-31, 5))
+    >>> marks, bands = [Mark(0.0, 0.0, "Standard Model")], [Band(-1e-31, 1e-31, "theirs")]
+    >>> figure = plane_figure([("CONUS+", plane)], marks=marks, bands=bands)
     """
     (_, first), *_ = scans
     with matplotlib.rc_context(STYLE):

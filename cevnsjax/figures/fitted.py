@@ -30,10 +30,14 @@ LEAST_PULL = 1.6
 
 
 def fit_figure(result: FitResult) -> Figure:
-    """Return a panel for each experiment, and the pulls of nuisances that are constrained.
+    """Return a panel for each experiment of a fit, and the pulls of nuisances that are constrained.
 
-    Panels show sums over all axes but the first, with the source on, in the data's unit. Bars of counts are square
-    roots of the prediction. Raises `InputError` for a result that holds no likelihood.
+    `result` is that of `cevnsjax.fit`. Panels show sums over all axes but the first, with the source on, in the data's
+    unit. Bars of counts are square roots of the prediction. Raises `InputError` for a result that holds no likelihood.
+
+    >>> from cevnsjax.figures import fit_figure
+    >>> len(fit_figure(cevnsjax.fit("conus_plus")).axes)
+    2
     """
     if result.likelihood is None:
         raise InputError("this FitResult holds no likelihood, which a figure needs; take one that `fit` returns")

@@ -23,7 +23,7 @@ ROOM = 5.0
 
 
 class FluxBins(NamedTuple):
-    """Bins of a flux: their edges [MeV] as they are drawn, and labels.
+    """Bins of a flux: their `edges` [MeV] as they are drawn, and `labels`.
 
     `energy` [MeV] and `density` [cm^-2 s^-1 MeV^-1] are the predicted spectrum. A bin has the shape of the prediction;
     only its normalisation is measured.
@@ -36,10 +36,15 @@ class FluxBins(NamedTuple):
 
 
 def flux_bins_figure(bins: FluxBins, cases: Sequence[tuple[str, Float[np.ndarray, "bins bins"]]], about: str) -> Figure:
-    """Return spectrum and normalisations with errors of one standard deviation, and correlations below them.
+    """Return spectrum and normalisations of `bins` with errors of one standard deviation, and correlations below them.
 
     `cases` are labels and covariance matrices of the normalisations, in units of the prediction.
     `about` names the experiment.
+
+    >>> from cevnsjax.figures import FluxBins, flux_bins_figure
+    >>> energy = np.linspace(6.0, 10.0, 9)
+    >>> bins = FluxBins(np.array([6.0, 7.0, 10.0]), ["6-7", "above 7"], energy, 1e12 * np.exp(-energy))
+    >>> figure = flux_bins_figure(bins, [("both free", np.array([[0.04, -0.01], [-0.01, 0.02]]))], "an experiment")
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(1.9 * COLUMN_WIDTH, 4.9))

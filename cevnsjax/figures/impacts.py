@@ -28,8 +28,15 @@ LEAST_PULL = 1.6
 def impacts_figure(impacts: "xr.Dataset", parameter: Parameter) -> Figure:
     """Return pulls on the lower axis and impacts on the upper one: `impacts` is what `results.impacts_dataset` gives.
 
-    Bars are impacts of nuisances held one error above and below their best values, outlines those of one width of the
-    constraint. A nuisance without a constraint has no pull and no outline. At most MOST_ROWS are shown.
+    `parameter` is the one that moves. Bars are impacts of nuisances held one error above and below their best values,
+    outlines those of one width of the constraint. A nuisance without a constraint has no pull and no outline. At most
+    MOST_ROWS are shown.
+
+    >>> from cevnsjax.figures import impacts_figure
+    >>> from cevnsjax.results import impacts_dataset
+    >>> likelihood = cevnsjax.Likelihood("conus_plus", systematics="detailed")
+    >>> impacts = impacts_dataset(cevnsjax.impacts(likelihood, "sin2_theta_w"), likelihood)
+    >>> figure = impacts_figure(impacts, likelihood.parameters["sin2_theta_w"])
     """
     rows = impacts.isel(nuisance=slice(MOST_ROWS))
     number = rows.sizes["nuisance"]

@@ -1,4 +1,11 @@
-"""Figures of a posterior: all pairs of parameters, the chains, and the predictions beside the data."""
+"""Figures of a posterior: densities, chains, and predictions beside the data.
+
+>>> from cevnsjax.figures import corner_figure, predictive_figure, trace_figure
+>>> likelihood = cevnsjax.Likelihood("conus_plus")
+>>> result = cevnsjax.sample(likelihood, chains=2, samples=200, warmup=200)
+>>> [len(draw(result, likelihood).axes) for draw in (corner_figure, trace_figure, predictive_figure)]
+[1, 1, 1]
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +24,10 @@ __all__ = ["corner_figure", "predictive_figure", "trace_figure"]
 
 
 def corner_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
-    """Return the densities of all parameters and of their pairs, with 68 % and 90 % contours."""
+    """Return the densities of all parameters and of their pairs, with 68 % and 90 % contours.
+
+    `result` is that of `cevnsjax.sample` for the `likelihood`.
+    """
     import corner
 
     names, draws = _columns(result)
@@ -34,7 +44,10 @@ def corner_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
 
 
 def trace_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
-    """Return each parameter's chains against the draw: they should look alike, and like noise."""
+    """Return each parameter's chains against the draw: they should look alike, and like noise.
+
+    `result` is that of `cevnsjax.sample` for the `likelihood`.
+    """
     posterior = result.data.posterior
     names = list(posterior.data_vars)
     with matplotlib.rc_context(STYLE):
@@ -54,7 +67,8 @@ def trace_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
 def predictive_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
     """Return the central 90 % of predictions and of data that they would make, beside the data, by experiment.
 
-    Cells of several axes are added up along the others than the first. Counts with the source off are left out.
+    `result` is that of `cevnsjax.sample` for the `likelihood`. Cells of several axes are added up along the others than
+    the first. Counts with the source off are left out.
     """
     predictive, observed, constant = (
         result.data[name] for name in ("posterior_predictive", "observed_data", "constant_data")

@@ -31,9 +31,9 @@ HIGHEST = 9.0
 
 
 class Panel(NamedTuple):
-    """Delta chi-squared curves with labels along one parameter, and the interval that was published, with its label.
+    """Delta chi-squared `curves` with labels along one `parameter`.
 
-    A curve is what `results.profile_dataset` gives.
+    A curve is what `results.profile_dataset` gives. `published` is the interval that was published, with its label.
     """
 
     curves: Sequence[tuple[str, "xr.Dataset"]]
@@ -42,9 +42,17 @@ class Panel(NamedTuple):
 
 
 def profiles_figure(panels: Sequence[Panel], columns: int, levels: Sequence[tuple[float, str]]) -> Figure:
-    """Return panels in rows of `columns`, with horizontal levels (height, label) in each.
+    """Return `panels` in rows of `columns`, with horizontal `levels` (height, label) in each.
 
     The legend stands above each panel, where no curve passes.
+
+    >>> from cevnsjax.figures import Panel, profiles_figure
+    >>> from cevnsjax.results import profile_dataset
+    >>> likelihood = cevnsjax.Likelihood("conus_plus")
+    >>> curve = profile_dataset(cevnsjax.profile(likelihood, "sin2_theta_w"), likelihood)
+    >>> published = (0.188, 0.308, "arXiv:2501.12441")
+    >>> panel = Panel([("CONUS+", curve)], likelihood.parameters["sin2_theta_w"], published)
+    >>> figure = profiles_figure([panel], columns=1, levels=[(1.0, "68.27 % CL")])
     """
     rows = -(-len(panels) // columns)
     with matplotlib.rc_context(STYLE):
@@ -77,10 +85,21 @@ def _draw_profiles(axes: "Axes", panel: Panel, levels: Sequence[tuple[float, str
 def bands_figure(
     curves: Sequence[tuple[Parameter, "xr.Dataset"]], over: Parameter, measured: tuple[float, float, str]
 ) -> Figure:
-    """Return, one above the other, what is allowed for each parameter against another.
+    """Return, one above the other, the intervals of each parameter against another one, `over`.
 
-    `measured` are the ends and the label of the interval in which the other was measured. A curve is what
-    `results.bands_dataset` gives.
+    `measured` are the ends and the label of the interval in which the other was measured. `curves` are parameters with
+    what `results.bands_dataset` gives.
+
+    >>> from cevnsjax.figures import bands_figure
+    >>> from cevnsjax.parameters import QUENCHING_K
+    >>> from cevnsjax.results import bands_dataset
+    >>> likelihood = cevnsjax.Likelihood("conus_plus")
+    >>> k = np.array([0.155, 0.162, 0.170])
+    >>> fits = [cevnsjax.fit(likelihood, values={"quenching_k": float(value)}) for value in k]
+    >>> ends = np.array([[f.best_fit["sin2_theta_w"], *f.intervals["sin2_theta_w"][0]] for f in fits])
+    >>> curve = bands_dataset(likelihood, "sin2_theta_w", QUENCHING_K, k, ends, cl=0.9)
+    >>> angle = likelihood.parameters["sin2_theta_w"]
+    >>> figure = bands_figure([(angle, curve)], QUENCHING_K, (0.158, 0.166, "arXiv:2202.03754"))
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH, 1.7 * len(curves) + 0.4))

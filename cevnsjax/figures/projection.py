@@ -18,9 +18,16 @@ __all__ = ["PublishedEvents", "events_figure", "projection_figure"]
 
 
 def projection_figure(curve: "xr.Dataset", parameter: Parameter, exposure: tuple[float, str] | None = None) -> Figure:
-    """Return the ends of what is allowed against the exposure: what `results.projection_dataset` gives.
+    """Return the ends of the expected intervals against the exposure.
 
-    `exposure` is the experiment's own, and its unit; without it the axis is in units of that.
+    `curve` is what `results.projection_dataset` gives, and `parameter` is the one that is expected. `exposure` is the
+    experiment's own, and its unit; without it the axis is in units of that.
+
+    >>> from cevnsjax.figures import projection_figure
+    >>> from cevnsjax.results import projection_dataset
+    >>> likelihood = cevnsjax.Likelihood("conus_plus")
+    >>> curve = projection_dataset(cevnsjax.project(likelihood, "sin2_theta_w", [1.0, 10.0]), likelihood)
+    >>> figure = projection_figure(curve, likelihood.parameters["sin2_theta_w"], (327.0, "kg d"))
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH, 2.4))
@@ -45,7 +52,7 @@ def projection_figure(curve: "xr.Dataset", parameter: Parameter, exposure: tuple
 
 
 class PublishedEvents(NamedTuple):
-    """A published limit on events and the prediction behind it [1 / kg / d], at one k, and their source."""
+    """A published `limit` on events and the `prediction` behind it [1 / kg / d], at one `k`, and their `source`."""
 
     k: float
     limit: float
@@ -54,9 +61,13 @@ class PublishedEvents(NamedTuple):
 
 
 def events_figure(rows: Sequence[Mapping[str, float]], cl: float, published: PublishedEvents) -> Figure:
-    """Return the limit on events and their prediction [1 / kg / d] against the quenching, and the published ones.
+    """Return the limit on events and their prediction [1 / kg / d] against the quenching, and the `published` ones.
 
-    Each row has `quenching_k`, `limit` and `predicted`.
+    Each of `rows` has `quenching_k`, `limit` and `predicted`; `cl` is the confidence level.
+
+    >>> from cevnsjax.figures import PublishedEvents, events_figure
+    >>> rows = [{"quenching_k": k, "limit": 0.4, "predicted": k / 4} for k in (0.14, 0.16, 0.18)]
+    >>> figure = events_figure(rows, 0.9, PublishedEvents(0.16, 0.4, 0.023, "CONUS"))
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH, 2.6))

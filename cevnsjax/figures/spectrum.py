@@ -22,6 +22,10 @@ def spectrum_figure(prediction: "xr.Dataset") -> Figure:
     """Return the detectors' predictions stacked against the data, and below each channel by itself.
 
     `prediction` is what `results.prediction_dataset` gives.
+
+    >>> from cevnsjax.figures import spectrum_figure
+    >>> from cevnsjax.results import prediction_dataset
+    >>> figure = spectrum_figure(prediction_dataset(cevnsjax.Likelihood("conus_plus"), {}))
     """
     low, high = prediction["low"].values, prediction["high"].values
     edges, centre = np.append(low, high[-1]), (low + high) / 2

@@ -17,8 +17,8 @@ COLOURS = (SKY, ORANGE, GREEN, VERMILION, BLUE)
 class StackedPanel(NamedTuple):
     """Counts along one axis, all others added up.
 
-    `components` are labels with the expected counts of each bin, from the bottom up; `observed` and `errors` are the
-    data's. `title` stands above the panel, `label` below its axis, and `unit` is that of the axis.
+    `components` are labels with the expected counts of each bin between `edges`, from the bottom up; `observed` and
+    `errors` are the data's. `title` stands above the panel, `label` below its axis, and `unit` is that of the axis.
     """
 
     title: str
@@ -31,9 +31,15 @@ class StackedPanel(NamedTuple):
 
 
 def stacked_figure(rows: Sequence[Sequence[StackedPanel]]) -> Figure:
-    """Return rows of panels, with one legend for each row.
+    """Return `rows` of panels, with one legend for each row.
 
     Counts are divided by the widths of their bins where the axis has a unit.
+
+    >>> from cevnsjax.figures import StackedPanel, stacked_figure
+    >>> edges, counts = np.array([0.0, 10.0, 30.0]), np.array([12.0, 9.0])
+    >>> parts = [("background", counts / 2), ("signal", counts / 2)]
+    >>> panel = StackedPanel("CsI", "energy", "PE", edges, parts, counts + 1, np.sqrt(counts))
+    >>> figure = stacked_figure([[panel]])
     """
     columns = max(len(row) for row in rows)
     with matplotlib.rc_context(STYLE):

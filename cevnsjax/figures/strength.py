@@ -12,9 +12,9 @@ __all__ = ["Strength", "strengths_figure"]
 
 
 class Strength(NamedTuple):
-    """A factor on the predicted signal with its 1 sigma interval, and the published one, or None.
+    """A factor on the predicted signal: its `best` value, and its 1 sigma interval from `low` to `high`.
 
-    `published` is a value with its error, or with its errors down and up.
+    `label` names the data. `published` is a value with its error, or with its errors down and up, or None.
     """
 
     label: str
@@ -25,7 +25,14 @@ class Strength(NamedTuple):
 
 
 def strengths_figure(rows: Sequence[Strength], source: str) -> Figure:
-    """Return the strengths one below the other, with lines at zero and at the prediction; `source` is the published."""
+    """Return the strengths, `rows` one below the other, with lines at zero and at the prediction.
+
+    `source` names the published ones.
+
+    >>> from cevnsjax.figures import Strength, strengths_figure
+    >>> rows = [Strength("CONUS+", 1.13, 0.83, 1.44, (1.14, 0.36))]
+    >>> figure = strengths_figure(rows, "arXiv:2501.05206")
+    """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH, 0.9 + 0.24 * len(rows)))
         axes = figure.subplots()

@@ -47,6 +47,7 @@ STYLE: dict[Any, Any] = {
     "mathtext.fontset": "dejavusans",
     "figure.constrained_layout.use": True,
 }
+"""The look of all figures, as settings of matplotlib."""
 
 UNITS = {
     "mu_B": r"\mu_B",
@@ -72,7 +73,14 @@ def scaled_axis(parameter: Parameter, far: float) -> tuple[float, str]:
 
 
 def power_of_ten(value: float, digits: int = 2) -> str:
-    """Return a number as LaTeX, without dollar signs: `4 \\times 10^{-5}`."""
+    r"""Return a `value` as LaTeX of a factor and a power of ten, without dollar signs.
+
+    `digits` are those of the factor.
+
+    >>> from cevnsjax.figures import power_of_ten
+    >>> print(power_of_ten(4e-5))
+    4 \times 10^{-5}
+    """
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     power = f"10^{{{int(exponent)}}}"
@@ -80,20 +88,38 @@ def power_of_ten(value: float, digits: int = 2) -> str:
 
 
 def in_latex(text: str) -> str:
-    """Return a unit's, a channel's or a source's name with the indices and Greek letters that it stands for."""
+    r"""Return a `text`, the name of a unit, a channel or a source, with indices and Greek letters in LaTeX.
+
+    >>> from cevnsjax.figures import in_latex
+    >>> print(in_latex("8B CEvNS"))
+    $^8$B CE$\nu$NS
+    """
     text = text.replace("eV_ee", r"eV$_\mathrm{ee}$").replace("CEvNS", r"CE$\nu$NS").replace("8B", r"$^8$B")
     return text.replace("nu-e", r"$\bar\nu_e\,e$")
 
 
 def level_label(cl: float, dof: int) -> str:
-    """Return a confidence level and the degrees of freedom behind it, as legends say it."""
+    """Return a confidence level `cl` and the degrees of freedom `dof` behind it, as legends have it.
+
+    >>> from cevnsjax.figures import level_label
+    >>> level_label(0.9, 2)
+    '90 % CL, 2 d.o.f.'
+    """
     return f"{100 * cl:g} % CL, {dof} d.o.f."
 
 
 def save(
     figure: "Figure", path: Path, notes: Sequence[str] = (), provenance: Mapping[str, Any] | None = None
 ) -> tuple[Path, Path]:
-    """Write a figure as PDF and as PNG, under `notes` on the data; return both. `path` has no suffix."""
+    """Write a `figure` as PDF and as PNG, under `notes` on the data; return both. `path` has no suffix.
+
+    `provenance` goes into the metadata of both. Raises `InputError` as `results.write_figure` does.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.figures import fit_figure, save
+    >>> [file.name for file in save(fit_figure(cevnsjax.fit("conus_plus")), Path("fit"))]
+    ['fit.pdf', 'fit.png']
+    """
     files = path.with_name(f"{path.name}.pdf"), path.with_name(f"{path.name}.png")
     for file in files:
         write_figure(file, figure, notes, provenance)

@@ -21,7 +21,12 @@ __all__ = ["toys_figure"]
 def toys_figure(result: "FeldmanCousins", label: str) -> Figure:
     """Return delta chi-squared and critical values along one parameter, or the accepted region of two.
 
-    `label` names the data. The level, the number of free parameters and that of toys at each point stand above.
+    `result` is that of `cevnsjax.feldman_cousins`, and `label` names the data. The level, the number of free parameters
+    and that of toys at each point stand above.
+
+    >>> from cevnsjax.figures import toys_figure
+    >>> result = cevnsjax.feldman_cousins("conus_plus", ("sin2_theta_w", 0.1, 0.5, 3), toys=100)
+    >>> figure = toys_figure(result, "CONUS+")
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH, 2.9))

@@ -31,9 +31,9 @@ OWN_LOOKS = tuple(zip("oXd*hp", (VERMILION, PURPLE, GREEN, BLUE, ORANGE, "black"
 
 @dataclasses.dataclass(frozen=True)
 class AnglePoint:
-    """A value of sin^2(theta_W) at a momentum transfer `scale` [MeV]; `low` and `high` end its 1 sigma interval.
+    """A `value` of sin^2(theta_W) at a momentum transfer `scale` [MeV]; `low` and `high` end its 1 sigma interval.
 
-    An end is None where the interval is open.
+    `label` names the data. An end is None where the interval is open.
     """
 
     label: str
@@ -55,6 +55,12 @@ def weak_mixing_angle_figure(
     normalised at q = 0. `ours` are points calculated here, of any number, and `published` results of others from the
     first data of `ours`. Points of `ours` and `published` that would cover an earlier point are drawn to the right of
     it. An arrow at the edge stands for an interval that is open there or leaves the axes.
+
+    >>> from cevnsjax.figures import AnglePoint, weak_mixing_angle_figure
+    >>> quoted = [AnglePoint("APV", 2.4, 0.2367, 0.2349, 0.2385)]
+    >>> ours = [AnglePoint("CONUS+", 11.0, 0.258, 0.204, 0.316)]
+    >>> theory = (np.array([1.0, 1e5]), np.array([0.2386, 0.2312]))
+    >>> figure = weak_mixing_angle_figure(quoted, theory, ours)
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH, 4.0))

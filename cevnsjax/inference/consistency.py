@@ -19,11 +19,12 @@ __all__ = ["Consistency", "consistency"]
 class Consistency:
     """How much worse a joint fit is than fits of the experiments by themselves.
 
-    `chi2` is the least chi-squared of the joint fit less the sum of those of all `parts`, and `dof` the number of
-    parameters that the parts feel, added, less that of the joint fit. `p_value` is the probability that chi-squared
-    with `dof` degrees of freedom is no smaller. Each of `parts` is a dict with `experiment`, `chi2_min`, `best_fit` of
-    its free parameters, and `parameters`, how many it feels. `shared` are constrained nuisances that several parts
-    have: the constraint counts once in the joint fit, and once in each part.
+    `chi2` is the least chi-squared of the joint fit, `chi2_joint`, less the sum of those of all `parts`, and `dof` the
+    number of parameters that the parts feel, added, less that of the joint fit. `p_value` is the probability that
+    chi-squared with `dof` degrees of freedom is no smaller. `best_fit` is that of the joint fit. Each of `parts` is a
+    dict with `experiment`, `chi2_min`, `best_fit` of its free parameters, and `parameters`, how many it feels. `shared`
+    are constrained nuisances that several parts have: the constraint counts once in the joint fit, and once in each
+    part. `messages` are sentences that a reader must know.
     """
 
     chi2: float
@@ -44,16 +45,24 @@ def consistency(
 ) -> Consistency:
     """Return whether the experiments of a joint likelihood agree on its free parameters.
 
-    The runs of an experiment are one part. `free` are by default the model's own choice less what `values` fixes; names
-    are those of the joint likelihood. A part feels as many parameters as its data can tell apart: free parameters and
-    unconstrained nuisances, less combinations on which nothing depends. `advance(done, all)` is called after each fit.
-    Raises `InputError` for fewer than two experiments, impossible names and values, and where no parameter is felt by
-    two of them. M. Maltoni and T. Schwetz, Phys. Rev. D 68, 033020 (2003), hep-ph/0304176.
+    The test is the parameter goodness of fit of M. Maltoni and T. Schwetz, Phys. Rev. D 68, 033020 (2003),
+    hep-ph/0304176. The runs of an experiment are one part. A part feels as many parameters as its data can tell apart:
+    free parameters and unconstrained nuisances, less combinations on which nothing depends.
 
-        >>> import cevnsjax
-        >>> result = cevnsjax.consistency(cevnsjax.Likelihood("conus_plus", "coherent_ge"), ["sin2_theta_w"])
-        >>> result.dof
-        1
+    Args:
+        likelihood: a `Likelihood` of at least two experiments, or a list of them, under the Standard Model.
+        free: names of parameters of the joint likelihood that vary; by default the model's own choice less `values`.
+        values: parameters that are fixed, by name.
+        advance: called as `advance(done, all)` after each fit.
+
+    Raises:
+        InputError: for fewer than two experiments, impossible names and values, and where no parameter is felt by two
+            of them.
+
+    Examples:
+        >>> result = cevnsjax.consistency(["conus_plus", "coherent_ge"], ["sin2_theta_w"])
+        >>> result.dof, round(result.chi2, 2), round(result.p_value, 2)
+        (1, 0.09, 0.76)
     """
     likelihood = likelihood_of(likelihood)
     names, given = free_or_default(likelihood, free, values)

@@ -20,6 +20,7 @@ __all__ = ["FitResult"]
 class FitResult:
     """The least chi-squared and where it lies: free parameters, and nuisances.
 
+    `best_fit` has free parameters and minimised nuisances by name, in their units; `chi2_min` is chi-squared there.
     `intervals` hold, for each free parameter, the pieces allowed at `cl` with the others profiled; an end is
     None where the data give none within the parameter's bounds. `converged` says whether the search ended by itself.
     `nuisances` have value, error and pull of each nuisance. `messages` are sentences that a reader must know.
@@ -38,7 +39,7 @@ class FitResult:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The free parameters and the nuisances that were minimised: rows and columns of `covariance`."""
+        """The free parameters and the nuisances that were minimised, in the order of `covariance`."""
         return tuple(self.best_fit)
 
     @cached_property
@@ -73,7 +74,7 @@ class FitResult:
 
     @property
     def correlation(self) -> Float[np.ndarray, "names names"]:
-        """The covariance in units of the errors: ones on the diagonal."""
+        """The covariance in units of the errors, with ones on the diagonal."""
         errors = np.array(list(self.errors.values()))
         return self.covariance / np.outer(errors, errors)
 

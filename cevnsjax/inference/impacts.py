@@ -29,7 +29,8 @@ CLOSURE = 0.01
 class Impacts:
     """The error of a parameter, its parts, and the impact of each nuisance on the parameter.
 
-    All are in the parameter's unit. At `error_up` above the best fit and `error_down` below it chi-squared has risen by
+    All are in the unit of the `parameter`; `value` is its best one, `best_fit` those of all, and `chi2_min` the least
+    chi-squared. At `error_up` above the best fit and `error_down` below it chi-squared has risen by
     one; None where it does not within bounds. `error` is half of their sum, and one standard deviation by the
     curvature of chi-squared where one of them is None.
 
@@ -51,6 +52,8 @@ class Impacts:
     - `contribution`: how far the parameter moves if the centre of the constraint moves by one width (None without
       one): its part of `systematic`;
     - `held`: what is lost of the error, in quadrature, if this nuisance alone is held.
+
+    `messages` are sentences that a reader must know.
     """
 
     parameter: str
@@ -77,18 +80,25 @@ def impacts(
     values: Mapping[str, float] | None = None,
     spread: Spread | None = None,
 ) -> Impacts:
-    """Return what drives the parameter `over`: impacts of all nuisances, and the parts of its error.
-
-    `free` are the other free parameters: by default the model's own choice where `over` is a parameter of the model,
-    and none where it is a nuisance, `norm` for instance. `spread` does blocks of fits, on several machines for
-    instance. Raises `InputError` for impossible names and values, a parameter that is given or at its bound or that the
-    data do not determine, a normalisation that is integrated, and where counts are no polynomial in what is free.
+    """Return the impact of each nuisance on a parameter, and the parts of its error.
 
     The parts are those of A. Pinto et al., Eur. Phys. J. C 84, 593 (2024), arXiv:2307.04007: shifts of the observations
     and of the constraints' centres are independent, so that their parts add up in quadrature, as the common impacts of
     correlated nuisances do not.
 
-        >>> import cevnsjax
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        over: the name of the parameter.
+        free: the other free parameters; by default the model's own choice where `over` is a parameter of the model, and
+            none where it is a nuisance, `norm` for instance.
+        values: parameters that are fixed, by name.
+        spread: does blocks of fits; by default here.
+
+    Raises:
+        InputError: for impossible names and values, a parameter that is given or at its bound or that the data do not
+            determine, a normalisation that is integrated, and counts that are no polynomial in what is free.
+
+    Examples:
         >>> result = cevnsjax.impacts(cevnsjax.Likelihood("conus_plus", systematics="detailed"), "sin2_theta_w")
         >>> result.nuisances[0]["name"]
         'energy_shift'

@@ -31,9 +31,13 @@ FAR = 100.0
 
 
 def threshold(cl: float) -> float:
-    """Return the rise of chi^2 that bounds one parameter at a confidence level (Wilks).
+    """Return the rise of chi^2, dimensionless, that bounds one parameter at a confidence level `cl` (Wilks).
 
     Raises `InputError` unless 0 < cl < 1, not closer to one than a quantile can tell.
+
+    >>> from cevnsjax.inference import threshold
+    >>> round(threshold(0.90), 3)
+    2.706
     """
     if isinstance(cl, bool | str) or not isinstance(cl, int | float) or not 0.0 < cl <= LARGEST_CL:
         raise InputError(f"a confidence level of {cl!r} is not possible: give a number between 0 and 1, such as 0.90")

@@ -17,7 +17,16 @@ STEP = 1e-3
 
 
 def describe_nuisance(likelihood: Likelihood, nuisance: JointNuisance) -> dict[str, Any]:
-    """Return a nuisance's name, centre, width (None without a constraint), unit, whose it is, and what it does."""
+    """Return name, centre, width (None without a constraint), unit, owner and effect of a nuisance.
+
+    `nuisance` is one of `likelihood.nuisances`.
+
+    >>> from cevnsjax.inference import describe_nuisance
+    >>> likelihood = cevnsjax.Likelihood("conus_plus")
+    >>> row = describe_nuisance(likelihood, likelihood.nuisances[0])
+    >>> row["name"], row["centre"], row["width"]
+    ('norm', 1.0, 0.2)
+    """
     p = nuisance.parameter
     state = "constrained" if nuisance.sigma is not None else "free" if nuisance.free else "held"
     return {

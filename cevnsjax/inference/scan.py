@@ -32,7 +32,7 @@ none. Chi-squared goes with the square."""
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Axis:
-    """A parameter and its ascending values, evenly spaced in themselves or in their logarithm."""
+    """A `parameter` and its ascending `values`, evenly spaced in themselves or in their logarithm."""
 
     parameter: Parameter
     values: Float[np.ndarray, " n"]
@@ -42,9 +42,9 @@ class Axis:
 class ScanResult:
     """Delta chi-squared over a plane; its rows follow y.
 
-    It counts from `chi2_min`, the least chi-squared within the plane's limits, which lies at `best_fit` and not
-    at a point of the grid. `contours` are the curves, of shape (points, 2), on which it has the value that belongs to
-    `cl` and `dof`.
+    `delta_chi2` counts from `chi2_min`, the least chi-squared within the limits of the axes `x` and `y`, which lies at
+    `best_fit` and not at a point of the grid. `contours` are the curves, of shape (points, 2), on which it has the
+    value that belongs to `cl` and `dof`. `messages` are sentences that a reader must know.
     """
 
     x: Axis
@@ -58,7 +58,10 @@ class ScanResult:
     messages: list[str] = dataclasses.field(default_factory=list)
 
     def at_level(self, cl: float, dof: int) -> "ScanResult":
-        """Return the same scan with the contours of another confidence level or number of degrees of freedom."""
+        """Return the same scan with contours at another confidence level `cl` or number of degrees of freedom `dof`.
+
+        The level is a quantile of chi-squared. Raises `InputError` for an impossible one.
+        """
         curves = _curves(self.x, self.y, self.delta_chi2, plane_threshold(cl, dof))
         return dataclasses.replace(self, contours=curves, cl=cl, dof=dof)
 
@@ -77,12 +80,29 @@ def scan(
 ) -> ScanResult:
     """Return Delta chi^2 over a plane, minimised over the other free parameters, with its contours.
 
-    `x` and `y` are (name, low, high, points); masses and couplings are spaced evenly in their logarithm. `free` are
-    the others, by default the model's own choice. `dof` is the number of degrees of freedom behind the level
-    of the contours: 2 for a region in the plane, 1 for the coupling at each mass by itself. Lines are done in blocks
-    by `spread`, by default on this machine, and after each `advance(done, all)` is called with numbers of lines; blocks
-    that are `kept` are not calculated anew. Within a process work is spread over all devices; sums may then differ in
-    their last digits. Raises `InputError` as `fit` does, and for impossible axes.
+    Masses and couplings are spaced evenly in their logarithm. Within a process work is spread over all devices; sums
+    may then differ in their last digits.
+
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        x: the horizontal axis: (name, low, high, points).
+        y: the vertical axis, likewise.
+        free: names of the others that vary; by default the model's own choice.
+        values: parameters that are fixed, by name.
+        cl: the confidence level of the contours.
+        dof: degrees of freedom behind their level: 2 for a region in the plane, 1 for a coupling at each given mass.
+        advance: called as `advance(done, all)` after each block, with numbers of lines.
+        spread: does blocks of lines; by default on this machine.
+        kept: the blocks that an earlier run has finished; new ones are added.
+
+    Raises:
+        InputError: as `fit`, and for impossible axes.
+
+    Examples:
+        >>> likelihood = cevnsjax.Likelihood("conus_plus", model="charge_radius")
+        >>> plane = cevnsjax.scan(likelihood, ("r2_ee", -8e-31, 2e-31, 6), ("r2_emu", -5e-31, 5e-31, 5))
+        >>> plane.delta_chi2.shape, len(plane.contours)
+        ((5, 6), 1)
     """
     likelihood = likelihood_of(likelihood)
     level = plane_threshold(cl, dof)

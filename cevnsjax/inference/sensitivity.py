@@ -30,11 +30,11 @@ NEAR = 1e-3
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Projection:
-    """What is allowed for one parameter at each exposure, in units of the experiment's own.
+    """Intervals that are expected for the parameter `name` at each `exposure`, in units of the experiment's own.
 
     `fisher` [low, high] follows from the derivatives at the true values: chi^2 is quadratic in the parameter, or in its
-    square if counts depend on the square alone. `asimov` are the intervals of fits to what is expected, pieces and
-    open ends as in a fit.
+    square if counts depend on the square alone. `asimov` are the intervals of fits to expected data, pieces and
+    open ends as in a fit. `cl` is their confidence level.
     """
 
     name: str
@@ -45,7 +45,20 @@ class Projection:
 
 
 def asimov(likelihood: Given, values: Mapping[str, float] | None = None) -> Likelihood:
-    """Return a likelihood whose data are what is expected at given values: G. Cowan et al., EPJ C 71, 1554 (2011)."""
+    """Return a likelihood whose data are the expectation: G. Cowan et al., EPJ C 71, 1554 (2011), arXiv:1007.1727.
+
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        values: true values of parameters by name; the others have their defaults, nuisances their centres.
+
+    Raises:
+        InputError: for an unknown parameter.
+
+    Examples:
+        >>> likelihood = cevnsjax.asimov("conus_plus", {"sin2_theta_w": 0.3})
+        >>> f"{likelihood.chi2({'sin2_theta_w': 0.3}):.3f}"
+        '0.000'
+    """
     likelihood = likelihood_of(likelihood)
     params = canonical(values or {}, likelihood.parameters)
     return likelihood.with_data([np.asarray(means) for means in likelihood.expected_in(params)])
@@ -63,12 +76,28 @@ def project(
     spread: Spread | None = None,
     kept: Kept | None = None,
 ) -> Projection:
-    """Return what will be allowed for a parameter at several exposures, if `values`, and else the defaults, are true.
+    """Return the intervals of a parameter that are expected at several exposures if `values` and the defaults are true.
 
-    Factors are those of `cevnsjax.experiments.projected`. Each exposure is a block of work, done by `spread`, by
-    default one after another; blocks that are `kept` are not done again, and after each `advance(done, all)` is called.
-    Raises `InputError` for an unknown parameter, one that is given a value, impossible factors, and a normalisation
-    that is integrated.
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        name: the parameter.
+        exposures: exposures in units of the experiment's own.
+        values: true values of other parameters, which stay fixed.
+        background: a factor on the background.
+        systematics: a factor on the widths of all constraints.
+        cl: the confidence level.
+        advance: called as `advance(done, all)` after each exposure.
+        spread: does blocks of work, one for each exposure; by default one after another.
+        kept: the blocks that an earlier run has finished; new ones are added.
+
+    Raises:
+        InputError: for an unknown parameter, one that is given a value, impossible factors, and a normalisation that is
+            integrated.
+
+    Examples:
+        >>> result = cevnsjax.project("conus_plus", "sin2_theta_w", [1, 10], cl=0.6827)
+        >>> [[round(end, 3) for end in pieces[0]] for pieces in result.asimov]
+        [[0.183, 0.297], [0.208, 0.278]]
     """
     likelihood = likelihood_of(likelihood)
     level = threshold(cl)
@@ -100,9 +129,24 @@ def _end(value: float) -> float | None:
 def expected_intervals(
     likelihood: Given, name: str, values: Mapping[str, float] | None = None, cl: float = 0.90
 ) -> list[Interval]:
-    """Return what will be allowed for a parameter, all else as in `values`, if these and the defaults are true.
+    """Return the intervals of a parameter that are expected if `values`, and else the defaults, are true.
 
-    Raises `InputError` for an unknown parameter, one that is given a value, and a normalisation that is integrated.
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        name: the parameter.
+        values: true values of other parameters, which stay fixed.
+        cl: the confidence level.
+
+    Returns:
+        The pieces [low, high] in the parameter's unit; None for an open end.
+
+    Raises:
+        InputError: for an unknown parameter, one that is given a value, and a normalisation that is integrated.
+
+    Examples:
+        >>> (low, high), = cevnsjax.expected_intervals("conus_plus", "sin2_theta_w", cl=0.6827)
+        >>> round(low, 3), round(high, 3)
+        (0.183, 0.297)
     """
     likelihood = likelihood_of(likelihood)
     level, values = threshold(cl), values or {}

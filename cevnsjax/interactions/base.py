@@ -30,7 +30,15 @@ Coefficients = Float[Array, "3"]
 
 
 class NuclearRecoil(eqx.Module):
-    """A nucleus recoiling with kinetic energy T [MeV], and the form factor F at its momentum transfer."""
+    """A `nucleus` recoiling with kinetic energy `T` [MeV], and the `form_factor` F at its momentum transfer.
+
+    >>> from cevnsjax.interactions import NuclearRecoil
+    >>> from cevnsjax.matter import Nucleus
+    >>> Z, N, mass, radius = (jnp.array(x) for x in (32.0, 40.0, 66_978.6, 4.06))
+    >>> recoil = NuclearRecoil(jnp.array(1e-3), Nucleus(Z, N, mass, radius), form_factor=jnp.array(1.0))
+    >>> round(float(recoil.q2) ** 0.5, 1)  # [MeV] at T = 1 keV
+    11.6
+    """
 
     T: Float[Array, "*n"]
     nucleus: Nucleus
@@ -43,7 +51,12 @@ class NuclearRecoil(eqx.Module):
 
 
 class ElectronRecoil(eqx.Module):
-    """A free electron recoiling with kinetic energy T [MeV]."""
+    """A free electron recoiling with kinetic energy `T` [MeV].
+
+    >>> from cevnsjax.interactions import ElectronRecoil
+    >>> round(float(ElectronRecoil(jnp.array(1e-3)).q2), 6)
+    0.001022
+    """
 
     T: Float[Array, "*n"]
 
@@ -56,10 +69,22 @@ class ElectronRecoil(eqx.Module):
 class Interaction(eqx.Module):
     """Base of all interactions. Each method's default is to change nothing; override what applies.
 
-    Every method takes the values of the parameters, the recoil and the flavour of the incoming neutrino,
-    all scalar: `vmap` comes outside. Couplings are those of neutrinos; the model turns the sign of g_A for
-    antineutrinos. (Their vector amplitudes all turn together, whatever the interaction, which leaves the
-    cross section as it is.)
+    Every method takes `params`, the values of the parameters by name; a `recoil`; and the `flavour` of the incoming
+    neutrino. `final` is the final lepton: "e", "mu" or "tau". All are scalar: `vmap` comes outside. Couplings are those
+    of neutrinos; the model turns the sign of g_A for antineutrinos. (Their vector amplitudes all turn together,
+    whatever the interaction, which leaves the cross section as it is.) Terms are c_0, c_1, c_2 [cm^2 MeV^(n-1)] of
+    d(sigma)/dT = c_0 + c_1/E + c_2/E^2; charges and couplings are dimensionless.
+
+    >>> from cevnsjax.interactions import Interaction, Model, StandardModel
+    >>> from cevnsjax.parameters import Parameter
+    >>> class NeutronContact(Interaction):
+    ...     parameters = (Parameter("eps_n", default=0.0, scale=0.1, power=1),)
+    ...
+    ...     def nuclear_charge(self, params, recoil, flavour, final):
+    ...         return params["eps_n"] * recoil.nucleus.N if final == flavour.lepton else 0.0
+    >>> contact = Model("contact", "contact interaction", (StandardModel(), NeutronContact()), ("eps_n",))
+    >>> cevnsjax.Likelihood("conus_plus", model=contact).parameters["eps_n"].default
+    0.0
     """
 
     @property
@@ -75,7 +100,7 @@ class Interaction(eqx.Module):
     def survival(
         self, params: Parameters, energy: Float[AnyArray, "*n"], baseline: Float[AnyArray, ""] | float, flavour: Flavour
     ) -> Float[Array, "*n"] | float:
-        """Return the share of neutrinos of an energy [MeV] that are left at a distance [cm] from the source."""
+        """Return the share of neutrinos of an `energy` [MeV] that are left at a `baseline` [cm] from the source."""
         return 1.0
 
     def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
@@ -98,9 +123,13 @@ class Interaction(eqx.Module):
 
 
 class OnElectrons(Interaction):
-    """Another interaction as it acts on electrons, with nuclei left alone.
+    """Another `interaction` as it acts on electrons, with nuclei left alone.
 
     So the limits of electron scattering are seen by themselves, and what nuclei do in the Standard Model stays.
+
+    >>> from cevnsjax.interactions import ChargeRadius, OnElectrons
+    >>> OnElectrons(ChargeRadius()).parameters[0].name
+    'r2_ee'
     """
 
     interaction: Interaction

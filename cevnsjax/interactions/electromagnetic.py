@@ -34,10 +34,17 @@ _DIPOLE = jnp.pi * ALPHA**2 / ELECTRON_MASS**2 * HBAR_C_MEV_CM**2
 
 
 class MagneticMoment(Interaction):
-    """An effective magnetic moment mu of each flavour, in Bohr magnetons; Eqs. (6a) and (6b).
+    """An effective magnetic moment mu of each flavour [mu_B]; Eqs. (6a) and (6b) of arXiv:2501.12441.
 
     d(sigma)/dT = (pi alpha^2 / m_e^2) (1/T - 1/E) (mu / mu_B)^2 off an electron, times Z^2 F^2 off a nucleus. If it is
     `common` all flavours have one moment, as solar experiments quote it.
+
+    >>> from cevnsjax.interactions import ElectronRecoil, MagneticMoment, cross_section
+    >>> from cevnsjax.flavours import NU_E_BAR
+    >>> params = {"mu_nu_e": np.float64(1e-10), "mu_nu_mu": np.float64(0.0), "mu_nu_tau": np.float64(0.0)}
+    >>> terms = MagneticMoment().electron_terms(params, ElectronRecoil(jnp.array(1e-3)), NU_E_BAR)
+    >>> f"{cross_section(terms, jnp.array(4.0)):.2e}"  # [cm^2/MeV] at T = 1 keV and E = 4 MeV
+    '2.49e-42'
     """
 
     common: bool = eqx.field(static=True, default=False)
@@ -81,27 +88,46 @@ class _PhotonExchange(Interaction):
 
 
 class Millicharge(_PhotonExchange):
-    """Electric charges q of neutrinos, in units of e: Q_ll' = -(sqrt(2) pi alpha / G_F) (2 / q^2) q_ll'."""
+    """Electric charges q_ll' of neutrinos, in units of e; Eqs. (7a) and (7b) of arXiv:2501.12441.
+
+    Q_V -> Q_V - Z Q_ll' and g_V -> g_V + Q_ll' with Q_ll' = -(sqrt(2) pi alpha / G_F) (2 / q^2) q_ll'.
+
+    >>> from cevnsjax.interactions import Millicharge
+    >>> amplitude = Millicharge().amplitude({"q_ee": np.float64(1e-12)}, jnp.array(1e-3), "ee")
+    >>> round(float(amplitude), 3)
+    -5.559
+    """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(MILLICHARGES.values())
 
     def amplitude(self, params: Parameters, q2: Float[Array, ""], pair: str) -> Float[Array, ""]:
-        """Return Q_ll' at a squared momentum transfer [MeV^2]."""
+        """Return Q_ll', dimensionless, at a squared momentum transfer `q2` [MeV^2].
+
+        `pair` names both flavours, "emu" for instance.
+        """
         return -_PHOTON * 2 / q2 * params[MILLICHARGES[pair].name]
 
 
 class ChargeRadius(_PhotonExchange):
-    """Charge radii squared <r^2> of neutrinos [cm^2]: Q_ll' = (sqrt(2) pi alpha / G_F) <r^2>_ll' / 3.
+    """Charge radii squared <r^2>_ll' of neutrinos [cm^2]; Eqs. (7a) and (7b) of arXiv:2501.12441.
 
-    Zero is the Standard Model: its own radius, -0.83e-32 cm^2 for nu_e, belongs to the radiative corrections
-    that the tree-level charge leaves out. A "total" radius in the literature includes it; TEXONO's is half of
-    this one.
+    Q_V -> Q_V - Z Q_ll' and g_V -> g_V + Q_ll' with Q_ll' = (sqrt(2) pi alpha / G_F) <r^2>_ll' / 3. Zero is the
+    Standard Model: its own radius, -0.83e-32 cm^2 for nu_e, belongs to the radiative corrections that the tree-level
+    charge leaves out. A "total" radius in the literature includes it; TEXONO's is half of this one.
+
+    >>> from cevnsjax.interactions import ChargeRadius
+    >>> amplitude = ChargeRadius().amplitude({"r2_ee": jnp.array(-0.83e-32)}, jnp.array(1e-3), "ee")
+    >>> round(float(amplitude), 4)  # beside g_V^p = 0.0229
+    -0.0198
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(CHARGE_RADII.values())
 
     def amplitude(self, params: Parameters, q2: Float[Array, ""], pair: str) -> Float[Array, ""]:
-        """Return Q_ll', the same at all momentum transfers."""
+        """Return Q_ll', dimensionless, which is the same at all momentum transfers `q2` [MeV^2].
+
+        `pair` names both flavours, "emu" for instance.
+        """
         return _PHOTON / 3 * params[CHARGE_RADII[pair].name] / HBAR_C_MEV_CM**2
 
 
@@ -110,10 +136,10 @@ def effective_magnetic_moment(
 ) -> Float[Array, ""]:
     """Return the effective moment of a flavour near its source, from the moments of the mass states.
 
-    mu_eff^2 = sum_j |sum_k U*_lk lambda_jk|^2 with lambda = mu - i epsilon, Eq. (5) of arXiv:2501.12441 (which
-    calls the same sum mu_eff, without the square; the dimension tells). `mixing` is the row U_lk of the
-    flavour, complex or real; moments in any unit, which is that of the result. Finite gradients need a
-    moment that is not zero.
+    ``mu_eff^2 = sum_j |sum_k U*_lk lambda_jk|^2`` with lambda = mu - i epsilon, Eq. (5) of arXiv:2501.12441 (which
+    calls the same sum mu_eff, without the square; the dimension tells). `mixing` is the row U_lk of the flavour,
+    complex or real; `magnetic` and `electric` are moments in any unit, which is that of the result. Finite gradients
+    need a moment that is not zero.
     """
     moments = magnetic - 1j * electric
     return jnp.sqrt(jnp.sum(jnp.abs(moments @ jnp.conj(mixing)) ** 2))

@@ -85,13 +85,18 @@ STRUCTURES: dict[Structure, Callable[[str], Nucleons]] = {
 
 
 class ContactInteraction(Interaction):
-    """One structure of Eq. (8), with couplings of one flavour of neutrino to up and down quarks.
+    """One structure of Eq. (8) of arXiv:2501.12441, with couplings of one flavour of neutrino to up and down quarks.
 
-    They are called eps_u_X and eps_d_X for electron neutrinos, as in the paper, and eps_mu_u_X and so on for others.
+    `structure` is "S", "P", "V", "A" or "T"; `lepton` names the flavour. Couplings are called eps_u_X and eps_d_X for
+    electron neutrinos, as in the paper, and eps_mu_u_X and so on for others.
 
     V interferes with the Standard Model. A would interfere with its axial current off nuclei with spin, which is not
     part of Eq. (1): that is left out, and the others have none. The spin's form factor is taken as one. A nucleus
     that `data/nuclei/spins.csv` does not list counts as spinless.
+
+    >>> from cevnsjax.interactions import ContactInteraction
+    >>> [parameter.name for parameter in ContactInteraction("S").parameters]
+    ['eps_u_S', 'eps_d_S']
     """
 
     structure: Structure = eqx.field(static=True)

@@ -84,10 +84,17 @@ L_MU_MINUS_L_TAU = mixed_with_photons(VectorCharges(up=0, down=0, electron=0, nu
 
 
 class VectorMediator(Interaction):
-    """Exchange of a vector boson Z' of mass M and coupling g, with given charges; Eqs. (9)-(12).
+    """Exchange of a vector boson Z' of mass M and coupling g; Eqs. (9)-(12) of arXiv:2501.12441.
 
-    Q_V -> Q_V + g^2 Q_nu [Z (2 Q_u + Q_d) + N (Q_u + 2 Q_d)] / (sqrt(2) G_F (M^2 + 2 M_N T)), and for the electron
-    g_V -> g_V + g^2 Q_nu Q_e / (sqrt(2) G_F (M^2 + 2 m_e T)). It keeps the flavour, and interferes.
+    Q_V -> Q_V + g^2 Q_nu [Z (2 Q_u + Q_d) + N (Q_u + 2 Q_d)] / (sqrt(2) G_F (M^2 + 2 M_N T)), and for the electron g_V
+    -> g_V + g^2 Q_nu Q_e / (sqrt(2) G_F (M^2 + 2 m_e T)). It keeps the flavour, and interferes. `coupling` and `mass`
+    are the parameters g and M [MeV], `charges` those of quarks and leptons.
+
+    >>> from cevnsjax.interactions import VectorMediator
+    >>> from cevnsjax.interactions.mediators import L_E_MINUS_L_MU
+    >>> from cevnsjax.parameters import G_Z, M_Z
+    >>> [parameter.name for parameter in VectorMediator(G_Z, M_Z, L_E_MINUS_L_MU).parameters]
+    ['g_z', 'm_z']
     """
 
     coupling: Parameter = eqx.field(static=True)
@@ -147,9 +154,15 @@ CONUS_COUPLINGS = NucleonCouplings(proton=15.1, neutron=14.0)
 class ScalarMediator(Interaction):
     """Exchange of a CP-even scalar phi of mass M with one coupling g to neutrinos, quarks and electrons.
 
-    Eqs. (13)-(16): d(sigma)/dT = M_N^2 T Q_phi^2 F^2 / (4 pi E^2 (M^2 + 2 M_N T)^2) off a nucleus, with
-    Q_phi = g^2 (c_p Z + c_n N), and m_e^2 T g^4 / (4 pi E^2 (M^2 + 2 m_e T)^2) off an electron. The neutrino's
-    helicity flips: it adds.
+    Eqs. (13)-(16) of arXiv:2501.12441: d(sigma)/dT = M_N^2 T Q_phi^2 F^2 / (4 pi E^2 (M^2 + 2 M_N T)^2) off a nucleus,
+    with Q_phi = g^2 (c_p Z + c_n N), and m_e^2 T g^4 / (4 pi E^2 (M^2 + 2 m_e T)^2) off an electron. The neutrino's
+    helicity flips: it adds. `nucleons` are c_p and c_n; `coupling` and `mass` are the parameters g and M [MeV].
+
+    >>> from cevnsjax.interactions import Model, ScalarMediator, StandardModel
+    >>> from cevnsjax.interactions.mediators import CONUS_COUPLINGS
+    >>> conus = Model("scalar", "as CONUS", (StandardModel(), ScalarMediator(CONUS_COUPLINGS)), ("g_phi",))
+    >>> len(conus.parameters)
+    3
     """
 
     nucleons: NucleonCouplings = eqx.field(static=True, default=PAPER_COUPLINGS)

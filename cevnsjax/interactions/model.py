@@ -29,11 +29,20 @@ _CONTACT = G_FERMI**2 * HBAR_C_MEV_CM**2
 class Model(eqx.Module):
     """Interactions that act together.
 
-    `free` names what a fit varies when the user does not say. `digest` is that of the user's file that a model comes
-    from, if it does. Off a nucleus of spin 0 the kinematic factor
-    is exactly 1 - T/E - M T / (2 E^2): the contraction of the lepton tensor with (p + p')^mu leaves no T^2
-    (a spin-1/2 target has + T^2 / (2 E^2)). `finite_recoil` keeps the T/E; Eq. (1) of arXiv:2501.12441,
-    the default, drops it (1e-3 of the CONUS+ signal).
+    `name` and `description` are for results. `interactions` add their amplitudes, and the squares of what does not
+    interfere. `free` names the parameters that a fit varies when the user does not say. `digest` is that of the user's
+    file that a model comes from, if it does.
+
+    Off a nucleus of spin 0 the kinematic factor is exactly 1 - T/E - M T / (2 E^2): the contraction of the lepton
+    tensor with (p + p')^mu leaves no T^2 (a spin-1/2 target has + T^2 / (2 E^2)). `finite_recoil` keeps the T/E; Eq.
+    (1) of arXiv:2501.12441, the default, drops it (1e-3 of the CONUS+ signal).
+
+    Methods take `params`, the values of the parameters by name, a `recoil`, and the incoming `flavour`.
+
+    >>> from cevnsjax.interactions import ChargeRadius, MagneticMoment, Model, StandardModel
+    >>> both = Model("photon", "radii and moments", (StandardModel(), ChargeRadius(), MagneticMoment()), ("r2_ee",))
+    >>> len(both.parameters)
+    10
     """
 
     name: str = eqx.field(static=True)
@@ -54,7 +63,7 @@ class Model(eqx.Module):
         return tuple({p.name: p for interaction in self.interactions for p in interaction.of_flux}.values())
 
     def quadratic_in(self, names: Sequence[str]) -> bool:
-        """Return whether counts are of degree two in some of the parameters; other names do not count.
+        """Return whether counts are of degree two in those of `names` that are parameters; other names do not count.
 
         All need a `power`, and what acts on the flux stands alone: it multiplies what the others give.
         """
@@ -66,14 +75,17 @@ class Model(eqx.Module):
     def survival(
         self, params: Parameters, energy: Float[AnyArray, "*n"], baseline: Float[AnyArray, ""] | float, flavour: Flavour
     ) -> Float[Array, "*n"]:
-        """Return the share of neutrinos of an energy [MeV] that are left at a distance [cm] from the source."""
+        """Return the share of neutrinos of an `energy` [MeV] that are left at a `baseline` [cm] from the source."""
         left = jnp.ones_like(energy)
         for interaction in self.interactions:
             left *= interaction.survival(params, energy, baseline, flavour)
         return left
 
     def nuclear(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Coefficients:
-        """Return c_n of scattering off a nucleus: Eq. (1) with Q_V^2 summed over final flavours."""
+        """Return c_0, c_1, c_2 [cm^2 MeV^(n-1)] of scattering off a nucleus.
+
+        Eq. (1) of arXiv:2501.12441 with Q_V^2 summed over final flavours, and what the interactions add.
+        """
         charge2 = jnp.zeros(())
         for final in LEPTONS:
             charge2 += sum(i.nuclear_charge(params, recoil, flavour, final) for i in self.interactions) ** 2
@@ -84,9 +96,10 @@ class Model(eqx.Module):
         return sum((i.nuclear_terms(params, recoil, flavour) for i in self.interactions), vector)
 
     def electron(self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour) -> Coefficients:
-        """Return c_n of scattering off one free electron: Eq. (3), summed over final flavours.
+        """Return c_0, c_1, c_2 [cm^2 MeV^(n-1)] of scattering off one free electron.
 
-        g_A changes its sign for antineutrinos.
+        Eq. (3) of arXiv:2501.12441, summed over final flavours, and what the interactions add. g_A changes its sign for
+        antineutrinos.
         """
         sign = -1 if flavour.antineutrino else 1
         T, brackets = recoil.T, jnp.zeros(3)
@@ -102,7 +115,17 @@ class Model(eqx.Module):
 
 
 def cross_section(coefficients: Coefficients, energy: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """Return d(sigma)/dT [cm^2/MeV] at a neutrino energy E [MeV] that can reach the recoil, from its c_n."""
+    """Return d(sigma)/dT [cm^2/MeV] at a neutrino `energy` E [MeV] that can reach the recoil.
+
+    It is c_0 + c_1/E + c_2/E^2 for `coefficients` c_n [cm^2 MeV^(n-1)].
+
+    >>> from cevnsjax.flavours import NU_E_BAR
+    >>> from cevnsjax.interactions import ElectronRecoil, cross_section
+    >>> params, recoil = {"sin2_theta_w": np.float64(0.23857)}, ElectronRecoil(jnp.array(1e-3))
+    >>> c = cevnsjax.model("sm").electron(params, recoil, NU_E_BAR)
+    >>> f"{cross_section(c, jnp.array(4.0)):.2e}"  # off one electron, T = 1 keV, E = 4 MeV
+    '1.04e-44'
+    """
     c0, c1, c2 = coefficients
     return c0 + c1 / energy + c2 / energy**2
 
@@ -161,11 +184,20 @@ def has_name(given: Model) -> bool:
 
 
 def model(name: str) -> Model:
-    """Return a model by name, or one of a user's file as FILE.py:NAME.
+    """Return a model by name.
 
-    NAME:radiative is a model with the couplings of the Standard Model to nucleons beyond tree level.
+    Args:
+        name: a key of `MODELS`, or FILE.py:NAME for a model of a user's file. With `:radiative` after it, the Standard
+            Model's couplings to nucleons have radiative corrections.
 
-    Raises `InputError` for an unknown name or a wrong type, and for files as `custom_model` does.
+    Raises:
+        InputError: for an unknown name or a wrong type, and for files as `custom_model` does.
+
+    Examples:
+        >>> cevnsjax.model("charge_radius").free
+        ('r2_ee', 'r2_emu', 'r2_etau')
+        >>> [parameter.name for parameter in cevnsjax.model("scalar").parameters]
+        ['sin2_theta_w', 'g_phi', 'm_phi']
     """
     if not isinstance(name, str):
         raise InputError(f"a model is given by its name, or as a Model, not as {type(name).__name__}")

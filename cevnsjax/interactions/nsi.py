@@ -25,6 +25,10 @@ class VectorNSI(Interaction):
     This is the usual -2 sqrt(2) G_F eps^qP (nubar gamma^mu P_L nu) (qbar gamma_mu P q) with eps^qV = eps^qL + eps^qR:
     Q_V -> Q_V + (2 eps^uV + eps^dV) Z + (eps^uV + 2 eps^dV) N towards each final flavour: J. Barranco et al.,
     JHEP 12 (2005) 021, as in T. Rink, CONUS talk at PASCOS 2022.
+
+    >>> from cevnsjax.interactions import VectorNSI
+    >>> [parameter.name for parameter in VectorNSI().parameters][:3]
+    ['eps_ee_uv', 'eps_ee_dv', 'eps_emu_uv']
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(p for pair in NSI_VECTOR.values() for p in pair)
@@ -38,10 +42,14 @@ class VectorNSI(Interaction):
 class TensorNSI(Interaction):
     """The operators (nubar_l sigma^{mu nu} nu_l') (qbar sigma_{mu nu} q), eps_ll' = eps_l'l.
 
-    d(sigma)/dT = (G_F^2 M / pi) Q_T^2 F^2 (1 - M T / (4 E^2)), summed over final flavours, is what defines the
-    normalisation of eps_ll'^qT here. It adds, and half of it is left at the largest recoil energy, where Eq. (1)
+    d(sigma)/dT = (G_F^2 M / pi) Q_T^2 F^2 (1 - M T / (4 E^2)), summed over final flavours, defines the normalisation of
+    eps_ll'^qT here. It adds, and half of it is left at the largest recoil energy, where Eq. (1) of arXiv:2501.12441
     vanishes: J. Barranco et al., Int. J. Mod. Phys. A 27 (2012) 1250147, as in T. Rink, CONUS talk at PASCOS 2022. As
     there, the quarks of a nucleus act together whatever its spin.
+
+    >>> from cevnsjax.interactions import TensorNSI
+    >>> [parameter.name for parameter in TensorNSI().parameters][:2]
+    ['eps_ee_ut', 'eps_ee_dt']
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(p for pair in NSI_TENSOR.values() for p in pair)

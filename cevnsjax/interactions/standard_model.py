@@ -19,10 +19,17 @@ times 1e-32 cm^2."""
 
 
 class StandardModel(Interaction):
-    """Z exchange, and W exchange between electron neutrinos and electrons; Eqs. (1)-(4) of 2501.12441.
+    """Z exchange, and W exchange between electron neutrinos and electrons; Eqs. (1)-(4) of arXiv:2501.12441.
 
     `radiative` adds what the published couplings to nucleons have beyond tree level; it depends on the flavour, and
     does not move with sin^2(theta_W). Couplings to electrons stay those of tree level.
+
+    >>> from cevnsjax.flavours import NU_E
+    >>> from cevnsjax.interactions import ElectronRecoil, StandardModel
+    >>> recoil = ElectronRecoil(jnp.array(1e-3))
+    >>> g_v, g_a = StandardModel().electron_couplings({"sin2_theta_w": np.float64(0.23857)}, recoil, NU_E, "e")
+    >>> round(float(g_v), 5), g_a
+    (0.97714, 0.5)
     """
 
     radiative: bool = eqx.field(static=True, default=False)

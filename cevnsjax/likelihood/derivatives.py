@@ -21,20 +21,44 @@ Matrix = Float[Array, "parameters parameters"]
 
 
 def gradient(likelihood: Likelihood, params: Values) -> dict[str, Float[Array, ""]]:
-    """Return d(log L)/d(parameter) at given values, for each parameter that `params` holds.
+    """Return the first derivatives of log L with respect to the parameters that are given.
 
-    Raises `InputError` for an unknown parameter.
+    Args:
+        likelihood: the likelihood.
+        params: values of parameters by name; the others are treated as in `Likelihood.chi2`.
+
+    Returns:
+        d(log L)/d(parameter), in one over the parameter's unit, for each name in `params`.
+
+    Raises:
+        InputError: for an unknown parameter.
+
+    Examples:
+        >>> slope = cevnsjax.gradient(cevnsjax.Likelihood("conus_plus"), {"sin2_theta_w": 0.24})
+        >>> round(float(slope["sin2_theta_w"]), 3)
+        6.265
     """
     values = canonical(params, likelihood.parameters)
     return jax.grad(likelihood.log_likelihood)({name: jnp.asarray(value) for name, value in values.items()})
 
 
 def hessian(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
-    """Return the second derivatives of -log L, rows and columns in the order of `names` (those of `params`).
+    """Return the second derivatives of -log L, in one over the units of both parameters.
 
-    What `params` leaves out is treated as in `chi2`: a normalisation that is minimised there gives the Hessian of the
-    profiled likelihood. At the best fit its inverse is the covariance that a minimiser reports. Raises `InputError` for
-    names that are unknown, or not in `params`.
+    At the best fit the inverse is the covariance that a minimiser reports. A nuisance that `params` leaves out is
+    minimised: this is then the Hessian of the profiled likelihood.
+
+    Args:
+        likelihood: the likelihood.
+        params: values of parameters by name; the others are treated as in `Likelihood.chi2`.
+        names: parameters along rows and columns, in this order; by default all of `params`.
+
+    Raises:
+        InputError: for names that are unknown, or not in `params`.
+
+    Examples:
+        >>> cevnsjax.hessian(cevnsjax.Likelihood("conus_plus"), {"sin2_theta_w": 0.24}).shape
+        (1, 1)
     """
     values = canonical(params, likelihood.parameters)
     order = _order(params, names, likelihood)
@@ -51,9 +75,21 @@ def hessian(likelihood: Likelihood, params: Values, names: Sequence[str] | None 
 def fisher(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
     """Return the Fisher information: the expected Hessian of -log L if `params` were true.
 
-    It holds J^T V^-1 J with the predictions' derivatives J and variances V, and 1 / s^2 for each constraint. Nuisances
-    that are minimised where `params` leaves them out are eliminated, which is what profiling does on average. `params`
-    must hold all of `names`; raises `InputError` for what is unknown or left out.
+    It is J^T V^-1 J with the predictions' derivatives J and variances V, and 1 / s^2 for each constraint. Nuisances
+    that `params` leaves out and that fits minimise are eliminated, as profiling does on average.
+
+    Args:
+        likelihood: the likelihood.
+        params: true values of parameters by name.
+        names: parameters along rows and columns, in this order; by default all of `params`.
+
+    Raises:
+        InputError: for names that are unknown, or not in `params`.
+
+    Examples:
+        >>> information = cevnsjax.fisher(cevnsjax.Likelihood("conus_plus"), {"sin2_theta_w": 0.23857})
+        >>> round(float(information[0, 0]) ** -0.5, 3)
+        0.056
     """
     values = canonical(params, likelihood.parameters)
     order = _order(params, names, likelihood)
@@ -133,8 +169,21 @@ def _order(params: Values, names: Sequence[str] | None, likelihood: Likelihood) 
 def covariance(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
     """Return the inverse of `hessian`: the covariance of the parameters at the best fit.
 
-    It is NaN or has negative variances where the Hessian is singular or `params` is no minimum, as at a coupling of
-    zero that enters squared.
+    It means nothing where the Hessian is singular or `params` is no minimum, as at a coupling of zero that enters
+    squared: it may then be NaN, or have negative variances.
+
+    Args:
+        likelihood: the likelihood.
+        params: the best fit: values of parameters by name.
+        names: parameters along rows and columns, in this order; by default all of `params`.
+
+    Raises:
+        InputError: for names that are unknown, or not in `params`.
+
+    Examples:
+        >>> variance = cevnsjax.covariance(cevnsjax.Likelihood("conus_plus"), {"sin2_theta_w": 0.2582})
+        >>> round(float(variance[0, 0]) ** 0.5, 3)
+        0.055
     """
     order = _order(params, names, likelihood)
     scales = np.array([likelihood.parameters[name].scale for name in order])

@@ -18,10 +18,12 @@ Given = One | Sequence[Experiment | str | os.PathLike[str]]
 def likelihood_of(given: object) -> Likelihood:
     """Return a likelihood as it is, and that of an experiment, or of several, under the Standard Model.
 
-    Another model, channel or set of systematics needs a `Likelihood`. Raises `InputError` for anything else.
+    `given` is a `Likelihood`, an `Experiment`, a name, the path of a TOML file, or a list of experiments. Another
+    model, channel or set of systematics needs a `Likelihood`. Raises `InputError` for anything else.
 
-        >>> likelihood_of(["conus_plus", "dresden2"]).names
-        ('conus_plus', 'dresden2')
+    >>> from cevnsjax.likelihood import likelihood_of
+    >>> likelihood_of(["conus_plus", "dresden2"]).names
+    ('conus_plus', 'dresden2')
     """
     if isinstance(given, Likelihood):
         return given

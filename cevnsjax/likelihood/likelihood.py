@@ -36,20 +36,32 @@ Values = Mapping[str, object]
 
 
 class Likelihood:
-    """Likelihood of experiments under a model, of Gaussian and Poisson data. Parameters travel as a plain dict.
+    """Likelihood of experiments under a model, for Gaussian and Poisson data. Parameters travel as a plain dict.
 
-    A parameter that the dict leaves out is treated as in the published analysis. Couplings have their defaults, and
-    numbers of an experiment's file the values there. Nuisances that are constrained or free are minimised
-    (`pull="profiled"`), or a normalisation is integrated (`pull="marginalised"`). Values in the dict are used as given,
-    also under `jax.grad(likelihood.chi2)(params)` and `jax.vmap(likelihood.chi2)(params)`.
+    A coupling that the dict leaves out has its default, and a number of an experiment's file its value there. Nuisances
+    that are constrained or free are minimised. Values in the dict are used as given, also under `jax.grad` and
+    `jax.vmap`. A traced value of a parameter that moves the signal, such as `quenching_k`, is inserted into a
+    polynomial that holds within five standard deviations or the bounds; beyond them the result is NaN. Plain numbers
+    have no limit.
 
-    `systematics` names a set of nuisances of the experiments' files. The same name is the same nuisance in all
-    experiments, unless their files call it their own: then the experiment's name, and the run's or the detector's,
-    follows it, as in `norm_conus_plus`.
+    Args:
+        experiments: names, TOML paths or `Experiment` objects; several make a joint fit. A nuisance of the same name is
+            shared, unless its file calls it its own: then the experiment's name follows it, as in `norm_conus_plus`.
+        model: a `Model` or its name.
+        channel: "all", "cevns" (nuclear recoils) or "eves" (electron recoils).
+        pull: "profiled" minimises nuisances; "marginalised" integrates a factor on a Gaussian signal in closed form.
+        systematics: the name of a set of nuisances in the experiments' files.
 
-    For a parameter that moves the signal, `quenching_k` for instance, a traced value is inserted into a polynomial. It
-    holds within five standard deviations, or within the bounds; outside the result is NaN. Plain numbers outside are
-    calculated anew.
+    Raises:
+        InputError: for an unknown name, a wrong type, no experiment, or the same experiment twice.
+
+    Examples:
+        >>> likelihood = cevnsjax.Likelihood("conus_plus")
+        >>> params = {"sin2_theta_w": 0.24}
+        >>> f"{likelihood.chi2(params):.3f} {likelihood.log_likelihood(params):.2f}"
+        '7.334 -67.28'
+        >>> f"{jax.grad(likelihood.chi2)(params)['sin2_theta_w']:.2f}"
+        '-12.53'
     """
 
     def __init__(
@@ -127,7 +139,7 @@ class Likelihood:
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        """All parameters by name: the model's, then the nuisances; defaults and bounds as they hold here."""
+        """All parameters by name, the model's, then the nuisances; defaults and bounds as they hold here."""
         own = {p.name: p for p in self.model.parameters}
         return own | {n.name: dataclasses.replace(n.parameter, bounds=n.limits) for n in self.nuisances}
 
@@ -138,11 +150,14 @@ class Likelihood:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of any result must know of the data: sentences, none where there is nothing to say."""
+        """Sentences on the data that a reader of any result must know, none where there is nothing to say."""
         return list(dict.fromkeys(e.note for e in self.experiments if e.note))
 
     def with_data(self, observed: Sequence[Float[np.ndarray, " _all"]], hypothesis: str = "values") -> "Likelihood":
-        """Return a likelihood of other data, one array for each experiment; `hypothesis` says what they are."""
+        """Return a likelihood of other data: `observed` has an array of all cells for each experiment, in its unit.
+
+        `hypothesis` is "values" for expected data, which results then say in `notes`, and "" for measured data.
+        """
         found = object.__new__(Likelihood)
         found.__dict__ |= self.__dict__
         pairs = zip(self.experiments, observed, strict=True)
@@ -153,14 +168,14 @@ class Likelihood:
     def toys(self, key: PRNGKeyArray, n: int, params: Values | None = None) -> ToyData:
         """Return `n` sets of toy data drawn at `params`, by default at the parameters' defaults.
 
-        Data are drawn in all cells, by Gauss or Poisson as their term says, at what is expected with the nuisances that
-        `params` leaves out at their centres. The centre of each constraint is drawn, too, normal around the nuisance's
-        value with the constraint's width, as toys of an auxiliary measurement are. `with_data` takes the data of a toy
-        and leaves constraints where they are. `key` is JAX's. Raises `InputError` for unknown parameters and an
-        impossible number.
+        Data are drawn in all cells, by Gauss or Poisson as their term says, at the expectation; nuisances that `params`
+        leaves out are at their centres. The centres of constraints are drawn around the nuisances' values, as toys of
+        an auxiliary measurement; `with_data` takes a toy's data and leaves constraints where they are. `key` is JAX's.
+        Raises `InputError` for unknown parameters and an impossible number.
 
-            >>> toys = likelihood.toys(jax.random.key(0), 100, {"sin2_theta_w": 0.24})
-            >>> fits = [fit(likelihood.with_data(toys.data(i))) for i in range(100)]
+        >>> likelihood = cevnsjax.Likelihood("conus_plus")
+        >>> toys = likelihood.toys(jax.random.key(0), 100, {"sin2_theta_w": 0.24})
+        >>> first = likelihood.with_data(toys.data(0))
         """
         values = {name: float(value) for name, value in canonical(params or {}, self.parameters).items()}
         means = [np.asarray(mean) for mean in self.expected_in(values)]
@@ -186,14 +201,15 @@ class Likelihood:
     # What follows is called with dicts of parameters.
 
     def chi2(self, params: Values) -> Float[Array, ""]:
-        """Return -2 log(L / L_saturated): Eq. (20) of arXiv:2501.12441 for Gaussian data, summed over experiments.
+        """Return -2 log(L / L_saturated) at `params`, summed over experiments.
 
-        Constraints are part of it. Raises `InputError` for an unknown parameter.
+        Eq. (20) of arXiv:2501.12441 for Gaussian data. Constraints are part of it. Raises `InputError` for an unknown
+        parameter.
         """
         return self._chi2(params, integrated=self.pull == "marginalised")
 
     def chi2_integrated(self, params: Values) -> Float[Array, ""]:
-        """Return chi^2 with closed factors that are not given integrated, as a posterior needs it, not minimised."""
+        """Return chi^2 at `params`, closed factors that are not given integrated as for a posterior, not minimised."""
         return self._chi2(params, integrated=True)
 
     def _chi2(self, params: Values, integrated: bool) -> Float[Array, ""]:
@@ -210,7 +226,7 @@ class Likelihood:
         return value
 
     def log_likelihood(self, params: Values) -> Float[Array, ""]:
-        """Return the logarithm of the probability (density) of the data, times that of the constraints.
+        """Return the logarithm of the probability (density) of the data at `params`, times that of the constraints.
 
         That is -chi^2 / 2, less sum_i log(sqrt(2 pi) sigma_i) for Gaussian data. The constraints enter without their
         own constant, which no inference within this likelihood depends on. With your own prior on a
@@ -221,8 +237,8 @@ class Likelihood:
     def log_likelihood_of_data(self, params: Values) -> Float[Array, ""]:
         """Return the logarithm of the probability (density) of the data alone, without any constraint.
 
-        All nuisances that are searched for must be given, as nothing ties them to anything here. Raises `InputError`
-        otherwise.
+        `params` must hold all nuisances that are minimised elsewhere (`searched`), as nothing ties them to anything
+        here. Raises `InputError` otherwise.
         """
         values = canonical(params, self.parameters)
         if missing := [name for name in self.searched if name not in values]:
@@ -247,7 +263,7 @@ class Likelihood:
         return {n.name: view.layout.value(n.name, best[view.layout.place(n.name)]) for n in view.layout.nuisances}
 
     def expected(self, params: Values) -> Float[Array, " bins"]:
-        """Return what is expected in each cell, in the data's unit, experiments one after the other.
+        """Return the expectation in each cell, in the data's unit, experiments one after the other.
 
         Runs of counts with the source on and off give those with the source on. Nuisances that `params` leaves out are
         at their centres. Raises `InputError` for an unknown parameter.
@@ -258,7 +274,7 @@ class Likelihood:
         return jnp.asarray(xp.concatenate(parts))
 
     def expected_in(self, params: Values) -> tuple[Float[Array, " _all"] | Float[np.ndarray, " _all"], ...]:
-        """Return what is expected in all cells of each experiment, those with the source off included."""
+        """Return the expectation at `params` in all cells of each experiment, those with the source off included."""
         values = canonical(params, self.parameters)
         if not any(isinstance(value, jax.core.Tracer) for value in values.values()):
             return tuple(one.total() for one in self._predictions(values))
@@ -271,25 +287,25 @@ class Likelihood:
         return tuple(found)
 
     def background_in(self, params: Values) -> tuple[Float[np.ndarray, " _all"], ...]:
-        """Return what is expected without a signal in all cells of each experiment; values must be plain numbers."""
+        """Return the expectation without a signal in all cells of each experiment; `params` must be plain numbers."""
         return tuple(one.background() for one in self._predictions(canonical(params, self.parameters)))
 
     def signal_in(self, params: Values) -> tuple[Float[np.ndarray, " _all"], ...]:
-        """Return the counts of the signal alone in all cells of each experiment; values must be plain numbers."""
+        """Return the counts of the signal alone in all cells of each experiment; `params` must be plain numbers."""
         return tuple(one.signal() for one in self._predictions(canonical(params, self.parameters)))
 
     def _predictions(self, values: Mapping[str, Any]) -> list[Prediction]:
         return [Prediction(self.preparation, i, values) for i in range(len(self.experiments))]
 
     def variance_in(self, params: Values) -> tuple[Float[Array, " _all"], ...]:
-        """Return the variance of all cells of each experiment."""
+        """Return the variance of all cells of each experiment at `params`, in the data's unit squared."""
         gaussian = [e.term == "gaussian" for e in self.experiments]
         means = self.expected_in(params)
         pairs = zip(self.experiments, gaussian, means, strict=True)
         return tuple(jnp.asarray(e.sigma**2) if g else jnp.asarray(m) for e, g, m in pairs)
 
     def expected_by_detector(self, params: Values) -> tuple[Float[np.ndarray, "_detectors _all"], ...]:
-        """Return, for each experiment, each detector's share of the signal, in the data's unit; plain numbers only."""
+        """Return each detector's share of the signal, by experiment; `params` must be plain numbers."""
         found = []
         for e, counts in zip(self.experiments, self.signal_in(params), strict=True):
             share = e.detector_exposure / np.where(e.exposure > 0, e.exposure, 1.0)
@@ -297,7 +313,7 @@ class Likelihood:
         return tuple(found)
 
     def view(self, values: Mapping[str, Any], free: Sequence[str] = ()) -> View:
-        """Return this likelihood as a function of `free` parameters and the nuisances; see `Preparation.view`."""
+        """Return this likelihood as a function of `free` parameters, others at `values`; see `Preparation.view`."""
         return self.preparation.view(values, free)
 
 

@@ -15,8 +15,8 @@ class JointNuisance:
     """A nuisance of a joint fit, with its effect in each experiment that has it (`members`).
 
     The same name is the same nuisance. Experiments that share it use the centre and width of the first experiment that
-    constrains it. A nuisance without a constraint that is not free stays at each experiment's own number until it is
-    given or freed.
+    constrains it: `parameter` has the centre, `sigma` is the width. A nuisance without a constraint that is not `free`
+    stays at each experiment's own number until it is given or freed.
     """
 
     parameter: Parameter
@@ -60,12 +60,12 @@ class JointNuisance:
         return self.members[0][1].moves_signal
 
     def of(self, experiment: int) -> Nuisance | None:
-        """Return what it does in an experiment, None if nothing."""
+        """Return its effect in the `experiment` of a number, None if there is none."""
         return dict(self.members).get(experiment)
 
     @property
     def closed(self) -> bool:
-        """Whether its minimum is closed where the term is Gaussian: a constrained factor on one signal alone."""
+        """Whether its minimum is closed where the term is Gaussian, as of a constrained factor on one signal alone."""
         (_, first), *others = self.members
         return self.sigma is not None and not others and first.scale == (SIGNAL,)
 

@@ -21,8 +21,9 @@ __all__ = ["Along", "View"]
 class View:
     """A kernel, its data, and the meaning of its variables.
 
-    `kernel` has only numbers; `layout` has the names and units of its variables; `groups` are the numbers of the
-    experiments in each group of terms; `acts` tells for each coupling whether counts depend on it.
+    `kernel` has only numbers; `data` are the observations and the centres of constraints; `layout` has the names and
+    units of its variables; `groups` are the numbers of the experiments in each group of terms; `acts` tells for each
+    coupling whether counts depend on it; `fixed` are the parameters that are built in.
     """
 
     kernel: Kernel
@@ -49,7 +50,12 @@ class View:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Along:
-    """A view at several places: natural steps, which couplings act, and each experiment's signal at each place."""
+    """A view at several places: natural steps, which couplings act, and each experiment's signal at each place.
+
+    `first` is the view at the first of `places`, and `experiments` are those of the likelihood. `steps` are natural
+    steps, `acts` tells which couplings act, and `expanded` are the signals, at each place. `integrated` says that
+    closed factors are integrated.
+    """
 
     first: View
     experiments: Sequence[Experiment]

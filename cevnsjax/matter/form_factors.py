@@ -31,10 +31,14 @@ def _uniform_sphere(x2: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
 
 
 def helm(q2: Float[AnyArray, "*n"], charge_radius: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
-    """Return Helm's form factor at q^2 [MeV^2] for a root-mean-square radius R [fm].
+    """Return Helm's form factor, dimensionless, at `q2` = q^2 [MeV^2] for a root-mean-square `charge_radius` R [fm].
 
     3 j_1(q R_0) / (q R_0) exp(-q^2 s^2 / 2) with R_0^2 = (5/3) (R^2 - 3 s^2), s = 0.9 fm:
     R. H. Helm, Phys. Rev. 104, 1466 (1956), in the parametrisation of arXiv:2501.12441.
+
+    >>> from cevnsjax.matter import helm
+    >>> helm(np.array([0.0, 100.0, 2500.0]), np.full(3, 4.06)).round(3)  # q = 0, 10 and 50 MeV off germanium
+    array([1.   , 0.993, 0.835])
     """
     k2 = q2 / HBAR_C_MEV_FM**2
     r0_squared = 5 / 3 * (charge_radius**2 - 3 * SKIN_THICKNESS_FM**2)
@@ -42,11 +46,15 @@ def helm(q2: Float[AnyArray, "*n"], charge_radius: Float[AnyArray, "*n"]) -> Flo
 
 
 def klein_nystrand(q2: Float[AnyArray, "*n"], charge_radius: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
-    """Return Klein and Nystrand's form factor at q^2 [MeV^2] for a root-mean-square radius R [fm].
+    """Return Klein and Nystrand's form factor, dimensionless, at `q2` = q^2 [MeV^2] for a `charge_radius` R [fm].
 
-    3 j_1(q R_A) / (q R_A) / (1 + a^2 q^2), a = 0.7 fm: S. R. Klein and J. Nystrand, Phys. Rev. C 60,
-    014903 (1999). R_A^2 = (5/3) (R^2 - 6 a^2), so that the radius is the measured one (1.2 A^(1/3) fm in
-    the original).
+    3 j_1(q R_A) / (q R_A) / (1 + a^2 q^2), a = 0.7 fm: S. R. Klein and J. Nystrand, Phys. Rev. C 60, 014903 (1999).
+    R_A^2 = (5/3) (R^2 - 6 a^2), so that the root-mean-square radius is the measured one (1.2 A^(1/3) fm in the
+    original).
+
+    >>> from cevnsjax.matter import klein_nystrand
+    >>> klein_nystrand(np.array([0.0, 100.0, 2500.0]), np.full(3, 4.06)).round(3)
+    array([1.   , 0.993, 0.836])
     """
     k2 = q2 / HBAR_C_MEV_FM**2
     ra_squared = 5 / 3 * (charge_radius**2 - 6 * YUKAWA_RANGE_FM**2)
@@ -54,7 +62,14 @@ def klein_nystrand(q2: Float[AnyArray, "*n"], charge_radius: Float[AnyArray, "*n
 
 
 def point(q2: Float[AnyArray, "*n"], charge_radius: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
-    """Return one: a nucleus without size, for checks and to see what the form factor does."""
+    """Return one, dimensionless, at all `q2` [MeV^2]: a nucleus without size, whatever its `charge_radius` [fm].
+
+    It is for checks, and shows how much a form factor changes.
+
+    >>> from cevnsjax.matter import point
+    >>> point(np.array([0.0, 100.0]), np.full(2, 4.06))
+    array([1., 1.])
+    """
     return namespace(q2).ones_like(q2)
 
 

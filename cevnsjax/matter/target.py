@@ -23,10 +23,10 @@ LEAST = 1e-12
 
 
 class Target(Part):
-    """Elements, the atoms of each in a formula unit, their shells, and the form factor by name.
+    """A target: `elements`, the number of `atoms` of each in a formula unit, and their `shells`.
 
-    `radius_factor` multiplies the charge radii that the form factors use. `neutron_radius` [fm] is that of the neutrons
-    in all nuclei; None: neutrons have the form factor of the protons.
+    `form_factor` is a key of FORM_FACTORS. `radius_factor` multiplies the charge radii that the form factors use.
+    `neutron_radius` [fm] is that of the neutrons in all nuclei; None: neutrons have the form factor of the protons.
     """
 
     elements: tuple[Element, ...]
@@ -38,11 +38,11 @@ class Target(Part):
 
     @property
     def units_per_kg(self) -> Float[AnyArray, ""]:
-        """Number of formula units in one kilogram."""
+        """Number of formula units in one kilogram [1 / kg]."""
         return 1000 * AVOGADRO / sum(n * e.molar_mass for n, e in zip(self.atoms, self.elements, strict=True))
 
     def form_factors(self, element: Element, T: Float[AnyArray, "*n"]) -> Float[AnyArray, "isotopes *n"]:
-        """Return the form factor of each isotope of an element at recoil energies T [MeV]."""
+        """Return the form factor, dimensionless, of each isotope of an `element` at recoil energies `T` [MeV]."""
         shape = (-1, *[1] * namespace(T).ndim(T))
         mass, radius = (leaf.reshape(shape) for leaf in (element.isotopes.mass, element.isotopes.charge_radius))
         q2 = 2 * mass * T
@@ -53,7 +53,8 @@ class Target(Part):
     ) -> Float[AnyArray, "isotopes *n"]:
         """Return the neutrons of each isotope that act together, in units of the protons' form factor: N F_n / F_p.
 
-        So that Q_V F becomes Z g_V^p F_p + N g_V^n F_n, as in arXiv:2303.09360.
+        So that Q_V F becomes Z g_V^p F_p + N g_V^n F_n, as in arXiv:2303.09360. `T` [MeV] are recoil energies of an
+        `element`, `form_factors` the protons' own at T.
         """
         shape = (-1, *[1] * namespace(T).ndim(T))
         xp = namespace(T, form_factors)
@@ -66,13 +67,13 @@ class Target(Part):
         return number * of_neutrons / xp.where(xp.abs(form_factors) < LEAST, LEAST, form_factors)
 
     def electrons_per_kg(self, T: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
-        """Return the number of electrons in one kilogram that a recoil energy T [MeV] sets free."""
+        """Return the number of electrons in one kilogram [1 / kg] that a recoil energy `T` [MeV] sets free."""
         pairs = zip(self.atoms, self.shells, strict=True)
         return self.units_per_kg * sum(atoms * effective_electrons(T, s) for atoms, s in pairs)
 
     @property
     def binding_energies(self) -> Float[np.ndarray, " shells"]:
-        """All binding energies [MeV]: a quadrature over an electron's recoil must not reach across them."""
+        """All binding energies [MeV], across which a quadrature over an electron's recoil must not reach."""
         return np.concatenate([s.binding_energy for s in self.shells])
 
 
@@ -83,11 +84,19 @@ def target(
     radius_factor: float = 1.0,
     neutron_radius: float | None = None,
 ) -> Target:
-    """Return a target from atoms per formula unit, {"Cs": 1, "I": 1} for instance.
+    """Return a target of `elements`: atoms per formula unit, {"Cs": 1, "I": 1} for instance.
 
-    Electrons are `bound`, so that a recoil sets free only those of the shells below its energy, or `free`, all Z
-    of them at any energy. `neutron_radius` [fm] is common to all nuclei; None: that of the protons. Raises `InputError`
-    for an element, a form factor or a treatment of electrons that is not known, or a count that is not positive.
+    `form_factor` is a key of FORM_FACTORS. `electrons` are "bound", so that a recoil sets free only those of the shells
+    below its energy, or "free", all Z of them at any energy. `radius_factor` multiplies the charge radii.
+    `neutron_radius` [fm] is common to all nuclei; None: that of the protons. Raises `InputError` for an element, a form
+    factor or a treatment of electrons that is not known, or a count that is not positive.
+
+    >>> from cevnsjax.matter import target
+    >>> crystal = target({"Cs": 1, "I": 1})
+    >>> f"{crystal.units_per_kg:.3e}"
+    '2.318e+24'
+    >>> crystal.electrons_per_kg(np.array([1e-3])) / crystal.units_per_kg  # of 108 electrons, at 1 keV
+    array([78.])
     """
     if form_factor not in FORM_FACTORS:
         raise unknown_name("form factor", form_factor, FORM_FACTORS)

@@ -31,9 +31,14 @@ def provenance_of(
 ) -> dict[str, Any]:
     """Return where a result comes from, as a dict that JSON can hold.
 
-    `command` is the name of the verb, `fit` for instance, and `request` its arguments by name: values that are fixed,
-    free parameters, the seed, a range. `rerun` takes the dict and calculates the result again. `command_line` are the
-    words of the command, where there was one.
+    `likelihood` is that of the result, None for what has none. `command` is the name of the verb, `fit` for instance,
+    and `request` its arguments by name: values that are fixed, free parameters, the seed, a range. `rerun` takes the
+    dict and calculates the result again. `command_line` are the words of the command, where there was one.
+
+    >>> from cevnsjax.provenance import provenance_of
+    >>> record = provenance_of(cevnsjax.Likelihood("conus_plus"), "fit", cl=0.9)
+    >>> record["command"], record["request"], record["model"]["name"]
+    ('fit', {'cl': 0.9}, 'sm')
     """
     record: dict[str, Any] = {
         "package": "cevnsjax",

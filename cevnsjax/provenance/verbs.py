@@ -39,11 +39,15 @@ eighth, so that both stay finite."""
 
 
 def answer(likelihood: Likelihood, verb: str, request: Mapping[str, Any], **watch: Any) -> Any:
-    """Return the result of a verb for a likelihood: what the function of this name in the package gives.
+    """Return the result of a `verb` for a `likelihood`: what the function of this name in the package gives.
 
     `request` are its arguments by name, as a call or a record has them; `predict` gives what `Likelihood.expected`
     does. `watch` are arguments that do not change the result, such as functions that report progress. Raises
     `InputError` for an unknown verb, a value so large that counts or chi-squared overflow, and what the verb refuses.
+
+    >>> from cevnsjax.provenance import answer
+    >>> answer(cevnsjax.Likelihood("conus_plus"), "predict", {"values": {}}).shape
+    (19,)
     """
     if verb not in VERBS:
         raise unknown_name("verb", verb, VERBS)
@@ -55,11 +59,24 @@ def answer(likelihood: Likelihood, verb: str, request: Mapping[str, Any], **watc
 
 
 def rerun(provenance: Mapping[str, Any]) -> Any:
-    """Return a result calculated again from its record: `json.loads` of the attribute `provenance`, for instance.
+    """Return a result calculated again from its record.
 
-    The result is that of the function in the record's `command`, for `predict` that of `Likelihood.expected`. Raises
-    `InputError` where that is not possible: files that are not the same any more, a model or an experiment that was
-    made or changed in Python, or a record of no verb.
+    Args:
+        provenance: the record, `json.loads` of a file's attribute `provenance` for instance.
+
+    Returns:
+        The result of the function that the record's `command` names; for `predict` that of `Likelihood.expected`.
+
+    Raises:
+        InputError: where that is not possible: files that are not the same any more, a model or an experiment that was
+            made or changed in Python, or a record of no verb.
+
+    Examples:
+        >>> from cevnsjax.provenance import provenance_of
+        >>> likelihood = cevnsjax.Likelihood("conus_plus")
+        >>> record = provenance_of(likelihood, "predict", values={"sin2_theta_w": 0.3})
+        >>> bool((cevnsjax.rerun(record) == likelihood.expected({"sin2_theta_w": 0.3})).all())
+        True
     """
     try:
         verb, request = provenance["command"], provenance["request"]

@@ -44,11 +44,11 @@ class Response(Part):
 
     @abc.abstractmethod
     def nodes(self, order: int = RESPONSE_ORDER) -> tuple[Float[AnyArray, " nodes"], Float[AnyArray, " nodes"]]:
-        """Return visible energies [MeV] and quadrature weights [MeV]."""
+        """Return visible energies [MeV] and quadrature weights [MeV], of an `order` on each panel."""
 
     @abc.abstractmethod
     def probabilities(self, energy: Float[AnyArray, " nodes"], bins: slice) -> Float[AnyArray, "_bins nodes"]:
-        """Return the probability that a visible energy [MeV] is found in each of some bins of the first axis."""
+        """Return the probability that a visible `energy` [MeV] is found in each of some `bins` of the first axis."""
 
     @property
     @abc.abstractmethod
@@ -56,16 +56,24 @@ class Response(Part):
         """Number of bins."""
 
     def of_element(self, index: int) -> Yield:
-        """Return the yield of an element of the target, by its number."""
+        """Return the yield of the element number `index` of the target."""
         return self.yields[index if len(self.yields) > 1 else 0]
 
 
 class Chain(Response):
     """A response made of parts. The signal is `gain` times the visible energy, in the unit of the first axis.
 
-    A mean signal s is reconstructed about s + `shift`, so a shift moves the spectrum and leaves the bins where they
-    are. `low` and `high` limit the bins; `contiguous` says that each begins where the one before ends. `breaks` [MeV]
-    are fixed panel edges of the visible energy.
+    `yields` has one entry for each element of the target, or one for all; `smearing` and `efficiency` act on the
+    signal. A mean signal s is reconstructed about s + `shift`, so a shift moves the spectrum and leaves the bins where
+    they are. `low` and `high` limit the bins; `contiguous` says that each begins where the one before ends. `breaks`
+    [MeV] are fixed panel edges of the visible energy.
+
+    >>> from cevnsjax.response import Chain, Gaussian, Lindhard, panel_edges
+    >>> low, smearing = np.arange(160.0, 360.0, 10.0), Gaussian(noise=20.0, poisson=0.3)
+    >>> breaks = panel_edges(low, low + 10, smearing, gain=1e6, steps=np.zeros(0))
+    >>> chain = Chain((Lindhard(0.162, 32.0),), 1e6, smearing, None, 0.0, low, low + 10, breaks, contiguous=True)
+    >>> chain.probabilities(np.array([2e-4]), slice(0, 5))[:, 0].round(2)  # 200 eV_ee in the first five bins
+    array([0.05, 0.09, 0.14, 0.18, 0.18])
     """
 
     yields: tuple[Yield, ...]
@@ -152,12 +160,16 @@ def panel_edges(
     gain: float,
     steps: Float[np.ndarray, " steps"],
 ) -> Float[np.ndarray, " breaks"]:
-    """Return fixed panel edges [MeV] of the visible energy for bins [low, high] in units of the signal.
+    """Return fixed panel edges [MeV] of the visible energy for bins from `low` to `high` in units of the signal.
 
-    Panels are at most one standard deviation wide; they reach REACH standard deviations beyond the bins, but not below
-    zero. Without smearing they end with the bins, and are a tenth of the energy wide, or as wide as the narrowest bin.
-    `steps` [MeV] are edges of their own: binding energies, kinks of a yield. Raises `InputError` for a smearing so
-    narrow that there would be too many panels.
+    Panels are at most one standard deviation of the `smearing` wide; they reach REACH standard deviations beyond the
+    bins, but not below zero. Without smearing they end with the bins, and are a tenth of the energy wide, or as wide as
+    the narrowest bin. `gain` is the signal of 1 MeV. `steps` [MeV] are edges of their own: binding energies, kinks of a
+    yield. Raises `InputError` for a smearing so narrow that there would be too many panels.
+
+    >>> from cevnsjax.response import Exact, panel_edges
+    >>> panel_edges(np.array([1.0]), np.array([2.0]), Exact(), gain=1e3, steps=np.array([1.5e-3]))  # bins in keV
+    array([0.001 , 0.0015, 0.002 ])
     """
     start, end = float(low.min()), float(high.max())
     narrowest = float((high - low).min())

@@ -18,20 +18,27 @@ class Efficiency(Part):
 
     @abc.abstractmethod
     def __call__(self, signal: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
-        """Return the efficiency at signals."""
+        """Return the efficiency, dimensionless, at each `signal` in the axis' unit."""
 
     @abc.abstractmethod
     def slope(self, signal: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
-        """Return the derivative in the signal, anywhere but at `knots`."""
+        """Return the derivative in the `signal`, in one over its unit, anywhere but at `knots`."""
 
     @property
     @abc.abstractmethod
     def knots(self) -> Float[np.ndarray, " knots"]:
-        """Signals at which the slope changes."""
+        """Signals, in the axis' unit, at which the slope changes."""
 
 
 class TabulatedEfficiency(Efficiency):
-    """A table, linear between its points, constant beyond."""
+    """A table: `efficiency` at each `signal` in the axis' unit, linear in between, constant beyond.
+
+    It acts on the mean signal, or on the `reconstructed` one.
+
+    >>> from cevnsjax.response import TabulatedEfficiency
+    >>> TabulatedEfficiency(np.array([100.0, 200.0]), np.array([0.0, 0.9]))(np.array([150.0, 300.0]))
+    array([0.45, 0.9 ])
+    """
 
     signal: Float[AnyArray, " knots"]
     efficiency: Float[AnyArray, " knots"]
@@ -53,7 +60,14 @@ class TabulatedEfficiency(Efficiency):
 
 
 class LogisticEfficiency(Efficiency):
-    """a / (1 + exp(-b (x - c))) + d for `numbers` = (a, b, c, d), and zero where that is negative."""
+    """a / (1 + exp(-b (x - c))) + d for `numbers` = (a, b, c, d), and zero where that is negative.
+
+    x is the signal in the axis' unit: the mean one, or the `reconstructed` one.
+
+    >>> from cevnsjax.response import LogisticEfficiency
+    >>> LogisticEfficiency(np.array([1.0, 0.1, 150.0, 0.0]))(np.array([150.0, 200.0])).round(3)
+    array([0.5  , 0.993])
+    """
 
     numbers: Float[AnyArray, "4"]
 

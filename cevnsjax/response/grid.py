@@ -27,9 +27,14 @@ BEYOND = 1e-9
 
 
 def points_of(path: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, Float[np.ndarray, " points"]]:
-    """Return the points of each axis of a file's grid, none where it has no grid.
+    """Return the points of each axis of the grid of a file's `arrays`, in the file's units; none where it has no grid.
 
-    Raises `InputError` for an axis without points, and points that do not rise or are too many.
+    `path` is for messages. Raises `InputError` for an axis without points, and points that do not rise or are too many.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.response import points_of
+    >>> points_of(Path("matrix.npz"), {"grid": np.array(["ly"]), "ly": np.array([-1.0, 0.0, 1.0])})
+    {'ly': array([-1.,  0.,  1.])}
     """
     names = [str(name) for name in np.atleast_1d(arrays.get(GRID, np.zeros(0, dtype=str)))]
     if missing := [name for name in names if name not in arrays]:
@@ -42,7 +47,14 @@ def points_of(path: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, Float[n
 
 
 def weights(places: Float[np.ndarray, " points"], x: float, name: str) -> Float[np.ndarray, " points"]:
-    """Return the weights of the tables along one axis at a place x; raises `InputError` outside of the grid."""
+    """Return the weights, dimensionless, of the tables along one axis of a grid at a place `x`.
+
+    `places` are the axis' points, and `name` is for messages. Raises `InputError` outside of the grid.
+
+    >>> from cevnsjax.response import weights
+    >>> weights(np.array([-1.0, 0.0, 1.0]), 0.5, "ly")
+    array([-0.125,  0.75 ,  0.375])
+    """
     away = BEYOND * (places[-1] - places[0])
     if not places[0] - away <= x <= places[-1] + away:
         raise InputError(f"{name} = {x:g} is outside of its grid: give a number from {places[0]:g} to {places[-1]:g}")
@@ -53,7 +65,15 @@ def weights(places: Float[np.ndarray, " points"], x: float, name: str) -> Float[
 def contracted(
     tables: Float[np.ndarray, "..."], points: Mapping[str, Float[np.ndarray, " points"]], at: Mapping[str, float]
 ) -> Float[np.ndarray, "..."]:
-    """Return tables at a place on the grid, whose axes come first; raises `InputError` outside of it."""
+    """Return `tables` at a place on the grid, in their own unit.
+
+    Axes of the grid come first, in the order of `points`; `at` has the place on each. Raises `InputError` outside of
+    the grid.
+
+    >>> from cevnsjax.response import contracted
+    >>> contracted(np.array([[1.0], [2.0], [3.0]]), {"ly": np.array([-1.0, 0.0, 1.0])}, {"ly": 0.5})
+    array([2.5])
+    """
     for name, places in points.items():
         tables = np.tensordot(weights(places, at[name], name), tables, 1)
     return tables
@@ -64,8 +84,13 @@ def chebyshev_of(
 ) -> tuple[tuple[tuple[int, ...], ...], Float[np.ndarray, "terms cells"]]:
     """Return the same polynomial as degrees of Chebyshev's polynomials and their coefficients.
 
-    `tables` have the axes of the grid first, then one of cells. The polynomials' argument is -1 and 1 at the ends of
-    each axis.
+    `tables`, in any unit, have the axes of the grid first, in the order of `points`, then one of cells. The
+    polynomials' argument is -1 and 1 at the ends of each axis.
+
+    >>> from cevnsjax.response import chebyshev_of
+    >>> degrees, coefficients = chebyshev_of(np.array([[1.0], [2.0], [3.0]]), {"ly": np.array([-1.0, 0.0, 1.0])})
+    >>> degrees, coefficients[:, 0].round(9) + 0.0  # 2 + x
+    (((0,), (1,), (2,)), array([2., 1., 0.]))
     """
     for axis, places in enumerate(points.values()):
         x = (2 * places - places[-1] - places[0]) / (places[-1] - places[0])

@@ -25,9 +25,11 @@ RECOIL, PROBABILITY = "recoil_energy_keV", "probability"
 
 
 class Matrix(Response):
-    """Probabilities of the bins at recoil energies [MeV], linear in between; nothing is recorded beyond them.
+    """Probabilities of the bins at recoil energies, linear in between; nothing is recorded beyond them.
 
-    `grid` has the name of each axis of the grid that the table is taken from, and the number of its points.
+    `recoil` [MeV] are the energies, `table` the probabilities, and `yields` those of the elements: the energy is
+    visible in full. `grid` has the name of each axis of the grid that the table is taken from, and the number of its
+    points.
     """
 
     recoil: Float[AnyArray, " knots"]
@@ -52,7 +54,7 @@ class Matrix(Response):
 
 
 def matrix(path: Path, bins: int, at: Mapping[str, float] | None = None) -> Matrix:
-    """Return a response from a file of probabilities in a number of bins.
+    r"""Return a response from a file of probabilities at `path`, in a number of `bins`.
 
     A CSV file has columns `recoil_energy_keV`, and `bin_1`, `bin_2`, ... An .npz file has arrays of the same: energies
     of shape (knots,), `probability` of shape (knots, bins), or (knots, points of the grid, ..., bins) with `grid`, the
@@ -61,6 +63,13 @@ def matrix(path: Path, bins: int, at: Mapping[str, float] | None = None) -> Matr
 
     Raises `InputError` for recoil energies that do not rise, probabilities that are not between zero and one, and a
     place that is not on the grid.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.response import matrix
+    >>> size = Path("matrix.csv").write_text("recoil_energy_keV,bin_1,bin_2\n1,0.1,0.0\n3,0.5,0.4\n")
+    >>> matrix(Path("matrix.csv"), bins=2).probabilities(np.array([2e-3]), slice(0, 2))
+    array([[0.3],
+           [0.2]])
     """
     given = dict(at or {})
     if path.suffix != ".npz":

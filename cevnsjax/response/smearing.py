@@ -28,20 +28,26 @@ class Smearing(Part):
     def between(
         self, low: Float[AnyArray, "#b #n"], high: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]
     ) -> Float[AnyArray, "b n"]:
-        """Return the probability that a mean signal is found between two limits."""
+        """Return the probability that a `mean` signal is reconstructed between two limits, `low` and `high`."""
 
     @abc.abstractmethod
     def deviation(self, mean: Float[AnyArray, "*n"] | float) -> Float[AnyArray, "*n"] | float:
-        """Return the standard deviation at a mean signal, zero where there is no smearing."""
+        """Return the standard deviation at a `mean` signal, in the axis' unit; zero where there is no smearing."""
 
     def steps(self, low: float, high: float) -> Float[np.ndarray, " steps"]:
-        """Return signals between two limits so close that the distribution is smooth from one to the next."""
+        """Return signals between `low` and `high` so close that the distribution is smooth from one to the next."""
         width = max(float(self.deviation(low)), (high - low) / FINEST)
         return np.linspace(low, high, 1 + math.ceil((high - low) / width))
 
 
 class Exact(Smearing):
-    """No smearing."""
+    """No smearing.
+
+    >>> from cevnsjax.response import Exact
+    >>> Exact().between(np.array([[0.0], [1.0]]), np.array([[1.0], [2.0]]), np.array([0.5, 1.5]))
+    array([[1., 0.],
+           [0., 1.]])
+    """
 
     def between(
         self, low: Float[AnyArray, "#b #n"], high: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]
@@ -58,9 +64,16 @@ class Exact(Smearing):
 class Gaussian(Smearing):
     """A Gaussian of sigma = sqrt(noise^2 + poisson E + (relative E)^2) + linear E, in the unit of the axis.
 
-    In a semiconductor `poisson` is Fano's factor times the pair energy. `linear` is of collaborations that fit a
-    E^(1/2) + b E to the width. If `truncated`, no signal below zero is
-    reconstructed, and the Gaussian is normalised above it.
+    In a semiconductor `poisson` is Fano's factor times the pair energy. Collaborations that fit a E^(1/2) + b E to the
+    width have `linear` b. `noise` is the width at zero, and `relative` a constant relative width. If `truncated`, no
+    signal below zero is reconstructed, and the Gaussian is normalised above it.
+
+    >>> from cevnsjax.response import Gaussian
+    >>> smearing = Gaussian(noise=20.0, poisson=0.3)  # [eV_ee]
+    >>> smearing.deviation(np.array([0.0, 200.0])).round(1)
+    array([20. , 21.4])
+    >>> smearing.between(np.array([[150.0]]), np.array([[250.0]]), np.array([200.0])).round(3)
+    array([[0.98]])
     """
 
     noise: Float[AnyArray, ""] | float
@@ -90,6 +103,10 @@ class Gamma(Smearing):
     """A gamma distribution of shape 1 + b E and the given mean, as photo-electrons of caesium iodide follow.
 
     COHERENT, arXiv:2110.07730. `shape_slope` is b in units of one over the signal's unit.
+
+    >>> from cevnsjax.response import Gamma
+    >>> Gamma(shape_slope=0.7).deviation(np.array([10.0])).round(2)
+    array([3.54])
     """
 
     shape_slope: Float[AnyArray, ""] | float
@@ -110,7 +127,13 @@ class Gamma(Smearing):
 
 
 class Poisson(Smearing):
-    """Whole numbers n with a Poisson distribution; a bin holds low <= n < high."""
+    """Whole numbers n with a Poisson distribution; a bin holds low <= n < high.
+
+    >>> from cevnsjax.response import Poisson
+    >>> Poisson().between(np.array([[0.0], [1.0]]), np.array([[1.0], [2.0]]), np.array([1.0])).round(3)
+    array([[0.368],
+           [0.368]])
+    """
 
     def between(
         self, low: Float[AnyArray, "#b #n"], high: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]
@@ -126,9 +149,9 @@ class Poisson(Smearing):
         return up_to(last) - up_to(first)
 
     def deviation(self, mean: Float[AnyArray, "*n"] | float) -> Float[AnyArray, "*n"] | float:
-        """Return the root of the mean, at least one so that panels near zero have a width."""
+        """Return the root of the `mean`, at least one so that panels near zero have a width; in the axis' unit."""
         return namespace(mean).maximum(mean, 1.0) ** 0.5
 
     def steps(self, low: float, high: float) -> Float[np.ndarray, " steps"]:
-        """Return the whole numbers between two limits, beside the limits."""
+        """Return the whole numbers between `low` and `high`, beside these limits."""
         return np.unique([low, *np.arange(math.ceil(low), high), high])

@@ -25,11 +25,11 @@ class Yield(Part):
 
     @abc.abstractmethod
     def visible(self, T: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
-        """Return the visible energy [MeV] of a recoil energy T [MeV]; it must rise with T."""
+        """Return the visible energy [MeV] of a recoil energy `T` [MeV]; it must rise with T."""
 
     @abc.abstractmethod
     def slope(self, T: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
-        """Return the derivative of the visible energy in T > 0."""
+        """Return the derivative of the visible energy, dimensionless, at recoil energies `T` > 0 [MeV]."""
 
     def kinks(self) -> Float[np.ndarray, " kinks"]:
         """Return visible energies [MeV] across which a quadrature should not reach."""
@@ -37,7 +37,12 @@ class Yield(Part):
 
 
 class Full(Yield):
-    """All of the energy is visible, as of an electron."""
+    """All of the energy is visible, as of an electron.
+
+    >>> from cevnsjax.response import Full
+    >>> Full().visible(np.array([1e-3])), Full().slope(np.array([1e-3]))
+    (array([0.001]), array([1.]))
+    """
 
     def visible(self, T: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
         """Return T."""
@@ -51,7 +56,12 @@ class Full(Yield):
 class Lindhard(Yield):
     """Lindhard's theory: Q_f = k g / (1 + k g), g = 3 e^0.15 + 0.7 e^0.6 + e, e = 11.5 Z^(-7/3) T / keV.
 
-    J. Lindhard et al., Mat. Fys. Medd. Dan. Vid. Selsk. 33, 10 (1963). Below T = 0 nothing is visible.
+    `k` and the charge `Z` of the nucleus are dimensionless. J. Lindhard et al., Mat. Fys. Medd. Dan. Vid. Selsk. 33, 10
+    (1963). Below T = 0 nothing is visible.
+
+    >>> from cevnsjax.response import Lindhard
+    >>> Lindhard(k=0.162, Z=32.0).factor(np.array([1e-3, 5e-3])).round(3)  # at 1 and 5 keV off germanium
+    array([0.175, 0.218])
     """
 
     k: Float[AnyArray, ""] | float
@@ -81,7 +91,10 @@ class Lindhard(Yield):
 
 
 class Tabulated(Yield):
-    """A measured yield, linear in the recoil energy [MeV] between its points, constant beyond, times a `factor`."""
+    """A measured yield, linear in the recoil energy between its points, constant beyond, times a `factor`.
+
+    `recoil` [MeV] are the points, and `yields`, dimensionless, their values.
+    """
 
     recoil: Float[AnyArray, " knots"]
     yields: Float[AnyArray, " knots"]
@@ -105,7 +118,14 @@ class Tabulated(Yield):
 
 
 class Polynomial(Yield):
-    """Visible energy [MeV] = sum_p a_p T^(p + 1), T in MeV; one coefficient is a constant yield."""
+    """Visible energy [MeV] = sum_p a_p T^(p + 1), T in MeV; one coefficient is a constant yield.
+
+    `coefficients` are a_p [MeV^-p].
+
+    >>> from cevnsjax.response import Polynomial
+    >>> Polynomial(np.array([0.2])).visible(np.array([5e-3]))
+    array([0.001])
+    """
 
     coefficients: Float[AnyArray, " powers"]
 
@@ -119,11 +139,17 @@ class Polynomial(Yield):
 
 
 def tabulated_yield(path: Path, column: str, factor: float = 1.0) -> Tabulated:
-    """Return a yield from the columns `recoil_energy_keV` and `column` of a CSV file.
+    r"""Return a yield from the columns `recoil_energy_keV` and `column` of a CSV file at `path`, times a `factor`.
 
     Visible energy must rise with the recoil energy. Where a table has it fall, as the best curve through measured
     yields may, it is bridged by a straight line between the recoil energies around. Raises `InputError` for recoil
     energies that do not rise and yields that are not positive.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.response import tabulated_yield
+    >>> size = Path("yield.csv").write_text("recoil_energy_keV,measured\n0.5,0.15\n1.5,0.17\n")
+    >>> tabulated_yield(Path("yield.csv"), "measured").visible(np.array([1e-3]))  # 0.16 of 1 keV [MeV]
+    array([0.00016])
     """
     columns = read_table(path, ("recoil_energy_keV", column))
     recoil, yields = columns["recoil_energy_keV"] * KEV, columns[column]
@@ -139,11 +165,15 @@ def tabulated_yield(path: Path, column: str, factor: float = 1.0) -> Tabulated:
 
 
 def recoil_energy(yields: Yield, visible: Float[AnyArray, " n"]) -> Float[AnyArray, " n"]:
-    """Return the recoil energies T [MeV] that leave visible energies E > 0 [MeV].
+    """Return the recoil energies T [MeV] that leave visible energies `visible` E > 0 [MeV].
 
-    The visible energy must rise with T up to the largest E, and the yield lie between 1e-4 and 1. First and second
-    derivatives, in E and in the parameters of the yield, are those of the exact solution. Raises `InputError` for a
-    yield that is not positive, or with which no recoil leaves the largest E.
+    The visible energy of `yields` must rise with T up to the largest E, and the yield lie between 1e-4 and 1. First and
+    second derivatives, in E and in the parameters of the yield, are those of the exact solution. Raises `InputError`
+    for a yield that is not positive, or with which no recoil leaves the largest E.
+
+    >>> from cevnsjax.response import Lindhard, recoil_energy
+    >>> recoil_energy(Lindhard(0.162, 32.0), np.array([2e-4])).round(5)  # 200 eV_ee off germanium [MeV]
+    array([0.00112])
     """
     if isinstance(yields, Full):
         return visible

@@ -30,13 +30,12 @@ from cevnsjax.results.exports import check_export, export_files, write_export
 from cevnsjax.results.files import (
     check_folder,
     check_target,
-    discard_unfinished,
     replace_file,
     temporary_folder,
     write_json,
 )
 from cevnsjax.results.formats import check_figure, write_figure, write_netcdf
-from cevnsjax.results.hepdata import check_hepdata, write_hepdata
+from cevnsjax.results.hepdata import write_hepdata
 from cevnsjax.results.nuisances import nuisance_table
 
 __all__ = [
@@ -44,12 +43,10 @@ __all__ = [
     "check_export",
     "check_figure",
     "check_folder",
-    "check_hepdata",
     "check_target",
     "consistency_dict",
     "coverage_dataset",
     "coverage_dict",
-    "discard_unfinished",
     "export_files",
     "fit_dict",
     "goodness_dict",

@@ -1,4 +1,14 @@
-"""Results as xarray data sets, for NetCDF: axes with names and units, and where each number comes from."""
+"""Results as xarray data sets: labelled coordinates, units as attributes, and the provenance of their numbers.
+
+>>> from cevnsjax.results import prediction_dataset, profile_dataset, projection_dataset
+>>> likelihood = cevnsjax.Likelihood("conus_plus")
+>>> dict(prediction_dataset(likelihood, {}).sizes)
+{'channel': 2, 'detector': 3, 'bin': 19}
+>>> profile_dataset(cevnsjax.profile(likelihood, "sin2_theta_w", points=3), likelihood).attrs["cl"]
+0.9
+>>> list(projection_dataset(cevnsjax.project(likelihood, "sin2_theta_w", [1.0]), likelihood).data_vars)
+['fisher_low', 'fisher_high', 'low', 'high']
+"""
 
 import dataclasses
 import json
@@ -44,7 +54,9 @@ def prediction_dataset(
 ) -> "xr.Dataset":
     """Return each detector's share of the prediction by channel, and the data, along the cells of one experiment.
 
-    `low` and `high` are the ends of a cell along the first axis, in its unit.
+    `likelihood` is that of the experiment, and `values` are of its parameters. `low` and `high` are the ends of a cell
+    along the first axis, in its unit. `provenance` is what `provenance_of` gave for the result; None: what it says of
+    the likelihood alone.
     """
     import xarray as xr
 
@@ -69,7 +81,7 @@ def prediction_dataset(
 
 
 def profile_dataset(result: "ProfileResult", likelihood: Likelihood, provenance: Provenance = None) -> "xr.Dataset":
-    """Return a profile along its parameter."""
+    """Return a profile, the `result` for a `likelihood`, along its parameter; `provenance` as for a prediction."""
     import xarray as xr
 
     parameter = likelihood.parameters[result.name]
@@ -87,7 +99,7 @@ def profile_dataset(result: "ProfileResult", likelihood: Likelihood, provenance:
 
 
 def scan_dataset(result: "ScanResult", likelihood: Likelihood, provenance: Provenance = None) -> "xr.Dataset":
-    """Return a scan along its two parameters.
+    """Return a scan, the `result` for a `likelihood`, along its two parameters; `provenance` as for a prediction.
 
     The contours' points stand one after the other: `contour_x`, `contour_y`, and the number of the curve that each
     belongs to.
@@ -116,7 +128,7 @@ def scan_dataset(result: "ScanResult", likelihood: Likelihood, provenance: Prove
 
 
 def toys_dataset(result: "FeldmanCousins", likelihood: Likelihood, provenance: Provenance = None) -> "xr.Dataset":
-    """Return a grid of toys along its axes."""
+    """Return a grid of toys, the `result` for a `likelihood`, along its axes; `provenance` as for a prediction."""
     import xarray as xr
 
     plane = tuple(axis.parameter.name for axis in result.axes[::-1])
@@ -139,7 +151,10 @@ def toys_dataset(result: "FeldmanCousins", likelihood: Likelihood, provenance: P
 
 
 def coverage_dataset(result: "Coverage", likelihood: Likelihood, provenance: Provenance = None) -> "xr.Dataset":
-    """Return Delta chi^2 of each toy at the truth, and in the attributes what follows from them."""
+    """Return Delta chi^2 of each toy at the truth, and in the attributes the coverage that follows from them.
+
+    `result` is that of `cevnsjax.coverage` for a `likelihood`; `provenance` as for a prediction.
+    """
     import xarray as xr
 
     about = {"long_name": "chi-squared at the truth above its minimum"}
@@ -153,7 +168,10 @@ def coverage_dataset(result: "Coverage", likelihood: Likelihood, provenance: Pro
 
 
 def projection_dataset(result: "Projection", likelihood: Likelihood, provenance: Provenance = None) -> "xr.Dataset":
-    """Return a projection along the exposure; an open end is NaN, and the attribute `intervals` has all pieces."""
+    """Return a projection along the exposure; an open end is NaN, and the attribute `intervals` has all pieces.
+
+    `result` is that of `cevnsjax.project` for a `likelihood`; `provenance` as for a prediction.
+    """
     import xarray as xr
 
     about = _about(likelihood.parameters[result.name])
@@ -172,7 +190,8 @@ def projection_dataset(result: "Projection", likelihood: Likelihood, provenance:
 def impacts_dataset(result: "Impacts", likelihood: Likelihood, provenance: Provenance = None) -> "xr.Dataset":
     """Return impacts along the nuisances, the largest first; what is None in the result is NaN.
 
-    The parts of the parameter's error are attributes.
+    `result` is that of `cevnsjax.impacts` for a `likelihood`; `provenance` as for a prediction. The parts of the
+    parameter's error are attributes.
     """
     import xarray as xr
 
@@ -209,7 +228,11 @@ def bands_dataset(
     cl: float,
     provenance: Provenance = None,
 ) -> "xr.Dataset":
-    """Return what is allowed for one parameter at each value of another: rows of `ends` are best fit, low, high."""
+    """Return intervals of the parameter `name` at `values` of another one, `over`, in the parameters' units.
+
+    Rows of `ends` are best fit, low, high; `cl` is the confidence level. `likelihood` is that of the result, and
+    `provenance` as for a prediction.
+    """
     import xarray as xr
 
     about = _about(likelihood.parameters[name])
@@ -221,7 +244,10 @@ def bands_dataset(
 def points_dataset(
     rows: Sequence[Mapping[str, str]], likelihood: Likelihood, provenance: Provenance = None
 ) -> "xr.Dataset":
-    """Return determinations of sin^2(theta_W), rows of `data/published/weak_mixing_angle.csv`, along experiments."""
+    """Return determinations of sin^2(theta_W), `rows` of `data/published/weak_mixing_angle.csv`, along experiments.
+
+    `likelihood` is that of the figure, and `provenance` as for a prediction.
+    """
     import xarray as xr
 
     units = {"scale_MeV": "MeV", "value": "", "error_up": "", "error_down": ""}
@@ -235,9 +261,10 @@ def points_dataset(
 
 
 def write_posterior(path: Path, result: "SampleResult", likelihood: Likelihood, provenance: Provenance = None) -> None:
-    """Write draws as ArviZ's NetCDF, with all that it takes to draw them again in the attributes.
+    """Write draws, the `result` for a `likelihood`, as ArviZ's NetCDF into the file of a `path`.
 
-    Raises `InputError` where the file cannot be written.
+    `provenance` is what `provenance_of` gave for the result, so that the draws can be made again. Raises `InputError`
+    where the file cannot be written.
     """
     import xarray as xr
 

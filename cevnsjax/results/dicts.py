@@ -1,4 +1,16 @@
-"""Results as plain dicts of numbers, texts and lists, with the keys of the JSON that the command line prints."""
+"""Results as plain dicts of numbers, texts and lists, with the keys of the JSON that the command line prints.
+
+>>> from cevnsjax.results import fit_dict, prediction_dict, profile_dict, projection_dict
+>>> likelihood = cevnsjax.Likelihood("conus_plus")
+>>> sorted(fit_dict(cevnsjax.fit(likelihood)))
+['best_fit', 'chi2_min', 'cl', 'converged', 'intervals', 'messages', 'nuisances']
+>>> sorted(profile_dict(cevnsjax.profile(likelihood, "sin2_theta_w", points=3)))
+['best_fit', 'chi2_min', 'cl', 'delta_chi2', 'intervals', 'messages', 'x']
+>>> sorted(projection_dict(cevnsjax.project(likelihood, "sin2_theta_w", [1.0])))
+['asimov', 'cl', 'exposure', 'fisher', 'parameter']
+>>> round(prediction_dict(likelihood, {})["events"])
+314
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -32,7 +44,7 @@ __all__ = [
 
 
 def prediction_dict(likelihood: Likelihood, values: Mapping[str, float]) -> dict[str, Any]:
-    """Return the prediction of a likelihood of one experiment, cell by cell.
+    """Return the prediction of a `likelihood` of one experiment at `values` of its parameters, cell by cell.
 
     `low` and `high` limit a cell along the first axis, in its unit; where there are several axes, `axes` has the ends
     along each. `expected`, `observed` and `sigma` are in `unit`, and `total` is the sum of `expected`. With template
@@ -80,7 +92,7 @@ def _bins(experiment: Experiment, expected: np.ndarray, background: np.ndarray) 
 
 
 def fit_dict(result: "FitResult") -> dict[str, Any]:
-    """Return a fit; an open end of an interval is None, null in JSON."""
+    """Return the `result` of a fit; an open end of an interval is None, null in JSON."""
     return {
         "best_fit": result.best_fit,
         "chi2_min": result.chi2_min,
@@ -93,7 +105,7 @@ def fit_dict(result: "FitResult") -> dict[str, Any]:
 
 
 def profile_dict(result: "ProfileResult") -> dict[str, Any]:
-    """Return a profile."""
+    """Return a profile, the `result` of `cevnsjax.profile`."""
     return {
         "x": result.x.tolist(),
         "delta_chi2": result.delta_chi2.tolist(),
@@ -106,7 +118,7 @@ def profile_dict(result: "ProfileResult") -> dict[str, Any]:
 
 
 def scan_dict(result: "ScanResult") -> dict[str, Any]:
-    """Return a scan: rows of `delta_chi2` follow y, and a contour is a list of [x, y]."""
+    """Return the `result` of a scan: rows of `delta_chi2` follow y, and a contour is a list of [x, y]."""
     return {
         "x": result.x.values.tolist(),
         "y": result.y.values.tolist(),
@@ -121,7 +133,7 @@ def scan_dict(result: "ScanResult") -> dict[str, Any]:
 
 
 def projection_dict(result: "Projection") -> dict[str, Any]:
-    """Return a projection: what is allowed at each exposure, by the Fisher information and by fits."""
+    """Return the `result` of a projection: intervals at each exposure, by the Fisher information and by fits."""
     return {
         "parameter": result.name,
         "exposure": result.exposure.tolist(),
@@ -132,10 +144,10 @@ def projection_dict(result: "Projection") -> dict[str, Any]:
 
 
 def toys_dict(result: "FeldmanCousins") -> dict[str, Any]:
-    """Return a grid of toys: Delta chi^2 of the data, critical values, and what is allowed.
+    """Return a grid of toys, the `result` of `cevnsjax.feldman_cousins`.
 
-    Of one axis `intervals` are the pieces that are allowed, and `interval_error` the Monte-Carlo errors of their ends;
-    of a plane both are empty.
+    It has Delta chi^2 of the data and critical values. Of one axis `intervals` are the pieces that are allowed, and
+    `interval_error` the Monte-Carlo errors of their ends; of a plane both are empty.
     """
     grids = {
         "delta_chi2": result.delta_chi2,
@@ -154,7 +166,7 @@ def toys_dict(result: "FeldmanCousins") -> dict[str, Any]:
 
 
 def coverage_dict(result: "Coverage") -> dict[str, Any]:
-    """Return a coverage, without the values of Delta chi^2 of its toys."""
+    """Return the `result` of `cevnsjax.coverage`, without the values of Delta chi^2 of its toys."""
     return {
         "parameter": result.name,
         "truth": result.truth,
@@ -169,26 +181,29 @@ def coverage_dict(result: "Coverage") -> dict[str, Any]:
 
 
 def significance_dict(result: "Significance") -> dict[str, Any]:
-    """Return the test of no signal."""
+    """Return the test of no signal, the `result` of `cevnsjax.significance`."""
     return dataclasses.asdict(result)
 
 
 def impacts_dict(result: "Impacts") -> dict[str, Any]:
-    """Return impacts, and the parts of the parameter's error."""
+    """Return impacts, the `result` of `cevnsjax.impacts`, and the parts of the parameter's error."""
     return dataclasses.asdict(result)
 
 
 def goodness_dict(result: "GoodnessOfFit") -> dict[str, Any]:
-    """Return the goodness of a fit."""
+    """Return the goodness of a fit, the `result` of `cevnsjax.goodness_of_fit`."""
     return dataclasses.asdict(result)
 
 
 def consistency_dict(result: "Consistency") -> dict[str, Any]:
-    """Return the test of experiments against each other."""
+    """Return the test of experiments against each other, the `result` of `cevnsjax.consistency`."""
     return dataclasses.asdict(result)
 
 
 def sample_dict(result: "SampleResult") -> dict[str, Any]:
-    """Return the summary of a posterior, how it was drawn, and warnings of the diagnostics."""
+    """Return the summary of a posterior, its settings, and warnings of the diagnostics.
+
+    `result` is that of `cevnsjax.sample`.
+    """
     how = {key: value for key, value in result.data.attrs.items() if key not in ("created_at", "arviz_version")}
     return how | {"summary": result.summary, "warnings": result.warnings}

@@ -16,22 +16,40 @@ CLOSED = ("pyhf",)
 
 
 def export_files(path: Path, to: str) -> list[Path]:
-    """Return the files that an export writes: the document, and its provenance where the format has no place for it."""
+    """Return the files that an export to the format `to` writes at `path`.
+
+    They are the document, and its provenance where the format has no place for it.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.results import export_files
+    >>> [file.name for file in export_files(Path("workspace.json"), "pyhf")]
+    ['workspace.json', 'workspace.provenance.json']
+    """
     return [path, path.with_name(f"{path.stem}.provenance.json")] if to in CLOSED else [path]
 
 
 def check_export(path: Path, to: str) -> None:
-    """Raise `InputError` where a file of an export cannot be written."""
+    """Raise `InputError` where a file of an export to the format `to` cannot be written at `path`.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.results import check_export
+    >>> check_export(Path("workspace.json"), "pyhf")
+    """
     for target in export_files(path, to):
         check_target(target)
 
 
 def write_export(path: Path | str, likelihood: Likelihood, to: str = "json", **request: Any) -> dict[str, Any]:
-    """Write what `cevnsjax.export` gives into a file, with its provenance and the notes on the data, and return it.
+    """Write what `cevnsjax.export` gives of a `likelihood` into a file at `path`, with provenance and notes; return it.
 
-    `request` are the other arguments of `export`, and `command_line`, the words of a command. A workspace of pyhf has
-    no place for a provenance; it then goes into a file beside it, NAME.provenance.json. Raises `InputError` as `export`
-    does, and before any work where a file cannot be written.
+    `to` is the format. `request` are the other arguments of `export`, and `command_line`, the words of a command. A
+    workspace of pyhf has no place for a provenance; it then goes into a file beside it, NAME.provenance.json. Raises
+    `InputError` as `export` does, and before any work where a file cannot be written.
+
+    >>> from cevnsjax.results import write_export
+    >>> document = write_export("conus_plus.json", cevnsjax.Likelihood("conus_plus"))
+    >>> document["provenance"]["command"]
+    'export'
     """
     path = Path(path)
     check_export(path, to)

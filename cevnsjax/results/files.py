@@ -30,10 +30,15 @@ _lock = threading.Lock()
 
 
 def check_target(path: Path) -> Path:
-    """Return the file that will be written under a name, symbolic links followed.
+    """Return the file that will be written under a name, the `path`, symbolic links followed.
 
     Raises `InputError` where that is not possible: a folder, a device, a read-only file, or a folder that does not
     exist or cannot be written.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.results import check_target
+    >>> check_target(Path("fit.json")).name
+    'fit.json'
     """
     target, _ = _writable(path)
     _probe(target.parent, path)
@@ -41,7 +46,12 @@ def check_target(path: Path) -> Path:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise `InputError` unless files can be written into a folder, or the folder can be made."""
+    """Raise `InputError` unless files can be written into a `folder`, or the folder can be made.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.results import check_folder
+    >>> check_folder(Path("results"))
+    """
     try:
         exists = folder.is_dir()
         taken = not exists and os.path.lexists(folder)
@@ -56,10 +66,16 @@ def check_folder(folder: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; raises `InputError` where it cannot be written, as `check_target` does.
+    """Write `content` into the file of a `path`, whole or not at all.
 
-    The content is written beside the target first, then moved. A file that is replaced keeps its permissions, and a
-    symbolic link stays a link.
+    It is written beside the target first, then moved. A file that is replaced keeps its permissions, and a
+    symbolic link stays a link. Raises `InputError` where it cannot be written, as `check_target` does.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.results import replace_file
+    >>> replace_file(Path("note.txt"), b"done")
+    >>> Path("note.txt").read_text()
+    'done'
     """
     target, mode = _writable(path)
     name = None
@@ -79,15 +95,27 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON; a NaN is an error, as JSON has no word for it."""
+    """Write `content` as JSON into the file of a `path`; a NaN is an error, as JSON has no word for it.
+
+    Raises `InputError` as `replace_file` does, and `ValueError` for a NaN.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.results import fit_dict, write_json
+    >>> write_json(Path("fit.json"), fit_dict(cevnsjax.fit("conus_plus")))
+    """
     replace_file(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
 
 @contextlib.contextmanager
 def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Give a folder that is removed at the end, and by `discard_unfinished`; by default where the system has its own.
+    """Give a folder in `parent` that is removed at the end, and by `discard_unfinished`.
 
-    Raises `InputError` where the folder cannot be made.
+    By default it is where the system has its own. Raises `InputError` where the folder cannot be made.
+
+    >>> from cevnsjax.results import temporary_folder
+    >>> with temporary_folder() as folder:
+    ...     folder.is_dir()
+    True
     """
     try:
         with _lock:

@@ -21,9 +21,13 @@ FIGURE_FORMATS = {".pdf": "Subject", ".png": "provenance", ".svg": "Description"
 
 
 def write_netcdf(path: Path, dataset: "xr.Dataset", groups: Mapping[str, "xr.Dataset"] | None = None) -> None:
-    """Write a data set as NetCDF 4, and others as `groups` of the same file.
+    """Write a `dataset` as NetCDF 4 into the file of a `path`, and others as `groups` of the same file.
 
     Raises `InputError` as `replace_file` does.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.results import prediction_dataset, write_netcdf
+    >>> write_netcdf(Path("prediction.nc"), prediction_dataset(cevnsjax.Likelihood("conus_plus"), {}))
     """
     # In memory first: on a full disk the HDF5 library ends the process.
     import h5netcdf  # type: ignore[import-untyped]
@@ -38,9 +42,14 @@ def write_netcdf(path: Path, dataset: "xr.Dataset", groups: Mapping[str, "xr.Dat
 
 
 def check_figure(path: Path) -> Path:
-    """Return the file into which a figure will be drawn, as `check_target` does.
+    """Return the file into which a figure will be drawn, as `check_target` does for a `path`.
 
     Raises `InputError` as well where the name does not say a format that can be drawn.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.results import check_figure
+    >>> check_figure(Path("spectrum.png")).name
+    'spectrum.png'
     """
     if path.suffix not in FIGURE_FORMATS:
         raise InputError(f"cannot draw '{path}': give a name that ends in {', '.join(FIGURE_FORMATS)}")
@@ -50,10 +59,15 @@ def check_figure(path: Path) -> Path:
 def write_figure(
     path: Path, figure: "Figure", notes: Sequence[str] = (), provenance: Mapping[str, Any] | None = None
 ) -> None:
-    """Write a figure in the format that the name's suffix says.
+    """Write a `figure` into the file of a `path`, in the format that its suffix says.
 
     `notes` on the data stand above it; `provenance` goes into the file's metadata as JSON. Raises `InputError` as
     `check_figure` does.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.figures import fit_figure
+    >>> from cevnsjax.results import write_figure
+    >>> write_figure(Path("fit.png"), fit_figure(cevnsjax.fit("conus_plus")))
     """
     check_figure(path)
     if notes:

@@ -64,11 +64,21 @@ def check_hepdata(folder: Path, out: Path) -> None:
 
 
 def write_hepdata(folder: Path | str, out: Path | str, command_line: Sequence[str] | None = None) -> list[str]:
-    """Write a submission of all curves and tables in a folder, and return the names of its tables.
+    """Write a submission of all curves and tables in a `folder`, and return the names of its tables.
 
     `folder` is the output folder of `cevnsjax reproduce`, or any folder with results as NetCDF. `out` is made; it holds
-    `submission.yaml`, one YAML file for each table, and the provenance of all. Raises `InputError` where the folder has
-    no results, a file is none of this package, or `out` cannot be made or is not empty.
+    `submission.yaml`, one YAML file for each table, and the provenance of all. `command_line` are the words of a
+    command. Raises `InputError` where the folder has no results, a file is none of this package, or `out` cannot be
+    made or is not empty.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.results import profile_dataset, write_hepdata, write_netcdf
+    >>> likelihood = cevnsjax.Likelihood("conus_plus")
+    >>> curve = cevnsjax.profile(likelihood, "sin2_theta_w", points=11)
+    >>> Path("results").mkdir()
+    >>> write_netcdf(Path("results/angle.nc"), profile_dataset(curve, likelihood))
+    >>> write_hepdata("results", "submission")
+    ['angle']
     """
     folder, out = Path(folder), Path(out)
     check_hepdata(folder, out)

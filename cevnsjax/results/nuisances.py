@@ -11,17 +11,29 @@ __all__ = ["nuisance_table"]
 
 
 def nuisance_table(likelihood: Likelihood, fit: FitResult | None = None) -> list[dict[str, Any]]:
-    """Return one row for each nuisance of a likelihood, with these keys.
+    """Return one row for each nuisance of a likelihood.
 
-    - `name`: its name here, as `--set` and `--free` take it;
-    - `shared_by`: the experiments and runs that have it, `conus:C1R1` for instance;
-    - `centre`, `width`, `unit`: its constraint. The width is "free" where nothing constrains it and a fit minimises
-      over it, and "held" where it stays at its centre until it is given or freed;
-    - `effect`: what it does to the counts;
-    - `description`: a sentence of the file, or an empty text.
+    Args:
+        likelihood: the likelihood.
+        fit: a fit of the same likelihood, if there is one.
 
-    With a fit of the same likelihood, each nuisance that it minimised also has `value`, `error` (None where the data
-    say nothing), and `pull`: the distance from the centre in units of the width, None where there is no constraint.
+    Returns:
+        Dicts with these keys:
+
+        - `name`: its name here, as `--set` and `--free` take it;
+        - `shared_by`: the experiments and runs that have it, `conus:C1R1` for instance;
+        - `centre`, `width`, `unit`: its constraint. The width is "free" where nothing constrains it and a fit minimises
+          over it, and "held" where it stays at its centre until it is given or freed;
+        - `effect`: its effect on the counts;
+        - `description`: a sentence of the file, or an empty text.
+
+        With a fit, each nuisance that it minimised also has `value`, `error` (None where the data say nothing), and
+        `pull`: the distance from the centre in units of the width, None where there is no constraint.
+
+    Examples:
+        >>> table = cevnsjax.nuisance_table(cevnsjax.Likelihood("conus_plus"))
+        >>> [(row["name"], row["width"], row["effect"]) for row in table if row["width"] != "held"]
+        [('norm', 0.2, 'factor on the signal')]
     """
     fitted = {} if fit is None else {row["name"]: row for row in fit.nuisances}
     return [_row(likelihood, nuisance, fitted.get(nuisance.name)) for nuisance in likelihood.nuisances]

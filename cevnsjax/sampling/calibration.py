@@ -62,18 +62,34 @@ def calibrate(
     seed: int = 0,
     advance: Callable[[int, int], None] | None = None,
 ) -> Calibration:
-    """Return whether posteriors of a likelihood are calibrated: ranks of true values in `sets` data sets.
+    """Return whether posteriors of a likelihood are calibrated: ranks of true values among draws.
 
-    `free`, `values` and `priors` are those of `sample`, and so is what is drawn: the free parameters, and nuisances
-    that have no closed integral. True values are drawn from the priors, and those of all nuisances from their
-    constraints. Data are drawn from the prediction calculated anew at each truth, not from the polynomials that the
-    sampler knows. Of each posterior `draws` are kept, `thin` steps of NUTS apart, after `warmup` steps.
-    `advance(done, all)` is called meanwhile.
+    The method is simulation-based calibration: S. Talts et al., arXiv:1804.06788. What is drawn is what `sample` draws.
+    True values are drawn from the priors, and those of all nuisances from their constraints. Data are drawn from the
+    prediction calculated anew at each truth, not from the polynomials that the sampler knows.
 
-    Raises `InputError` for impossible names and numbers, for a nuisance that has neither a constraint nor a prior, and
-    where counts are no polynomial in the free parameters, as for a mass.
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        free: names of the parameters; by default the model's own choice less those in `values`.
+        values: parameters that are fixed, by name.
+        priors: priors by name, as in `sample`.
+        sets: the number of data sets.
+        draws: the number of draws that are kept of each posterior.
+        thin: the steps of NUTS between them.
+        warmup: the steps before.
+        seed: a whole number; the same one gives the same ranks.
+        advance: called as `advance(done, all)` with numbers of data sets.
 
-    Example: `cevnsjax.calibrate(likelihood, priors={"sin2_theta_w": Prior("normal", (0.24, 0.06))}).p_values`
+    Raises:
+        InputError: for impossible names and numbers, for a nuisance that has neither a constraint nor a prior, and
+            where counts are no polynomial in the free parameters, as for a mass.
+
+    Examples:
+        >>> prior = cevnsjax.Prior("normal", (0.24, 0.06))
+        >>> request = {"sets": 20, "draws": 19, "thin": 4, "warmup": 150}
+        >>> result = cevnsjax.calibrate("conus_plus", priors={"sin2_theta_w": prior}, **request)
+        >>> result.p_values["sin2_theta_w"]["ecdf_p_value"] > 0.01
+        True
     """
     for name, number in (("sets", sets), ("draws", draws), ("thin", thin), ("warmup", warmup)):
         least, most = LIMITS[name]

@@ -23,11 +23,21 @@ def numpyro_model(
     Its sites are the parameters that `sample` draws, under the same priors. A constrained nuisance has its constraint
     as prior, cut at its limits; one that nothing constrains is flat within its bounds. The data's log likelihood is
     the factor `log_likelihood`, in which a factor on a Gaussian signal that is not drawn is integrated in closed form.
-    Raises `InputError` as `sample` does.
 
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        free: names of the parameters; by default the model's own choice less those in `values`.
+        values: parameters that are fixed, by name.
+        priors: priors by name, as in `sample`.
+
+    Raises:
+        InputError: as `sample`.
+
+    Examples:
         >>> from numpyro.infer import MCMC, NUTS
         >>> chains = MCMC(NUTS(cevnsjax.numpyro_model("conus_plus")), num_warmup=500, num_samples=1000)
-        >>> chains.run(jax.random.key(0))
+
+        Then `chains.run(jax.random.key(0))` draws.
     """
     likelihood = likelihood_of(likelihood)
     request = request_of(likelihood, free, values, priors)

@@ -41,7 +41,7 @@ MOST_DRAWS = 50_000_000
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SampleResult:
-    """Draws as ArviZ's InferenceData, a summary of each parameter, and warnings.
+    """Draws as ArviZ's InferenceData (`data`), a summary of each parameter, and warnings.
 
     `summary` has for each parameter `mean`, `sd`, `median`, the ends of the central 90 % interval, and for NUTS `rhat`
     and `ess`. `warnings` are sentences; none means that the diagnostics found nothing.
@@ -66,14 +66,29 @@ def sample(
 ) -> SampleResult:
     """Return draws from the posterior of the free parameters.
 
-    `free` is by default the model's own choice; nuisances that have no closed integral are drawn with them. A factor
-    on a Gaussian signal that is not among them is integrated over its constraint in closed form. `priors` replace the
-    defaults (flat within bounds, or thirty of the data's steps wide). `nuts` runs `chains` at once, each from a
-    minimum of chi^2, and says when they disagree; `nested` samples all modes by their weight. Raises `InputError` for
-    impossible names and numbers.
+    Nuisances that have no closed integral are drawn with them. A factor on a Gaussian signal that is not among them is
+    integrated over its constraint in closed form. The groups of the `InferenceData` are those that `arviz.loo`,
+    `arviz.plot_ppc` and the like read.
 
-    The groups of ArviZ's InferenceData are those of `predictive.inference_data`, so that `arviz.loo`, `arviz.plot_ppc`
-    and the like work.
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        free: names of the parameters; by default the model's own choice less those in `values`.
+        values: parameters that are fixed, by name.
+        priors: priors by name; by default flat within bounds, or thirty of the data's steps wide.
+        chains: the number of chains of NUTS, each begun at a minimum of chi^2.
+        samples: the draws of each chain.
+        warmup: the steps of each chain before.
+        seed: a whole number; the same one gives the same draws.
+        sampler: "nuts", or "nested" for several modes, which are sampled by their weight.
+        progress: whether nested sampling shows its progress.
+
+    Raises:
+        InputError: for impossible names and numbers.
+
+    Examples:
+        >>> result = cevnsjax.sample("conus_plus", chains=2, samples=200, warmup=200)
+        >>> 0.2 < result.summary["sin2_theta_w"]["mean"] < 0.3
+        True
     """
     likelihood = likelihood_of(likelihood)
     if sampler not in SAMPLERS:

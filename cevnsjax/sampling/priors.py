@@ -19,9 +19,18 @@ WIDE = 30.0
 
 @dataclasses.dataclass(frozen=True)
 class Prior:
-    """A density: flat or log-uniform between two ends, normal of a mean and a width, or half of one of a width.
+    """A prior density, cut at the parameter's bounds.
 
-    A prior is cut at the parameter's bounds. Raises `InputError` for numbers that make no density.
+    Args:
+        kind: "flat" or "log_uniform" between two ends; "normal" of a mean and a width; "half_normal" of a width.
+        numbers: the ends, or mean and width, in the parameter's unit.
+
+    Raises:
+        InputError: for an unknown kind, and numbers that make no density.
+
+    Examples:
+        >>> str(cevnsjax.Prior("log_uniform", (1e-8, 1e-3)))
+        'log_uniform:1e-08:0.001'
     """
 
     kind: Kind
@@ -42,7 +51,7 @@ class Prior:
         return ":".join([self.kind, *(f"{number:g}" for number in self.numbers)])
 
     def distribution(self, parameter: Parameter) -> Any:
-        """Return the density as NumPyro's, cut at the parameter's bounds."""
+        """Return the density as a distribution of NumPyro, cut at the bounds of a `parameter`."""
         import numpyro.distributions as dist
 
         low, high = parameter.bounds
@@ -77,7 +86,14 @@ def default_prior(parameter: Parameter, step: float) -> Prior:
 
 
 def parse_prior(text: str) -> tuple[str, Prior]:
-    """Return the parameter's name and the prior of NAME=KIND:NUMBER:NUMBER; raises `InputError` for another form."""
+    """Return the parameter's name and the prior of a `text` NAME=KIND:NUMBER:NUMBER.
+
+    Raises `InputError` for another form.
+
+    >>> from cevnsjax.sampling import parse_prior
+    >>> parse_prior("sin2_theta_w=normal:0.24:0.06")
+    ('sin2_theta_w', Prior(kind='normal', numbers=(0.24, 0.06)))
+    """
     name, equals, rest = text.partition("=")
     kind, *numbers = rest.split(":")
     if not (name and equals):

@@ -37,7 +37,7 @@ def width(sets: int, draws: int) -> Float[np.ndarray, " draws"]:
 
 @functools.cache
 def largest_excess(sets: int, draws: int) -> Float[np.ndarray, " simulated"]:
-    """Return the largest |excess| in each of many sets of uniform ranks."""
+    """Return the largest absolute excess in each of many sets of uniform ranks."""
     ranks = np.random.default_rng(SEED).integers(0, draws + 1, (SIMULATED, sets))
     return np.abs(excess(ranks, draws)).max(axis=-1)
 

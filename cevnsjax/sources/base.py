@@ -16,7 +16,7 @@ __all__ = ["Component", "Continuum", "Line"]
 
 
 class Component(Part):
-    """One flavour component of a source, as it arrives at the detector.
+    """One component of a source, of one `flavour`, as it arrives at the detector.
 
     `baseline` [cm] is the distance from the source. `profiles` hold, by the name of an axis beside the first, the
     probability of each of its bins.
@@ -32,7 +32,10 @@ class Component(Part):
 
     @abc.abstractmethod
     def moments(self, survival: Float[AnyArray, "*energies"] | float = 1.0) -> Moments:
-        """Return the flux moments of what is left; `survival` is the share of neutrinos at each of `energies`."""
+        """Return the flux moments [cm^-2 s^-1 MeV^-n] of what is left.
+
+        `survival` is the share of neutrinos at each of `energies`.
+        """
 
     @abc.abstractmethod
     def fold(
@@ -41,12 +44,13 @@ class Component(Part):
         """Return the integral of phi(E) d(sigma)/dT(E) over E > E_min [s^-1 MeV^-1], for any function of E.
 
         `cross_section` takes energies [MeV] of any shape and returns [cm^2/MeV]. It may have any form: the method
-        checks the moments, and serves cross sections that are no polynomial in 1/E.
+        checks the moments, and serves cross sections that are no polynomial in 1/E. `minimum` is E_min [MeV], `order`
+        the number of Gauss-Legendre nodes on each panel.
         """
 
     @property
     def corners(self) -> Float[np.ndarray, " corners"]:
-        """Return energies [MeV] across whose largest recoil no quadrature should reach: a line, an end point."""
+        """Return energies [MeV] across whose largest recoil no quadrature should reach, such as an end point."""
         return np.zeros(0)
 
 
@@ -60,7 +64,7 @@ class Continuum(Component):
 
     @abc.abstractmethod
     def density(self, energy: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
-        """Return phi(E) [cm^-2 s^-1 MeV^-1] at the energies E [MeV]."""
+        """Return phi(E) [cm^-2 s^-1 MeV^-1] at each `energy` E [MeV]."""
 
     def energies(self) -> Float[AnyArray, "panels nodes"]:
         """Return the energies [MeV] at which `moments` must know what is left of the component."""
@@ -85,7 +89,16 @@ class Continuum(Component):
 
 
 class Line(Component):
-    """Neutrinos of one energy [MeV]; `flux` is their number [cm^-2 s^-1]."""
+    """Neutrinos of one `energy` [MeV]; `flux` is their number [cm^-2 s^-1].
+
+    `baseline`, `flavour` and `profiles` are those of any `Component`.
+
+    >>> from cevnsjax.flavours import NU_E
+    >>> from cevnsjax.sources import Line
+    >>> beryllium = Line(0.8613, 4.4e9, baseline=1.5e13, flavour=NU_E, profiles={})
+    >>> beryllium.moments()(np.array([0.5, 1.0]))[0]  # below and above the line
+    array([4.4e+09, 0.0e+00])
+    """
 
     energy: Float[AnyArray, ""] | float
     flux: Float[AnyArray, ""] | float

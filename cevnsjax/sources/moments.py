@@ -46,7 +46,10 @@ class Smooth(Protocol):
 
 
 class EnergyGrid(Part):
-    """Panels in the neutrino energy [MeV], and the energies at which a flux must be known: nodes, and both ends."""
+    """Panels in the neutrino energy, from `low` to `high` [MeV], and the energies at which a flux must be known.
+
+    `energy` [MeV] has the nodes of each panel and both of its ends, `weight` [MeV] the weights of the nodes.
+    """
 
     low: Float[AnyArray, " panels"]
     high: Float[AnyArray, " panels"]
@@ -59,11 +62,18 @@ class Moments(Part):
 
     @abc.abstractmethod
     def __call__(self, minimum: Float[AnyArray, "*n"]) -> Float[AnyArray, "3 *n"]:
-        """Return the moments for each E_min [MeV]; zero beyond the flux' end."""
+        """Return the moments for each `minimum` E_min [MeV]; zero beyond the flux' end."""
 
 
 class LineMoments(Moments):
-    """The moments of neutrinos of one energy [MeV]: all of them, until E_min exceeds it."""
+    """The moments of neutrinos of one `energy` [MeV] and of a `flux` [cm^-2 s^-1]: all of them, until E_min exceeds it.
+
+    >>> from cevnsjax.sources import LineMoments
+    >>> LineMoments(2.0, 4.0)(np.array([1.0, 3.0]))
+    array([[4., 0.],
+           [2., 0.],
+           [1., 0.]])
+    """
 
     energy: Float[AnyArray, ""] | float
     flux: Float[AnyArray, ""] | float
@@ -76,10 +86,11 @@ class LineMoments(Moments):
 
 
 class FluxMoments(Moments):
-    """Moments of a spectrum.
+    """Moments of a spectrum [cm^-2 s^-1 MeV^-n].
 
     Tabulated at panel edges, and in between a cubic through values and slopes: the slope is known, it is
-    -phi(E_min) E_min^-n. A panel has its own slopes at both ends, as the flux may jump between panels.
+    -phi(E_min) E_min^-n. A panel begins at `low` and has a `width` [MeV]. `value_low`, `slope_low`, `value_high` and
+    `slope_high` are those at its ends: it has its own slopes, as the flux may jump between panels.
     """
 
     low: Float[AnyArray, " panels"]
@@ -105,7 +116,13 @@ class FluxMoments(Moments):
 
 
 def energy_grid(component: Smooth, order: int = FLUX_ORDER) -> EnergyGrid:
-    """Return the panels for a component's moments, with Gauss-Legendre nodes of a static order on each."""
+    """Return the panels for a `component`'s moments, with Gauss-Legendre nodes of a static `order` on each.
+
+    >>> from cevnsjax.sources import energy_grid
+    >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
+    >>> f"{energy_grid(component).low[0]:.0e} to {energy_grid(component).high[-1]} MeV"
+    '5e-05 to 12.5 MeV'
+    """
     xp = namespace(component.edges)
     end = component.edges[-1]
     edges = xp.concatenate([component.edges, _RATIO_FILL, end * _LINEAR_FILL])
@@ -121,7 +138,17 @@ def energy_grid(component: Smooth, order: int = FLUX_ORDER) -> EnergyGrid:
 def flux_moments(
     component: Smooth, grid: EnergyGrid | None = None, survival: Float[AnyArray, "panels nodes"] | float = 1.0
 ) -> FluxMoments:
-    """Return a component's moments; `survival` is the share of neutrinos that is left at each energy of the grid."""
+    """Return the moments [cm^-2 s^-1 MeV^-n] of a `component`.
+
+    `grid` is that of `energy_grid` by default; `survival` is the share of neutrinos that is left at each of its
+    energies.
+
+    >>> from cevnsjax.sources import flux_moments
+    >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
+    >>> moments = flux_moments(component)(np.array([0.0, 6.0]))
+    >>> [f"{value:.2e}" for value in moments[0]]  # all, and above 6 MeV [cm^-2 s^-1]
+    ['1.50e+13', '5.38e+10']
+    """
     grid = energy_grid(component) if grid is None else grid
     flux = component.density(grid.energy) * survival
     xp = namespace(flux)
@@ -134,5 +161,13 @@ def flux_moments(
 
 
 def total_flux(component: Smooth, order: int = FLUX_ORDER) -> Float[AnyArray, ""]:
-    """Return the integral of phi(E) over all energies above LEAST_ENERGY [cm^-2 s^-1]."""
+    """Return the integral of phi(E) over all energies above LEAST_ENERGY [cm^-2 s^-1].
+
+    `order` is the number of Gauss-Legendre nodes on each panel of the `component`.
+
+    >>> from cevnsjax.sources import total_flux
+    >>> (component,) = cevnsjax.load_experiment("conus_plus").signal.components
+    >>> f"{total_flux(component):.2e}"  # the quoted 1.5e13
+    '1.50e+13'
+    """
     return flux_moments(component, energy_grid(component, order)).value_low[0, 0]

@@ -36,7 +36,15 @@ FINE = 0.01
 
 
 class MuonDecay(Continuum):
-    """One of the two neutrinos of a muon that decays at rest; `flux` is their number [cm^-2 s^-1]."""
+    """One of the two neutrinos of a muon that decays at rest; `flux` is their number [cm^-2 s^-1].
+
+    `edges` [MeV] are panel edges; `baseline`, `flavour` and `profiles` are those of any `Component`.
+
+    >>> from cevnsjax.sources import MuonDecay, pion_at_rest
+    >>> _, electron, muon = pion_at_rest(flux=4.2e7, baseline=1930.0)
+    >>> isinstance(electron, MuonDecay), electron.density(np.array([30.0, 60.0])).round(-3)
+    (True, array([1329000.,       0.]))
+    """
 
     flux: Float[AnyArray, ""] | float
     baseline: float
@@ -45,9 +53,10 @@ class MuonDecay(Continuum):
     profiles: Mapping[str, Float[np.ndarray, " bins"]]
 
     def density(self, energy: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
-        """Return phi(E) [cm^-2 s^-1 MeV^-1]: 192 E^2 / m^3 (1/2 - E / m) of nu_e, 64 E^2 / m^3 (3/4 - E / m) else.
+        """Return phi(E) [cm^-2 s^-1 MeV^-1] at each `energy` E [MeV].
 
-        L. Michel, Proc. Phys. Soc. A 63, 514 (1950), for a muon at rest and a massless electron.
+        192 E^2 / m^3 (1/2 - E / m) for nu_e, and 64 E^2 / m^3 (3/4 - E / m) for nu_mu-bar, times the flux: L. Michel,
+        Proc. Phys. Soc. A 63, 514 (1950), for a muon at rest and a massless electron.
         """
         x = energy / MUON_MASS
         shape = 192 * (0.5 - x) if self.flavour.lepton == "e" else 64 * (0.75 - x)
@@ -61,7 +70,17 @@ class MuonDecay(Continuum):
 
 
 class Pulse(NamedTuple):
-    """A Gaussian pulse of protons: its mean on the experiment's clock, and its standard deviation [us]."""
+    """A Gaussian pulse of protons: its `mean` on the experiment's clock, and its standard deviation `sigma` [us].
+
+    >>> from cevnsjax.sources import Pulse
+    >>> pulse = Pulse(mean=0.5, sigma=0.15)
+    >>> time = np.array([0.5, 1.0, 6.0])
+    >>> pulse.prompt(time).round(2), pulse.delayed(time).round(2)
+    (array([0.43, 1.  , 1.  ]), array([0.02, 0.19, 0.92]))
+    >>> low = np.array([0.0, 1.0])
+    >>> pulse.profile(pulse.prompt, low, low + 1).round(2)
+    array([1., 0.])
+    """
 
     mean: float
     sigma: float
@@ -88,7 +107,7 @@ class Pulse(NamedTuple):
         high: Float[np.ndarray, " bins"],
         efficiency: Arrived | None = None,
     ) -> Float[np.ndarray, " bins"]:
-        """Return the probability of each bin in time [us]: those who arrive, and are recorded.
+        """Return the probability of each bin in time, from `low` to `high` [us]: those who arrive, and are recorded.
 
         `arrived` is `prompt` or `delayed`; `efficiency` takes a time [us]. A kink of it inside a bin costs 1e-4.
         """
@@ -105,10 +124,15 @@ class Pulse(NamedTuple):
 def pion_at_rest(
     flux: float, baseline: float, profiles: Mapping[str, Mapping[str, Float[np.ndarray, " bins"]]] | None = None
 ) -> tuple[Component, ...]:
-    """Return the three components of a source with a flux of each flavour [cm^-2 s^-1] at a distance [cm].
+    """Return the three components of a source with a `flux` of each flavour [cm^-2 s^-1] at a `baseline` [cm].
 
     `profiles` are those of the "prompt" nu_mu and of the two "delayed" flavours. Decays in flight and captures, some
     0.6 % of nu_mu at a spallation source, are left out.
+
+    >>> from cevnsjax.sources import pion_at_rest
+    >>> line, *decays = pion_at_rest(flux=4.2e7, baseline=1930.0)
+    >>> round(line.energy, 2), [float(decay.edges[-1].round(2)) for decay in decays]
+    (29.79, [52.83, 52.83])
     """
     given = {"prompt": {}, "delayed": {}} if profiles is None else profiles
     edges = np.linspace(0.0, LARGEST_ENERGY, 41)

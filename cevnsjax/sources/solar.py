@@ -61,14 +61,23 @@ LARGEST_EXPONENT = 600.0
 
 
 class Mixing(Part):
-    """Mixing angles and the smaller splitting [eV^2] of neutrino masses."""
+    """Mixing of neutrinos: `sin2_theta_12`, `sin2_theta_13`, and `dm2_21` [eV^2], the smaller splitting.
+
+    >>> from cevnsjax.flavours import NU_MU
+    >>> from cevnsjax.sources import Mixing, solar_potentials
+    >>> mixing, potential = Mixing(), solar_potentials()["8B"]
+    >>> mixing.survival(np.array([0.1, 10.0]), potential).round(2)  # vacuum and matter
+    array([0.55, 0.33])
+    >>> mixing.share(NU_MU, np.array([10.0]), potential).round(2)
+    array([0.34])
+    """
 
     sin2_theta_12: Float[AnyArray, ""] | float = 0.307
     sin2_theta_13: Float[AnyArray, ""] | float = 0.0220
     dm2_21: Float[AnyArray, ""] | float = 7.53e-5
 
     def survival(self, energy: Float[AnyArray, "*n"], potential: Float[AnyArray, ""] | float) -> Float[AnyArray, "*n"]:
-        """Return P_ee of an energy [MeV] that is born at a potential sqrt(2) G_F n_e [eV].
+        """Return P_ee, the share of nu_e at each `energy` [MeV], for a birth at a `potential` sqrt(2) G_F n_e [eV].
 
         P_ee = c13^4 / 2 (1 + cos(2 theta_12) cos(2 theta_M)) + s13^4, the adiabatic limit: S. J. Parke, Phys. Rev.
         Lett. 57, 1275 (1986); de Holanda, Liao and Smirnov, hep-ph/0404042.
@@ -83,7 +92,10 @@ class Mixing(Part):
     def share(
         self, flavour: Flavour, energy: Float[AnyArray, "*n"], potential: Float[AnyArray, ""] | float
     ) -> Float[AnyArray, "*n"]:
-        """Return the share of a flavour at the Earth: P_ee, or half of the rest, as theta_23 is nearly maximal."""
+        """Return the share of a `flavour` at the Earth: P_ee, or half of the rest, as theta_23 is nearly maximal.
+
+        `energy` [MeV] and `potential` [eV] are those of `survival`.
+        """
         survived = self.survival(energy, potential)
         return survived if flavour.lepton == "e" else (1 - survived) / 2
 
@@ -177,12 +189,24 @@ def boron_spectrum() -> TabulatedSpectrum:
 
 
 def solar_fluxes(model: str = "gs98") -> dict[str, float]:
-    """Return the fluxes of all flavours together [cm^-2 s^-1] by component; `model` is one of SOLAR_MODELS."""
+    """Return the fluxes of all flavours together [cm^-2 s^-1] by component; `model` is one of SOLAR_MODELS.
+
+    The models are the B16 ones of N. Vinyoles et al., arXiv:1611.09867.
+
+    >>> from cevnsjax.sources import solar_fluxes
+    >>> f"{solar_fluxes('gs98')['8B']:.2e}"
+    '5.46e+06'
+    """
     return _column(model)
 
 
 def solar_potentials() -> dict[str, float]:
-    """Return sqrt(2) G_F n_e [eV] by component, averaged over the regions of their production."""
+    """Return sqrt(2) G_F n_e [eV] by component, averaged over the regions of their production.
+
+    >>> from cevnsjax.sources import solar_potentials
+    >>> f"{solar_potentials()['8B']:.1e}"
+    '6.8e-12'
+    """
     return _column("potential_eV")
 
 
@@ -200,8 +224,12 @@ def solar_neutrinos(
     """Return the components of the Sun's neutrinos: of each flavour one spectrum, and its part of each line.
 
     `fluxes` [cm^-2 s^-1] are those of all flavours together, by names of SOLAR_COMPONENTS; what is not there is left
-    out. `potentials` [eV] are those of `solar_potentials` by default. There is no distance: on their way neutrinos
-    lose their coherence.
+    out. `potentials` [eV] are those of `solar_potentials` by default, and `mixing` is `Mixing()`. There is no distance:
+    on their way neutrinos lose their coherence.
+
+    >>> from cevnsjax.sources import solar_neutrinos, total_flux
+    >>> [f"{total_flux(component):.2e}" for component in solar_neutrinos({"8B": 5.46e6})]  # nu_e, nu_mu, nu_tau
+    ['2.03e+06', '1.71e+06', '1.71e+06']
     """
     mixing = Mixing() if mixing is None else mixing
     potentials = solar_potentials() if potentials is None else potentials

@@ -20,7 +20,10 @@ SHARP, MOST_CORNERS = 0.05, 64
 
 
 class TabulatedFlux(Continuum):
-    """phi(E) of one flavour, linear between the table's energies [MeV] and zero beyond, times a `scale`."""
+    """phi(E) of one `flavour`, linear between the table's energies `edges` [MeV] and zero beyond, times a `scale`.
+
+    `flux` [cm^-2 s^-1 MeV^-1] are its values there; `baseline` [cm] and `profiles` are those of any `Component`.
+    """
 
     edges: Float[AnyArray, " edges"]
     flux: Float[AnyArray, " edges"]
@@ -55,9 +58,17 @@ def tabulated_flux(
     scale: float = 1.0,
     profiles: Mapping[str, Float[np.ndarray, " bins"]] | None = None,
 ) -> TabulatedFlux:
-    """Return a component from the columns `energy_MeV` and `column` [cm^-2 s^-1 MeV^-1] of a CSV file.
+    r"""Return a component from the columns `energy_MeV` and `column` [cm^-2 s^-1 MeV^-1] of a CSV file at `path`.
 
-    Raises `InputError` where energies do not rise, or a flux is negative.
+    `flavour`, `baseline` [cm] and `profiles` are those of any `Component`; `scale` multiplies the flux. Raises
+    `InputError` where energies do not rise, or a flux is negative.
+
+    >>> from pathlib import Path
+    >>> from cevnsjax.flavours import NU_E_BAR
+    >>> from cevnsjax.sources import tabulated_flux, total_flux
+    >>> size = Path("flux.csv").write_text("energy_MeV,nu_e_bar\n0,0\n2,3e12\n8,0\n")
+    >>> f"{total_flux(tabulated_flux(Path('flux.csv'), 'nu_e_bar', NU_E_BAR, 2070.0)):.1e}"
+    '1.2e+13'
     """
     table = read_table(path, ("energy_MeV", column))
     energy, flux = table["energy_MeV"], table[column]

@@ -44,12 +44,19 @@ class Kept(Protocol):
         ...
 
     def keep(self, name: str, result: np.ndarray) -> None:
-        """Keep the result of a block."""
+        """Keep the `result` of a block under its `name`."""
         ...
 
 
 class Lazy(Sequence[Block]):
-    """Blocks that are made when they are asked for."""
+    """Blocks that are made when they are asked for.
+
+    `make` makes a block from its index, and `number` is how many there are.
+
+    >>> from cevnsjax.spreading import Lazy
+    >>> list(Lazy(lambda i: i**2, 4))
+    [0, 1, 4, 9]
+    """
 
     def __init__(self, make: Callable[[int], Block], number: int):
         """Take the function that makes a block from its number, and how many there are."""
@@ -73,7 +80,16 @@ class Lazy(Sequence[Block]):
 
 
 class Gathering:
-    """Does blocks of work by some way of spreading them, and leaves out those that are finished already."""
+    """Does blocks of work by some way of spreading them, and leaves out those that are finished already.
+
+    `spread` is the way, by default one block after another. `kept` has finished results, and takes new ones. After each
+    block `advance(done, all)` is called. Methods take the `work` and its `blocks`, and `names` that tell blocks from
+    each other in what is kept, by default their numbers.
+
+    >>> from cevnsjax.spreading import Gathering, in_threads
+    >>> Gathering(in_threads).results(abs, [-1, -2, -3])
+    [1, 2, 3]
+    """
 
     def __init__(
         self,
@@ -89,10 +105,7 @@ class Gathering:
         self.kept, self.advance = kept, advance
 
     def each(self, work: Work, blocks: Sequence[Any], names: Sequence[str] | None = None) -> Iterator[tuple[int, Any]]:
-        """Give the number of each block with its result, finished ones first and the others as they come.
-
-        `names` tell blocks from each other in what is kept; by default these are their numbers.
-        """
+        """Give the number of each block with its result, finished ones first and the others as they come."""
         names = [str(i) for i in range(len(blocks))] if names is None else names
         finished = {} if self.kept is None else self.kept.finished
         known = [i for i, name in enumerate(names) if name in finished]
@@ -114,16 +127,25 @@ class Gathering:
 
 
 def one_by_one(work: Work, blocks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Do one block after another."""
+    """Do the `work` of one of the `blocks` after another.
+
+    >>> from cevnsjax.spreading import one_by_one
+    >>> list(one_by_one(abs, [-1, -2]))
+    [(0, 1), (1, 2)]
+    """
     for i in range(len(blocks)):
         yield i, work(blocks[i])
 
 
 def in_threads(work: Work, blocks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Do blocks in as many threads as there are processors, where compiled programs run on one core each.
+    """Do the `work` of `blocks` in as many threads as there are processors, where programs run on one core each.
 
     Programs over several devices would wait for each other if two of them were started at once: with several devices,
     or one that is no processor, blocks are done one by one.
+
+    >>> from cevnsjax.spreading import in_threads
+    >>> sorted(in_threads(abs, [-1, -2, -3]))
+    [(0, 1), (1, 2), (2, 3)]
     """
     threads = own_threads()
     if threads == 1 or len(blocks) < 3:
@@ -147,7 +169,12 @@ def in_threads(work: Work, blocks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
 
 
 def own_threads() -> int:
-    """Return how many threads a block of work may use: one where blocks share the processors among themselves."""
+    """Return how many threads a block of work may use: one where blocks share the processors among themselves.
+
+    >>> from cevnsjax.spreading import own_threads
+    >>> own_threads() >= 1
+    True
+    """
     alone = jax.device_count() == 1 and jax.default_backend() == "cpu"
     return _threads.get((os.cpu_count() or 1) if alone else 1)
 

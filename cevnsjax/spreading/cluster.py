@@ -49,11 +49,12 @@ MOST_PROCESSES = 1024
 
 @contextlib.contextmanager
 def dask_cluster(address: str) -> Iterator[Spread]:
-    """Give a way of spreading work over the Dask cluster at an address, `tcp://HOST:PORT`.
+    """Give a way of spreading work over the Dask cluster at an `address`, `tcp://HOST:PORT`.
 
     Its scheduler and workers need this package, in the same version. What all blocks share is sent to each worker once,
     and a block whose worker dies is begun anew on another one. Raises `InputError` where Dask is not installed, nothing
-    answers, there is no worker, or a worker has other software, and `CutOff` where the cluster is lost during the work.
+    answers, there is no worker, or a worker has other software, and `CutOff` where the cluster is lost during the
+    work::
 
         with dask_cluster("tcp://head:8786") as spread:
             plane = cevnsjax.scan(likelihood, x, y, spread=spread)
@@ -64,9 +65,12 @@ def dask_cluster(address: str) -> Iterator[Spread]:
 
 @contextlib.contextmanager
 def local_processes(number: int) -> Iterator[Spread]:
-    """Give a way of spreading work over new processes of this machine, of one thread each.
+    """Give a way of spreading work over a `number` of new processes of this machine, of one thread each.
 
-    Raises `InputError` for an impossible number, and where Dask is not installed.
+    Raises `InputError` for an impossible number, and where Dask is not installed::
+
+        with local_processes(8) as spread:
+            plane = cevnsjax.scan(likelihood, x, y, spread=spread)
     """
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_PROCESSES:
         raise InputError(f"{number!r} workers given; give a whole number from 1 to {MOST_PROCESSES}")

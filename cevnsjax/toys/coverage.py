@@ -20,13 +20,14 @@ __all__ = ["Coverage", "coverage"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Coverage:
-    """How often intervals of one parameter hold its true value.
+    """How often intervals of one parameter, `name`, hold its true value, in a number of `toys`.
 
     An interval at `cl` has all values whose Delta chi-squared is at most `wilks`, the quantile `cl` of chi-squared with
     one degree of freedom. `coverage` is the share of toys whose interval holds the truth, `coverage_error` its binomial
     error. Intervals with `critical` in the place of `wilks` would hold it in exactly the share `cl`: it is the critical
-    value of Feldman and Cousins at this point, with its Monte-Carlo error. `truth` are the true values of the
-    parameter, of others that were given, and of all nuisances. `delta_chi2` is that of each toy at the truth.
+    value of Feldman and Cousins at this point, and `critical_error` is its Monte-Carlo error. `truth` are the true
+    values of the parameter, of others that were given, and of all nuisances. `delta_chi2` is that of each toy at the
+    truth.
     """
 
     name: str
@@ -41,7 +42,10 @@ class Coverage:
     delta_chi2: Float[np.ndarray, " toys"]
 
     def of(self, critical: float) -> tuple[float, float]:
-        """Return the coverage that intervals with another critical value have, and its binomial error."""
+        """Return the coverage that intervals with another `critical` value have, and its binomial error.
+
+        Both are shares of the toys.
+        """
         share = float((self.delta_chi2 <= critical).mean())
         return share, float(np.sqrt(share * (1 - share) / self.toys))
 
@@ -59,17 +63,31 @@ def coverage(
 ) -> Coverage:
     """Return how often the interval of a parameter holds its true value.
 
-    `values` are true values. The parameter's own is by default the model's; nuisances that `values` leaves out have
-    true values that suit the data best with the rest. Toys are drawn there: data, and the centres of constraints around
-    the true nuisances. Each toy is fitted twice, at the true value of the parameter and with it free within its bounds.
-    Nuisances are minimised in both, also those in `values`, unless the experiment's file holds them; other parameters
-    of the model stay at their true values. Blocks of toys are done by `spread`, by default in threads here;
-    `kept` has those of an earlier run, and keeps others; after each block `advance(done, all)` is called.
+    Toys are drawn at the true values: data, and the centres of constraints around the true nuisances. Each toy is
+    fitted twice, at the true value of the parameter and with it free within its bounds. Nuisances are minimised in
+    both, also those in `values`, unless the experiment's file holds them; other parameters of the model stay at their
+    true values.
 
-    Raises `InputError` for impossible names and numbers, for a mass, for a factor that is minimised in closed form, and
-    where a normalisation is integrated.
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        over: the name of the parameter.
+        values: true values by name. The parameter's own is by default the model's; nuisances that are left out have
+            the true values that suit the data best.
+        cl: the confidence level of the intervals.
+        toys: the number of toys, at least 100.
+        seed: a whole number; the same one gives the same toys.
+        spread: does blocks of toys; by default `in_threads`.
+        kept: the blocks that an earlier run has finished; new ones are added.
+        advance: called as `advance(done, all)` after each block.
 
-    Example: `cevnsjax.coverage(cevnsjax.Likelihood("conus_plus"), "sin2_theta_w", toys=2000).coverage`
+    Raises:
+        InputError: for impossible names and numbers, for a mass, for a factor that is minimised in closed form, and
+            where a normalisation is integrated.
+
+    Examples:
+        >>> result = cevnsjax.coverage("conus_plus", "sin2_theta_w", toys=200)
+        >>> abs(result.coverage - 0.9) < 4 * result.coverage_error
+        True
     """
     likelihood = likelihood_of(likelihood)
     wilks = float(threshold(cl))

@@ -28,10 +28,10 @@ MOST_POINTS = 100_000
 class FeldmanCousins:
     """Delta chi-squared of the data on a grid of one or two parameters, and the value it may have at each point.
 
-    Delta chi-squared counts from the minimum within the parameters' physical bounds, wherever the grid ends, for toys
-    as for the data. `critical` is its quantile `cl` among toys made at that point, with its Monte-Carlo error: where
-    it is not exceeded the point is `accepted`. Arrays follow the axes, the last one (y) first. Of one parameter
-    `intervals` are the accepted pieces, interpolated between points, None for an end at which the grid ends;
+    `delta_chi2` counts from the minimum within the parameters' physical bounds, wherever the grid ends, for toys as for
+    the data. `critical` is its quantile `cl` among the `toys` made at that point, and `critical_error` its Monte-Carlo
+    error. Where it is not exceeded the point is `accepted`. Arrays follow the `axes`, the last one (y) first. Of one
+    parameter `intervals` are the accepted pieces, interpolated between points, None for an end at which the grid ends;
     `interval_error` are the Monte-Carlo errors of their ends.
     """
 
@@ -64,12 +64,30 @@ def feldman_cousins(
 ) -> FeldmanCousins:
     """Return Delta chi^2 of the data and its critical values from toys, on a grid of one or two parameters.
 
-    `x` and `y` are (name, low, high, points), as in `scan`. At each point toys are drawn with the nuisances that suit
-    the data best there; each has data of its own, and constraints centred on values drawn around them. Each toy is
-    fitted: at the truth, and with the parameters free within their physical bounds, nuisances minimised in both. Other
-    parameters stay at `values`. Work is done in blocks of points by `spread`, by default one after another, and after
-    each `advance(done, all)` is called; toys do not depend on how. Blocks that are `kept` are not done again. Raises
-    `InputError` for impossible names, axes and numbers, and where a normalisation is integrated.
+    The method is that of G. J. Feldman and R. D. Cousins, Phys. Rev. D 57, 3873 (1998). At each point toys are drawn
+    with the nuisances that suit the data best there; each has data of its own, and constraints centred on values drawn
+    around them. Each toy is fitted at the truth, and with the parameters free within their physical bounds, nuisances
+    minimised in both.
+
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        x: the first axis: (name, low, high, points), as in `scan`.
+        y: the second axis, if there is one.
+        values: other parameters, which stay fixed, by name.
+        toys: the number of toys at each point, at least 10. They do not depend on how they are spread.
+        cl: the confidence level.
+        seed: a whole number; the same one gives the same toys.
+        spread: does blocks of points; by default one after another.
+        advance: called as `advance(done, all)` after each block.
+        kept: the blocks that an earlier run has finished; new ones are added.
+
+    Raises:
+        InputError: for impossible names, axes and numbers, and where a normalisation is integrated.
+
+    Examples:
+        >>> result = cevnsjax.feldman_cousins("conus_plus", ("sin2_theta_w", 0.1, 0.5, 3), toys=100)
+        >>> result.accepted
+        array([False,  True, False])
     """
     likelihood = likelihood_of(likelihood)
     threshold(cl)

@@ -39,10 +39,11 @@ be relied on: W. G. Cochran, Biometrics 10, 417 (1954)."""
 class GoodnessOfFit:
     """The least chi-squared of the data, and how probable a larger one is.
 
-    `p_value` is the share of toys whose least chi-squared is no smaller, `p_error` its binomial error. Where no toy is,
-    `p_upper` is the upper limit on p at 95 % CL, else None. `p_asymptotic` is the probability of chi-squared with `dof`
-    degrees of freedom: cells, less parameters and nuisances without a constraint that the data can tell apart. `sparse`
-    is the number of cells of counts, among all `cells`, that expect fewer than five.
+    `chi2_min` is the least chi-squared, at `best_fit`. `p_value` is the share of `toys` whose least chi-squared is no
+    smaller, `p_error` its binomial error. Where no toy is, `p_upper` is the upper limit on p at 95 % CL, else None.
+    `p_asymptotic` is the probability of chi-squared with `dof` degrees of freedom: cells, less parameters and nuisances
+    without a constraint that the data can tell apart. `sparse` is the number of cells of counts, among all `cells`,
+    that expect fewer than five. `messages` are sentences that a reader must know.
     """
 
     chi2_min: float
@@ -79,16 +80,26 @@ def goodness_of_fit(
 ) -> GoodnessOfFit:
     """Return the p-value of the least chi-squared, by toys at the best fit and by chi-squared's own distribution.
 
-    `free` are the parameters that are fitted, by default the model's own choice less what `values` fixes; there may be
-    none. Toys have data of their own, and constraints centred on values drawn around the best fit; each is fitted as
-    the data are, from the data's best minima. `advance(done, all)` is called after each block of toys, `spread` does
-    the blocks elsewhere, and toys do not depend on how. Raises `InputError` for impossible names and numbers, where a
-    normalisation is integrated, and where counts are no polynomial in what is free.
+    Toys have data of their own, and constraints centred on values drawn around the best fit; each is fitted as the data
+    are, from the data's best minima.
 
-        >>> import cevnsjax
-        >>> result = cevnsjax.goodness_of_fit(cevnsjax.Likelihood("conus_plus"))
-        >>> result.dof, result.p_value > 0.1
-        (18, True)
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        values: parameters that are fixed, by name.
+        free: names of the parameters that are fitted; by default the model's own choice less `values`. It may be empty.
+        toys: the number of toys, at least 10. They do not depend on how they are spread.
+        seed: a whole number; the same one gives the same toys.
+        spread: does blocks of toys; by default here.
+        advance: called as `advance(done, all)` after each block.
+
+    Raises:
+        InputError: for impossible names and numbers, where a normalisation is integrated, and where counts are no
+            polynomial in what is free.
+
+    Examples:
+        >>> result = cevnsjax.goodness_of_fit("conus_plus", toys=100)
+        >>> result.dof, round(result.chi2_min, 1), result.p_value > 0.5
+        (18, 7.2, True)
     """
     likelihood = likelihood_of(likelihood)
     check_toys(toys, 10)

@@ -68,15 +68,30 @@ def significance(
     spread: Spread | None = None,
     advance: Callable[[int, int], None] | None = None,
 ) -> Significance:
-    """Return the significance of the signal that a likelihood predicts at `values`.
+    """Return the significance of the signal that a likelihood predicts: Eq. (12) of G. Cowan et al., arXiv:1007.1727.
 
     One strength, a factor on the signals of all experiments, is free. Factors on the whole signal do not matter beside
     it, and are held. All else is as in a fit: the norm of one of several experiments is pulled to one, or held there,
-    as its file says. A free norm is held at one, too. Nuisances are minimised, for toys too, whose constraints are
-    centred on values drawn around those that suit the data without a signal: G. Cowan et al., EPJ C 71, 1554 (2011),
-    Eq. (12). By default there are 100000 toys, or 1000 if there are nuisances to be searched for. Blocks of them are
-    done by `spread`, by default in threads here, and after each `advance(done, all)` is called. Raises `InputError` for
-    a given strength, for a signal that is zero, and impossible numbers.
+    as its file says. A free norm is held at one, too. Nuisances are minimised. The constraints of toys are centred on
+    values drawn around those that suit the data without a signal.
+
+    Args:
+        likelihood: a `Likelihood`; or an experiment, or a list of them, under the Standard Model.
+        values: parameters by name at which the signal is predicted; the others have their defaults.
+        toys: the number of toys, at least 100; by default 100000, or 1000 if nuisances are searched for.
+        seed: a whole number; the same one gives the same toys.
+        spread: does blocks of toys; by default `in_threads`.
+        advance: called as `advance(done, all)` after each block.
+
+    Raises:
+        InputError: for a given strength, for a signal that is zero, and impossible numbers.
+
+    Examples:
+        The collaboration has 3.7 sigma, arXiv:2501.05206.
+
+        >>> result = cevnsjax.significance("conus_plus", toys=100)
+        >>> round(result.sigma, 2)
+        3.71
     """
     likelihood = likelihood_of(likelihood)
     given = {name: float(value) for name, value in canonical(values or {}, likelihood.parameters).items()}
