@@ -27,6 +27,8 @@ extensions = [
     "tutorials",
     "experiment_pages",
     "api_pages",
+    "command_pages",
+    "changes",
 ]
 exclude_patterns = ["_build", "_ext"]
 suppress_warnings: list[str] = []

@@ -7,6 +7,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from typing import Any
 import written
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 import cevnsjax
 
@@ -39,7 +41,7 @@ def _index(rooms: list[str]) -> str:
     entries = "\n".join(f"   {room}" for room in rooms)
     blocks = [
         _title("Python reference"),
-        "The names of ``import cevnsjax`` come first; all others stand with the room of the package that defines them.\n",
+        "The names of ``import cevnsjax`` come first; all others stand with the room that defines them.\n",
         f".. toctree::\n   :maxdepth: 1\n   :caption: Rooms\n\n{entries}\n",
         ".. py:module:: cevnsjax\n",
     ]
@@ -97,8 +99,20 @@ def _skip(app: Sphinx, what: str, name: str, value: Any, skip: bool, options: An
     return True if (getattr(value, "__doc__", None) or "").startswith("Alias for field number") else None
 
 
+def _docstring(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Make a docstring's prose reStructuredText: bars and stars are signs, and data have no docstring of their type."""
+    if what == "data" and lines and lines[0] == (inspect.getdoc(type(value)) or "").split("\n")[0]:
+        lines.clear()
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            lines[number] = re.sub(r"`[^`]*`|[|*]", lambda sign: "\\" * (len(sign[0]) == 1) + sign[0], line)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Make the pages before Sphinx looks for sources."""
     app.connect("config-inited", _pages)
     app.connect("autodoc-skip-member", _skip)
+    app.connect("autodoc-process-docstring", _docstring, priority=400)  # before napoleon
+    # Napoleon takes what stands before a colon for the type of an attribute.
+    GoogleDocstring._parse_attribute_docstring = GoogleDocstring._consume_to_end
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cevnsjax.interactions import MODELS
 from cevnsjax.reproduce.markdown import interval, pieces, with_errors
 from cevnsjax.reproduce.published import ends_of, published_rows
 
 __all__ = ["HEADER", "Row", "beside", "studies_in"]
 
 HEADER = ("quantity", "unit", "published", "obtained", "source or remark")
+
+UNITS = {parameter.name: parameter.unit for model in MODELS.values() for parameter in model.parameters}
 
 Studies = Mapping[str, Mapping[str, Any]]
 
@@ -60,8 +63,8 @@ def _values(table: str, prefix: str | tuple[str, ...], studies: Studies, study: 
     for row in published_rows(table):
         if "name" in row and row["name"].startswith(prefix):
             numbers = [float(row["value"]), *ends_of(row)]
-            obtained = with_errors(found[row["name"]], ".4g") if row["name"] in found else ""
-            rows.append(Row(row["name"], row["unit"], with_errors(numbers, ".4g"), obtained, row["source"]))
+            obtained = with_errors(found[row["name"]], ".3g") if row["name"] in found else ""
+            rows.append(Row(row["name"], row["unit"], with_errors(numbers, ".3g"), obtained, row["source"]))
     return rows
 
 
@@ -83,7 +86,9 @@ def _limits_of_conus_plus(studies: Studies) -> list[Row]:
         for row in _limits(label):
             here = found.get((row["quantity"], channel))
             obtained = "" if here is None else interval(here["obtained"], row["kind"])
-            rows.append(Row(row["quantity"], "", _quoted(row), obtained, f"{remark}; arXiv:2501.12441"))
+            rows.append(
+                Row(row["quantity"], UNITS[row["quantity"]], _quoted(row), obtained, f"{remark}; arXiv:2501.12441")
+            )
     return rows
 
 
@@ -95,7 +100,7 @@ def _limits_of_coherent(studies: Studies) -> list[Row]:
             obtained = "" if one is None else pieces(one["obtained"])
             also = f", {' and '.join(one['free'])} free" if one and one["free"] else ""
             remark = f"CsI and LAr together, 90 % CL{', absolute value' * (row['kind'] == 'absolute')}{also}"
-            rows.append(Row(row["quantity"], "", _quoted(row), obtained, remark))
+            rows.append(Row(row["quantity"], UNITS[row["quantity"]], _quoted(row), obtained, remark))
     return rows
 
 
@@ -123,7 +128,9 @@ def _dresden2(studies: Studies) -> list[Row]:
         name, error = row["quantity"], row["sigma"]
         published = f"{float(row['value']):g}" + (f" ± {float(error):g}" if error else "")
         if error:
-            rows.append(Row(f"signal strength, quenching {name}", "", published, found.get(name, ""), "public analyses"))
+            rows.append(
+                Row(f"signal strength, quenching {name}", "", published, found.get(name, ""), "public analyses")
+            )
         else:
             obtained = f"{study['background_chi2']['obtained']:.1f}" if study else ""
             rows.append(Row(name, "", published, obtained, "chi-squared without a signal"))
@@ -139,7 +146,7 @@ def _xenonnt_er(studies: Studies) -> list[Row]:
         under = {} if here is None else here["under"]
         obtained = "; ".join(f"{interval(one['ends'], row['kind'])} ({label})" for label, one in under.items())
         source = row.get("source") or "tables of arXiv:2501.12441"
-        rows.append(Row(row["quantity"], row.get("unit", ""), _quoted(row), obtained, f"90 % CL; {source}"))
+        rows.append(Row(row["quantity"], UNITS[row["quantity"]], _quoted(row), obtained, f"90 % CL; {source}"))
     return rows
 
 

@@ -24,8 +24,9 @@ from cevnsjax.results import nuisance_table
 
 __all__ = ["setup"]
 
-HOW = """No results were at hand when this site was built: the column *obtained* is empty. Run `cevnsjax reproduce` beside
-the checkout's `docs/`, or name the folder in the environment variable `CEVNSJAX_RESULTS`, and build again."""
+HOW = """No results were at hand when this site was built: the column *obtained* is empty. Run
+`cevnsjax reproduce` in the checkout, or name the folder of results in the environment
+variable `CEVNSJAX_RESULTS`, and build again."""
 
 PARTS = {
     "Source": ("source",),
@@ -36,6 +37,10 @@ PARTS = {
     "Variants": ("variants",),
 }
 """Sections of a file, by the first word of their names, and what a page calls them."""
+
+
+PREFIXES = {"conus_plus": "fig", "reactors": "reactor_"}
+"""How names of a study's figures begin, where not with the study's own name."""
 
 
 def _pages(app: Sphinx, config: Config) -> None:
@@ -56,13 +61,13 @@ def _index(names: Sequence[str], combinations: Sequence[str]) -> str:
         runs = load_runs(name)
         about = runs[0].identity
         data = runs[0].kind_of_data if runs[0].observed is not None else "expected data"
-        rows.append((f"[{name}]({name}.md)", about.title, data, about.reference))
+        rows.append((f"[{name}]({name}.md)", about.title, data, _linked(about.reference)))
     joint = [(f"[{name}]({name}.md)", describe_combination(name).title) for name in combinations]
     return "\n\n".join(
         [
             "# Experiments",
-            "A page for each experiment of the package: its data, its response, its systematics, and what was published beside"
-            " what is obtained here. [Experiment files](../experiments.md) explains the files that the pages quote.",
+            "A page for each experiment of the package: its data, its response, its systematics, and what was published"
+            " beside what is obtained here. [Experiment files](../experiments.md) explains the files.",
             table(("name", "experiment", "data", "reference"), rows),
             "## Combinations",
             "Several experiments, and a statement of what they share.",
@@ -70,6 +75,11 @@ def _index(names: Sequence[str], combinations: Sequence[str]) -> str:
             _toctree([*names, *combinations], hidden=True),
         ]
     )
+
+
+def _linked(text: str) -> str:
+    """Return a text with links from numbers of arXiv."""
+    return re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
 
 
 def _toctree(entries: Sequence[str], hidden: bool = False) -> str:
@@ -80,7 +90,7 @@ def _experiment(name: str, studies: dict[str, Any]) -> str:
     runs = load_runs(name)
     text = (data_folder() / name / "experiment.toml").read_text(encoding="utf-8")
     rows = beside(name, studies)
-    blocks = [f"# {runs[0].identity.title}", f"`{name}`: {runs[0].identity.reference}"]
+    blocks = [f"# {runs[0].identity.title}", f"`{name}`: {_linked(runs[0].identity.reference)}"]
     if notes := dict.fromkeys(run.note for run in runs if run.note):
         blocks.append(":::{note}\n" + "\n\n".join(notes) + "\n:::")
     blocks += ["## Data", table(("", *(run.label for run in runs)), _facts(runs))]
@@ -88,7 +98,7 @@ def _experiment(name: str, studies: dict[str, Any]) -> str:
     if not rows:
         blocks.append("The package has no published numbers of this experiment.")
     else:
-        blocks += [table(HEADER, rows), *([] if studies else [HOW])]
+        blocks += [_linked(table(HEADER, rows)), *([] if studies else [HOW])]
     blocks += ["## Systematics", *_systematics(name, runs)]
     blocks += ["## The file", _head(text), *_sections(text)]
     blocks += ["## Use it", f"    cevnsjax predict {name}\n    cevnsjax fit {name}\n    cevnsjax nuisances {name}"]
@@ -124,8 +134,8 @@ def _systematics(name: str, runs: Sequence[Experiment]) -> list[str]:
         blocks.append(f"### The set `{chosen}`")
         blocks.append(table(("name", "centre", "width", "unit", "effect", "reason"), rows))
     blocks.append(
-        "In place of a width `free` says that nothing constrains the parameter and a fit minimises over it, `held` that it"
-        " stays at its centre until it is set or freed. The reasons of the widths stand in the file's comments, below."
+        "In place of a width `free` says that nothing constrains the parameter and a fit minimises over it, `held` that"
+        " it stays at its centre until it is set or freed. The file's comments, below, give the reasons."
     )
     return blocks
 
@@ -168,8 +178,8 @@ def _combination(name: str) -> str:
     return "\n\n".join(
         [
             f"# {describe_combination(name).title}",
-            f"The combination `{name}` consists of {links}. [Combinations](../combinations.md) explains the file, which says"
-            " what the experiments share and why:",
+            f"The combination `{name}` consists of {links}. [Combinations](../combinations.md) explains the file, which"
+            " says what the experiments share and why:",
             f"```toml\n{text}```",
             "## Use it",
             f"    cevnsjax fit {name}\n    cevnsjax nuisances {name}",
@@ -180,8 +190,8 @@ def _combination(name: str) -> str:
 def _results(folder: Path, studies: Sequence[str]) -> dict[str, str | bytes]:
     """Return the studies' own pages with their figures, as `cevnsjax reproduce` wrote them."""
     head = (
-        "# Published and obtained\n\n`cevnsjax reproduce` calculates these studies of published analyses again. Each page and"
-        " each number in it is made by that command."
+        "# Published and obtained\n\n`cevnsjax reproduce` calculates these studies of published analyses again. Each"
+        " page and each number in it is made by that command."
     )
     if not studies:
         return {"index.md": f"{head}\n\n{HOW}\n"}
@@ -192,9 +202,8 @@ def _results(folder: Path, studies: Sequence[str]) -> dict[str, str | bytes]:
         figures = [
             path
             for path in sorted(folder.glob("*.png"))
-            if path.stem in mentioned or path.stem.startswith(study) or (study == "conus_plus" and path.stem[:3] == "fig")
+            if path.stem in mentioned or path.stem.startswith(PREFIXES.get(study, f"{study}_"))
         ]
-        figures = [path for path in figures if not (study == "conus" and path.stem.startswith("conus_plus"))]
         contents |= {path.name: path.read_bytes() for path in figures}
         shown = "\n\n".join(f"### {path.stem}\n\n![{path.stem}]({path.name})" for path in figures)
         contents[f"{study}.md"] = f"{page}\n\n## Figures\n\n{shown}\n"
