@@ -4,6 +4,7 @@ Nothing is fetched, neither by the build nor by a reader's browser: mathematics 
 fonts. The build runs every notebook and ends with an error if one fails.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +14,11 @@ sys.path.insert(0, str(DOCS / "_ext"))
 import tutorials  # noqa: E402
 
 import cevnsjax  # noqa: E402
+
+# The build and the notebooks' kernels share the programs that they compile.
+if folder := cevnsjax.cache_compilations():
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 project = "cevnsjax"
 author = "The cevnsjax developers"

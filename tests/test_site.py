@@ -135,13 +135,14 @@ def test_there_are_notebooks() -> None:
 def test_every_experiment_has_a_page(site: Path, pages: dict[Path, Page]) -> None:
     for name in experiment_names():
         page = pages[site / "data" / f"{name}.html"]
+        assert f"../_images/{name}.png" in page.loaded
         assert {"data", "published-and-obtained", "systematics", "the-file"} <= page.anchors
 
 
 def test_published_stands_beside_obtained(site: Path, pages: dict[Path, Page]) -> None:
     """Published numbers are those of `data/published/`, obtained ones those of the studies' JSON."""
     text = re.sub(r"<[^>]+>", " ", pages[site / "data" / "conus_plus.html"].text)
-    words = " ".join(text.split())
+    words = " ".join(text.replace("\N{MINUS SIGN}", "-").split())
     assert re.search(r"sin2_theta_w 0\.252 \+0\.056 -0\.064 0\.123 \+0\.027 -0\.023 A\. Chattaraj", words)
     assert re.search(r"mu_nu_e mu_B &lt; 5\.06e-10 &lt; 7\.77e-10 90 % CL, CEvNS alone", words)
     assert any("fig1_spectrum" in address for address in pages[site / "results" / "conus_plus.html"].loaded)

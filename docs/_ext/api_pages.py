@@ -26,6 +26,10 @@ HIDDEN = {"cli", "__main__"}
 """Rooms with a page of their own, the command line's."""
 
 
+SIGN = re.compile(r"`[^`]*`|[|*]")
+"""Code, or a sign that is markup in reStructuredText and a sign of mathematics here."""
+
+
 def _pages(app: Sphinx, config: Config) -> None:
     rooms = [name for _, name, _ in pkgutil.iter_modules(cevnsjax.__path__) if name not in HIDDEN]
     contents: dict[str, str | bytes] = {f"{room}.rst": _room(room) for room in rooms}
@@ -100,12 +104,22 @@ def _skip(app: Sphinx, what: str, name: str, value: Any, skip: bool, options: An
 
 
 def _docstring(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
-    """Make a docstring's prose reStructuredText: bars and stars are signs, and data have no docstring of their type."""
+    """Make a docstring reStructuredText. Data have no docstring of their type."""
     if what == "data" and lines and lines[0] == (inspect.getdoc(type(value)) or "").split("\n")[0]:
         lines.clear()
-    for number, line in enumerate(lines):
-        if not line.lstrip().startswith((">>>", "...")):
-            lines[number] = re.sub(r"`[^`]*`|[|*]", lambda sign: "\\" * (len(sign[0]) == 1) + sign[0], line)
+    before, block, written = "", 0, []
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        begins = indent > 0 and not written[-1].strip() if written else False
+        if not block and begins and not before.endswith(":") and not line.lstrip().startswith((">>>", "- ")):
+            written += ["::", ""]  # code or a formula, set apart by its indentation as in Markdown
+            block = indent
+        if line.strip():
+            block = block if indent >= block else 0
+            before = line
+        code = block or line.lstrip().startswith((">>>", "..."))
+        written.append(line if code else SIGN.sub(lambda sign: "\\" * (len(sign[0]) == 1) + sign[0], line))
+    lines[:] = written
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -4,6 +4,7 @@ A study's JSON is what `cevnsjax reproduce` wrote. Where it is missing, the rows
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,10 @@ HEADER = ("quantity", "unit", "published", "obtained", "source or remark")
 UNITS = {parameter.name: parameter.unit for model in MODELS.values() for parameter in model.parameters}
 
 Studies = Mapping[str, Mapping[str, Any]]
+
+
+SIGN = re.compile(r"(?<![\w.])-(?=[\d.])|(?<=\de)-(?=\d)")
+"""A minus sign of a number, which is no hyphen: lines must not break after it."""
 
 
 class Row(NamedTuple):
@@ -39,6 +44,16 @@ def studies_in(folder: Path) -> dict[str, dict[str, Any]]:
 
 def beside(experiment: str, studies: Studies) -> list[Row]:
     """Return all rows of an experiment, none where nothing published is known to the package."""
+    rows = _rows(experiment, studies)
+    return [
+        row._replace(
+            published=SIGN.sub("\N{MINUS SIGN}", row.published), obtained=SIGN.sub("\N{MINUS SIGN}", row.obtained)
+        )
+        for row in rows
+    ]
+
+
+def _rows(experiment: str, studies: Studies) -> list[Row]:
     if experiment == "conus_plus":
         return _values("conus_plus", "", studies, "conus_plus") + _limits_of_conus_plus(studies)
     if experiment == "conus":
@@ -72,6 +87,10 @@ def _limits(experiment: str) -> list[dict[str, str]]:
     return [row for row in published_rows("limits") if row["experiment"] == experiment]
 
 
+def _absolute(row: Mapping[str, str]) -> str:
+    return ", absolute value" if row["kind"] == "absolute" else ""
+
+
 def _quoted(row: Mapping[str, str]) -> str:
     return interval(ends_of(row), row["kind"])
 
@@ -99,7 +118,7 @@ def _limits_of_coherent(studies: Studies) -> list[Row]:
         for one in found or [None]:
             obtained = "" if one is None else pieces(one["obtained"])
             also = f", {' and '.join(one['free'])} free" if one and one["free"] else ""
-            remark = f"CsI and LAr together, 90 % CL{', absolute value' * (row['kind'] == 'absolute')}{also}"
+            remark = f"CsI and LAr together, 90 % CL{_absolute(row)}{also}"
             rows.append(Row(row["quantity"], UNITS[row["quantity"]], _quoted(row), obtained, remark))
     return rows
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import written
 from beside import HEADER, beside, studies_in
+from experiment_figure import data_picture
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -39,6 +40,9 @@ PARTS = {
 """Sections of a file, by the first word of their names, and what a page calls them."""
 
 
+WITH = """along the first axis, all others added up. Nuisances have the values
+that suit the data best; the signal has its own strength. Nothing else is fitted."""
+
 PREFIXES = {"conus_plus": "fig", "reactors": "reactor_"}
 """How names of a study's figures begin, where not with the study's own name."""
 
@@ -48,7 +52,8 @@ def _pages(app: Sphinx, config: Config) -> None:
     results = Path(os.environ.get("CEVNSJAX_RESULTS") or source.parent / "cevnsjax_results")
     studies = studies_in(results)
     names, combinations = list(experiment_names()), list(combination_names())
-    contents: dict[str, str | bytes] = {name + ".md": _experiment(name, studies) for name in names}
+    contents: dict[str, str | bytes] = {f"{name}.md": _experiment(name, studies) for name in names}
+    contents |= {f"{name}.png": data_picture(Likelihood(name)) for name in names}
     contents |= {name + ".md": _combination(name) for name in combinations}
     contents["index.md"] = _index(names, combinations)
     written.pages(source / "data", contents)
@@ -93,7 +98,12 @@ def _experiment(name: str, studies: dict[str, Any]) -> str:
     blocks = [f"# {runs[0].identity.title}", f"`{name}`: {_linked(runs[0].identity.reference)}"]
     if notes := dict.fromkeys(run.note for run in runs if run.note):
         blocks.append(":::{note}\n" + "\n\n".join(notes) + "\n:::")
-    blocks += ["## Data", table(("", *(run.label for run in runs)), _facts(runs))]
+    blocks += [
+        "## Data",
+        table(("", *(run.label for run in runs)), _facts(runs)),
+        f"![data and prediction]({name}.png)",
+    ]
+    blocks.append(f"The Standard Model's prediction beside the {runs[0].kind_of_data}, {WITH}")
     blocks += ["## Published and obtained"]
     if not rows:
         blocks.append("The package has no published numbers of this experiment.")
