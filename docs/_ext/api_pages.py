@@ -30,6 +30,10 @@ SIGN = re.compile(r"`[^`]*`|[|*]")
 """Code, or a sign that is markup in reStructuredText and a sign of mathematics here."""
 
 
+HEADING = re.compile(r"(Args|Attributes|Examples?|Notes?|Raises|Returns|Yields):")
+"""A section of a docstring, which napoleon knows."""
+
+
 def _pages(app: Sphinx, config: Config) -> None:
     rooms = [name for _, name, _ in pkgutil.iter_modules(cevnsjax.__path__) if name not in HIDDEN]
     contents: dict[str, str | bytes] = {f"{room}.rst": _room(room) for room in rooms}
@@ -111,7 +115,12 @@ def _docstring(app: Sphinx, what: str, name: str, value: Any, options: Any, line
     for line in lines:
         indent = len(line) - len(line.lstrip())
         begins = indent > 0 and not written[-1].strip() if written else False
-        if not block and begins and not before.endswith(":") and not line.lstrip().startswith((">>>", "- ")):
+        if (
+            not block
+            and begins
+            and not HEADING.fullmatch(before.strip())
+            and not line.lstrip().startswith((">>>", "- "))
+        ):
             written += ["::", ""]  # code or a formula, set apart by its indentation as in Markdown
             block = indent
         if line.strip():
