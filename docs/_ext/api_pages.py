@@ -114,13 +114,9 @@ def _docstring(app: Sphinx, what: str, name: str, value: Any, options: Any, line
     before, block, written = "", 0, []
     for line in lines:
         indent = len(line) - len(line.lstrip())
-        begins = indent > 0 and not written[-1].strip() if written else False
-        if (
-            not block
-            and begins
-            and not HEADING.fullmatch(before.strip())
-            and not line.lstrip().startswith((">>>", "- "))
-        ):
+        deeper = indent > len(before) - len(before.lstrip())
+        begins = deeper and bool(written) and not written[-1].strip() and not HEADING.fullmatch(before.strip())
+        if not block and begins and not line.lstrip().startswith((">>>", "- ")):
             written += ["::", ""]  # code or a formula, set apart by its indentation as in Markdown
             block = indent
         if line.strip():
