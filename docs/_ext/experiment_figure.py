@@ -7,6 +7,7 @@ import numpy as np
 from cevnsjax.experiments import Experiment
 from cevnsjax.figures import StackedPanel, stacked_figure
 from cevnsjax.likelihood import Likelihood
+from cevnsjax.results import nuisance_table
 
 __all__ = ["data_picture"]
 
@@ -17,14 +18,18 @@ COLUMNS, MOST = 3, 9
 def data_picture(likelihood: Likelihood) -> bytes:
     """Return a PNG with one panel for each run, along its first axis; all others are added up.
 
-    Nuisances that are minimised in a fit have the values that suit the data best with the Standard Model's signal.
+    This is the prediction before a fit: constrained nuisances stand at their centres. Those without a constraint have
+    the values that suit the data best.
     """
-    values = likelihood.best_nuisances({}) if any(one.hypothesis == "" for one in likelihood.experiments) else {}
+    rows = nuisance_table(likelihood)
+    values = {row["name"]: row["centre"] for row in rows if not isinstance(row["width"], str)}
+    if any(row["width"] == "free" for row in rows) and any(not one.hypothesis for one in likelihood.experiments):
+        values |= likelihood.best_nuisances(values)
     counts = zip(likelihood.experiments, likelihood.expected_in(values), likelihood.signal_in(values), strict=True)
     panels = [_panel(one, np.asarray(expected), np.asarray(signal)) for one, expected, signal in counts][:MOST]
-    rows = [panels[start : start + COLUMNS] for start in range(0, len(panels), COLUMNS)]
+    grid = [panels[start : start + COLUMNS] for start in range(0, len(panels), COLUMNS)]
     file = io.BytesIO()
-    stacked_figure(rows).savefig(file, format="png", dpi=130)
+    stacked_figure(grid).savefig(file, format="png", dpi=130)
     return file.getvalue()
 
 

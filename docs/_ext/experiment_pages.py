@@ -40,8 +40,8 @@ PARTS = {
 """Sections of a file, by the first word of their names, and what a page calls them."""
 
 
-WITH = """along the first axis, all others added up. Nuisances have the values
-that suit the data best; the signal has its own strength. Nothing else is fitted."""
+WITH = """along the first axis, all others added up, before a fit: constrained
+nuisances stand at their centres, those without a constraint have the values that suit the data best."""
 
 PREFIXES = {"conus_plus": "fig", "reactors": "reactor_"}
 """How names of a study's figures begin, where not with the study's own name."""
