@@ -12,7 +12,7 @@ import numpy as np
 
 from cevnsjax.errors import InputError
 
-__all__ = ["data_folder", "read_arrays", "read_bytes", "read_rows", "read_table", "read_text"]
+__all__ = ["data_folder", "docs_folder", "read_arrays", "read_bytes", "read_rows", "read_table", "read_text"]
 
 LARGEST = 32 << 20
 """Bytes of the largest file that is read: more is no table of this field, but a mistake."""
@@ -20,9 +20,19 @@ LARGEST = 32 << 20
 
 def data_folder() -> Path:
     """Return the folder of the embedded data, in an installed wheel or in a checkout."""
+    return _beside("data")
+
+
+def docs_folder() -> Path:
+    """Return the folder of the documentation's pages, in an installed wheel or in a checkout."""
+    return _beside("docs")
+
+
+def _beside(name: str) -> Path:
+    """Return a folder that a wheel holds in the package, and a checkout beside it."""
     package = Path(__file__).parent
-    installed = package / "data"
-    return installed if installed.is_dir() else package.parent / "data"
+    installed = package / name
+    return installed if installed.is_dir() else package.parent / name
 
 
 def read_bytes(path: Path, kind: str) -> bytes:

@@ -43,7 +43,7 @@ with warnings.catch_warnings():
 hypothesis.settings.register_profile("cevnsjax", max_examples=30, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("cevnsjax")
 
-LONG = ("test_reproduce.py", "test_notebooks.py")
+LONG = ("test_reproduce.py", "test_site.py")
 MAPPINGS = Path("/proc/self/maps")
 
 

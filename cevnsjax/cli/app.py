@@ -36,6 +36,7 @@ COMMANDS = {
     "nuisances": ("nuisances", "List the nuisance parameters and their constraints."),
     "export": ("export", "Write a likelihood that others can evaluate, or curves for HEPData."),
     "reproduce": ("reproduce", "Make the tables and figures of the papers."),
+    "docs": ("docs", "Say where the documentation is."),
 }
 """Each command's module, which has a function of its name, and its line in the list of all."""
 
