@@ -98,6 +98,8 @@ def test_all_is_there_and_nothing_else(folder: Path) -> None:
     electromagnetic = {"fig4_magnetic_moment": ["mu_nu_e"], "fig5_millicharge": ["q_ee", "q_emu"]}
     channels = ("all", "cevns", "eves")
     curves = ["fig1_spectrum", "fig3_weak_mixing_angle", "fig2_sin2_theta_w_profiled", "fig2_sin2_theta_w_marginalised"]
+    new_physics = ("magnetic_moment", "millicharge", "charge_radius", "vector_bl", "scalar")
+    curves += [f"fig1_spectrum_{name}" for name in new_physics]
     curves += [f"{name}_{q}_{c}" for name, quantities in electromagnetic.items() for q in quantities for c in channels]
     curves += [f"fig6_charge_radius_{q}_{c}" for q in ("r2_ee", "r2_emu") for c in ("all", "cevns")]
     planes = [f"fig7_{name}" for name in ("vector_bl", "scalar", "vector_universal")]

@@ -1,24 +1,30 @@
 """Contours in a plane of two parameters, and curves and points of others beside them."""
 
 import itertools
+import pathlib
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
 from cevnsjax.errors import InputError
 from cevnsjax.figures.style import (
     BLUE,
     COLUMN_WIDTH,
+    DASHES,
+    EXCLUDED,
     GREEN,
     ORANGE,
+    PURPLE,
     SKY,
     STYLE,
     VERMILION,
     axis_label,
+    legend_above,
     level_label,
     scaled_axis,
 )
@@ -26,9 +32,12 @@ from cevnsjax.inference import ScanResult
 from cevnsjax.parameters import Parameter
 from cevnsjax.resources import read_rows, read_table
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = ["Band", "Mark", "Overlay", "plane_figure", "read_overlay"]
 
-LOOKS = tuple(zip((BLUE, VERMILION, GREEN, ORANGE, SKY), ("-", "--", "-.", ":", "-"), strict=True))
+LOOKS = tuple(zip((BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE), DASHES, strict=True))
 """Colour and line style of each scan, one after the other."""
 
 
@@ -41,13 +50,18 @@ class Overlay(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A point in a plane: in the colour of the scan that it belongs to, counted from zero, or in its own colour."""
+    """A point in a plane: in the colour of the scan that it belongs to, counted from zero, or in its own colour.
+
+    `x_ends` and `y_ends` are the intervals of its errors.
+    """
 
     x: float
     y: float
     label: str
     scan: int = 0
     colour: str | None = None
+    x_ends: tuple[float, float] | None = None
+    y_ends: tuple[float, float] | None = None
 
 
 class Band(NamedTuple):
@@ -59,7 +73,7 @@ class Band(NamedTuple):
     scan: int = 0
 
 
-def read_overlay(path: Path) -> Overlay:
+def read_overlay(path: pathlib.Path) -> Overlay:
     """Return the curves of a CSV file: two columns named after the parameters, and a third, `curve`, with labels.
 
     Raises `InputError` where the file is not so.
@@ -82,14 +96,16 @@ def plane_figure(
     overlays: Sequence[Overlay] = (),
     marks: Sequence[Mark] = (),
     bands: Sequence[Band] = (),
+    shaded: int | None = 0,
 ) -> Figure:
     """Return the contours of scans of one plane, each with its label.
 
-    Curves of others are drawn beside them where they are of the same two parameters, `marks` and `bands` in any case.
+    What the scan number `shaded` excludes is shaded. Curves of others are drawn beside the contours where they are of
+    the same two parameters, `marks` and `bands` in any case.
     """
     (_, first), *_ = scans
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 3.0))
+        figure = Figure(figsize=(COLUMN_WIDTH, 3.2))
         axes = figure.subplots()
         scaled = [_scaled(axis.parameter, axis.values) for axis in (first.x, first.y)]
         units = np.array([unit for unit, _ in scaled])
@@ -107,24 +123,40 @@ def plane_figure(
             for (label, points), (colour, style) in zip(overlay.curves.items(), greys, strict=False):
                 axes.plot(*(points / units).T, color=colour, ls=style, lw=0.9, label=label)
         for mark in marks:
-            colour = mark.colour or LOOKS[mark.scan % len(LOOKS)][0]
-            # A point at the plane's edge would be cut in half.
-            point = np.array([mark.x, mark.y]) / units
-            axes.plot(*point, "D", ms=3.5, mfc="none", color=colour, clip_on=False, ls="", label=mark.label)
+            _draw_mark(axes, mark, units)
         for axis, which, (unit, label) in zip((first.x, first.y), "xy", scaled, strict=True):
             getattr(axes, f"set_{which}label")(label)
             getattr(axes, f"set_{which}scale")("log" if axis.parameter.logarithmic else "linear")
             getattr(axes, f"set_{which}lim")(axis.values[0] / unit, axis.values[-1] / unit)
         level = level_label(first.cl, first.dof)
+        if shaded is not None and _shade(axes, scans[shaded][1], units):
+            level += "; shaded: excluded" + (f" by {scans[shaded][0]}" if len(scans) > 1 else "")
         if axes.get_legend_handles_labels()[0]:
-            # Above the plane, where no curve passes.
-            axes.legend(
-                loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, columnspacing=1.0, borderaxespad=0.2,
-                title=level, title_fontsize=6.5,
-            )  # fmt: skip
+            legend_above(axes, level)
         else:
             axes.set_title(f"no contour of {level}")
     return figure
+
+
+def _shade(axes: "Axes", result: ScanResult, units: np.ndarray) -> bool:
+    """Shade what a scan excludes, and return whether there is any of it; its edge is that of the contours."""
+    regions = result.excluded()
+    for points, codes in regions:
+        axes.add_patch(PathPatch(Path(points / units, codes), **EXCLUDED | {"lw": 0.0}))
+    return bool(regions)
+
+
+def _draw_mark(axes: "Axes", mark: Mark, units: np.ndarray) -> None:
+    colour = mark.colour or LOOKS[mark.scan % len(LOOKS)][0]
+    point = np.array([mark.x, mark.y]) / units
+    bars = [
+        None if ends is None else np.abs(np.array(ends)[:, None] / unit - value)
+        for ends, unit, value in zip((mark.x_ends, mark.y_ends), units, point, strict=True)
+    ]
+    if any(bar is not None for bar in bars):
+        axes.errorbar(point[0], point[1], bars[1], bars[0], color=colour, lw=0.9, capsize=2, ls="")
+    # A point at the plane's edge would be cut in half.
+    axes.plot(*point, "D", ms=3.5, mfc="white", color=colour, clip_on=False, ls="", label=mark.label)
 
 
 def _scaled(parameter: Parameter, values: np.ndarray) -> tuple[float, str]:

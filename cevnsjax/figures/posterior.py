@@ -78,7 +78,7 @@ def predictive_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
             axes.errorbar(centre, data, sigma, fmt="o", ms=2.5, lw=0.8, color=VERMILION, label="data")
             axes.set_xlabel(f"{axis.name} [{in_latex(axis.unit)}]" if axis.unit else axis.name)
             axes.set_ylabel(in_latex(experiment.unit))
-            axes.set_title(experiment.label, fontsize=6.5)
+            axes.set_title(experiment.label)
             axes.margins(x=0)
             axes.legend(loc="upper right")
     return figure

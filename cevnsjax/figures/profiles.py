@@ -10,11 +10,14 @@ from matplotlib.figure import Figure
 from cevnsjax.figures.style import (
     BLUE,
     COLUMN_WIDTH,
+    DASHES,
+    EXCLUDED,
     GREEN,
-    SKY,
+    MEASURED,
     STYLE,
     VERMILION,
     axis_label,
+    legend_above,
     level_label,
     scaled_axis,
 )
@@ -31,14 +34,16 @@ HIGHEST = 9.0
 
 
 class Panel(NamedTuple):
-    """Delta chi-squared curves with labels along one parameter, and the interval that was published, with its label.
+    """Delta chi-squared curves with labels along one parameter, and published intervals, each with its label.
 
-    A curve is what `results.profile_dataset` gives.
+    A curve is what `results.profile_dataset` gives. `measured` is the interval of a measurement, `allowed` what a limit
+    leaves: all else is shaded as excluded.
     """
 
     curves: Sequence[tuple[str, "xr.Dataset"]]
     parameter: Parameter
-    published: tuple[float, float, str] | None = None
+    measured: tuple[float, float, str] | None = None
+    allowed: tuple[float, float, str] | None = None
 
 
 def profiles_figure(panels: Sequence[Panel], columns: int, levels: Sequence[tuple[float, str]]) -> Figure:
@@ -48,7 +53,7 @@ def profiles_figure(panels: Sequence[Panel], columns: int, levels: Sequence[tupl
     """
     rows = -(-len(panels) // columns)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH * (1 if columns == 1 else 1.7), (2.8 if rows == 1 else 2.4) * rows))
+        figure = Figure(figsize=(COLUMN_WIDTH * columns, 2.8 * rows))
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, panel in zip(grid.flat, panels, strict=True):
             _draw_profiles(axes, panel, levels)
@@ -57,45 +62,63 @@ def profiles_figure(panels: Sequence[Panel], columns: int, levels: Sequence[tupl
 
 def _draw_profiles(axes: "Axes", panel: Panel, levels: Sequence[tuple[float, str]]) -> None:
     parameter = panel.parameter
-    far = max(float(np.abs(curve[parameter.name]).max()) for _, curve in panel.curves)
-    unit, label_of_axis = scaled_axis(parameter, far)
-    if panel.published is not None:
-        low, high, label = panel.published
-        axes.axvspan(low / unit, high / unit, facecolor="0.9", edgecolor="0.6", lw=0.4, label=label)
-    for (label, curve), colour, style in zip(panel.curves, (BLUE, VERMILION, GREEN), ("-", "--", "-."), strict=False):
+    every = np.concatenate([np.ravel(curve[parameter.name]) for _, curve in panel.curves])
+    unit, label_of_axis = scaled_axis(parameter, float(np.abs(every).max()))
+    ends = every.min() / unit, every.max() / unit
+    if panel.measured is not None:
+        low, high, label = panel.measured
+        axes.axvspan(low / unit, high / unit, label=label, **MEASURED)
+    if panel.allowed is not None:
+        low, high, label = panel.allowed
+        _shade_outside(axes, ends, (low / unit, high / unit), label)
+    for (label, curve), colour, style in zip(panel.curves, (BLUE, VERMILION, GREEN), DASHES, strict=False):
         axes.plot(curve[parameter.name] / unit, curve["delta_chi2"], color=colour, ls=style, label=label)
     top = max(float(curve["delta_chi2"].max()) for _, curve in panel.curves)
     for (level, text), dashes in zip(levels, ((0, (1, 2)), (0, (4, 2))), strict=False):
         axes.axhline(level, color="black", lw=0.6, ls=dashes, label=text)
     axes.set_ylim(0.0, max(min(top, HIGHEST), *(1.1 * level for level, _ in levels)))
-    axes.margins(x=0)
+    axes.set_xlim(*ends)
     axes.set_xlabel(label_of_axis)
     axes.set_ylabel(r"$\Delta\chi^2$")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, columnspacing=1.0, borderaxespad=0.2)
+    legend_above(axes)
+
+
+def _shade_outside(axes: "Axes", ends: tuple[float, float], allowed: tuple[float, float], label: str) -> None:
+    """Shade what lies between the ends of the axis and outside an interval."""
+    sides = [(ends[0], allowed[0]), (allowed[1], ends[1])]
+    for i, (low, high) in enumerate(side for side in sides if side[0] < side[1]):
+        axes.axvspan(low, high, label=label if i == 0 else None, **EXCLUDED)
 
 
 def bands_figure(
-    curves: Sequence[tuple[Parameter, "xr.Dataset"]], over: Parameter, measured: tuple[float, float, str]
+    curves: Sequence[tuple[Parameter, "xr.Dataset", tuple[float, float, str] | None]],
+    over: Parameter,
+    measured: tuple[float, float, str],
 ) -> Figure:
-    """Return, one above the other, what is allowed for each parameter against another.
+    """Return, one above the other, what is allowed for each parameter against another; all else is shaded.
 
     `measured` are the ends and the label of the interval in which the other was measured. A curve is what
-    `results.bands_dataset` gives.
+    `results.bands_dataset` gives. It may have a published limit: a value of the other, the limit, and a label.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 1.7 * len(curves) + 0.4))
+        figure = Figure(figsize=(COLUMN_WIDTH, 2.1 * len(curves) + 0.4))
         grid = figure.subplots(len(curves), 1, sharex=True, squeeze=False)
-        for axes, (parameter, curve) in zip(grid.flat, curves, strict=True):
+        for axes, (parameter, curve, limit) in zip(grid.flat, curves, strict=True):
             unit, label = scaled_axis(parameter, float(np.abs(curve["high"]).max()))
-            x = curve[over.name]
-            axes.axvspan(*measured[:2], facecolor="0.9", edgecolor="0.6", lw=0.4, label=measured[2])
-            level = level_label(curve.attrs["cl"], 1)
-            axes.fill_between(x, curve["low"] / unit, curve["high"] / unit, color=SKY, alpha=0.5, lw=0, label=level)
-            axes.plot(x, curve["best_fit"] / unit, color=BLUE, label="best fit")
+            x, low, high = curve[over.name], curve["low"] / unit, curve["high"] / unit
+            axes.axvspan(*measured[:2], label=measured[2], **MEASURED)
+            room = 0.15 * float(high.max() - low.min())
+            bottom, top = max(float(low.min()) - room, parameter.bounds[0] / unit), float(high.max()) + room
+            level = f"excluded, {level_label(curve.attrs['cl'], 1)}"
+            axes.fill_between(x, high, top, label=level, **EXCLUDED)
+            axes.fill_between(x, bottom, low, **EXCLUDED)
+            axes.plot(x, curve["best_fit"] / unit, color=BLUE, label="best fit", clip_on=False)
+            if limit is not None:
+                at, value, text = limit
+                axes.plot(at, value / unit, "D", ms=3.5, mfc="none", color=VERMILION, ls="", label=text)
             axes.set_ylabel(label)
-            axes.margins(x=0)
-            if float(curve["low"].min()) == parameter.bounds[0] == 0:
-                axes.set_ylim(bottom=0.0)
-            axes.legend(loc="best")
-        grid[-1, 0].set_xlabel(axis_label(over))
+            axes.set_xlim(float(x[0]), float(x[-1]))
+            axes.set_ylim(bottom, top)
+            legend_above(axes)
+        grid[-1, 0].set_xlabel(f"{over.description or over.name}: {axis_label(over)}")
     return figure

@@ -46,6 +46,7 @@ def stacked_figure(rows: Sequence[Sequence[StackedPanel]]) -> Figure:
                 for (label, counts), colour in zip(panel.components, COLOURS, strict=False):
                     top = base + counts / width
                     axes.stairs(top, panel.edges, baseline=base, fill=True, color=colour, lw=0, label=label)
+                    axes.stairs(top, panel.edges, baseline=None, color="black", lw=0.3)
                     base = top
                 axes.stairs(base, panel.edges, baseline=None, color="black", lw=0.6)
                 centre = (panel.edges[1:] + panel.edges[:-1]) / 2
@@ -56,7 +57,7 @@ def stacked_figure(rows: Sequence[Sequence[StackedPanel]]) -> Figure:
                 axes.axhline(0.0, color="grey", lw=0.5)
                 axes.set_xlim(panel.edges[0], panel.edges[-1])
                 axes.set_xlabel(panel.label)
-                axes.set_ylabel(f"counts / {panel.unit}" if panel.unit else "counts")
-                axes.set_title(panel.title, fontsize=7)
+                axes.set_ylabel(f"counts / {panel.unit or 'bin'}")
+                axes.set_title(panel.title)
             part.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, columnspacing=1.0)
     return figure

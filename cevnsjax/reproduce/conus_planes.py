@@ -12,9 +12,9 @@ from cevnsjax.interactions import Model, model
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.matter import element
 from cevnsjax.reproduce.conus_limits import BSM, CL, SCALAR, talk
-from cevnsjax.reproduce.markdown import at_cl
 from cevnsjax.reproduce.projections import future
 from cevnsjax.reproduce.published import published_rows
+from cevnsjax.reproduce.smooth import smooth_plane
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import scan_dataset
@@ -55,10 +55,10 @@ class Plane:
             axes = {"x": (self.mass, *self.masses), "y": (self.coupling, *self.couplings)}
             result, origin = work.answer(likelihood, "scan", **axes, cl=CL, dof=2)
             work.curve(f"{self.name}_{channel}", scan_dataset(result, likelihood, origin))
-            scans.append((f"{in_latex(label)}, expected", result))
+            scans.append((f"{in_latex(label)}, expected", smooth_plane(result)))
             limit = float(talk()[f"{self.published}_{channel}"]["value"])
-            text = f"{in_latex(label)}, talk, {at_cl(CL)}, small mass: ${power_of_ten(limit)}$"
-            marks.append(Mark(self.masses[0], limit, text, number))
+            # The talk's limit holds at small mass; at the plane's edge the point would stand on the axis.
+            marks.append(Mark(2 * self.masses[0], limit, f"{in_latex(label)}, talk: ${power_of_ten(limit)}$", number))
         work.figure(self.name, plane_figure(scans, work.overlays, marks), Likelihood(BSM, model=self.model))
 
 

@@ -10,6 +10,7 @@ from cevnsjax.interactions.generalised import STRUCTURES
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.assumptions import DEFAULT
 from cevnsjax.reproduce.limits import CHANNELS, CL, of_channel
+from cevnsjax.reproduce.smooth import smooth_plane
 from cevnsjax.reproduce.solar_limits import SOLAR
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
@@ -51,7 +52,8 @@ class Plane:
             masses = *self.masses[:2], one.masses
             scans.append((in_latex(one.label), self._scan(work, likelihood, one.experiment, masses, one.couplings)))
         drawn = Likelihood(experiment, *(one.experiment for one in beside), model=self.model)
-        work.figure(f"fig7_{self.model}", plane_figure(scans, work.overlays), drawn)
+        smooth = [(label, smooth_plane(result)) for label, result in scans]
+        work.figure(f"fig7_{self.model}", plane_figure(smooth, work.overlays), drawn)
         return limits
 
     def _scan(self, work: Workspace, likelihood: Likelihood, name: str, masses: Grid, couplings: Grid) -> ScanResult:

@@ -1,13 +1,18 @@
-"""Planes with more points than were calculated, for drawing: contours without corners."""
+"""Planes and profiles with more points than were calculated, for drawing: curves without corners."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator, RectBivariateSpline
 
 from cevnsjax.inference import ScanResult
 
-__all__ = ["FINE", "refined", "smooth_plane"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["FINE", "refined", "smooth_plane", "smooth_profile"]
 
 TRANSFER = 20.0
 """A momentum transfer to nuclei [MeV]: lighter mediators act alike."""
@@ -17,6 +22,14 @@ DRAWN = 181
 
 FINE = 401
 """Number of values to which splines refine an axis."""
+
+
+def smooth_profile(name: str, x: Sequence[float], delta_chi2: Sequence[float]) -> "xr.Dataset":
+    """Return a profile along a parameter with many more values, a cubic spline between its own."""
+    import xarray as xr
+
+    fine = np.linspace(x[0], x[-1], FINE)
+    return xr.Dataset({"delta_chi2": (name, CubicSpline(x, delta_chi2)(fine))}, {name: fine})
 
 
 def smooth_plane(result: ScanResult) -> ScanResult:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from cevnsjax.figures import Panel, Strength, profiles_figure, strengths_figure
 from cevnsjax.inference import fit, threshold
@@ -15,6 +14,7 @@ from cevnsjax.parameters import Parameter
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
 from cevnsjax.reproduce.one_sigma import around, one_sigma
 from cevnsjax.reproduce.published import Estimate, published_by
+from cevnsjax.reproduce.smooth import smooth_profile
 from cevnsjax.reproduce.solar_limits import Request, single_limits
 from cevnsjax.reproduce.study import Step
 from cevnsjax.reproduce.workspace import Workspace
@@ -157,7 +157,7 @@ def _draw(work: Workspace) -> None:
         curves = []
         for name, kind, label in drawn:
             x, y = rows[name]["profiles"][kind]
-            curves.append((label, xr.Dataset({"delta_chi2": (FLUX.name, y)}, {FLUX.name: x})))
+            curves.append((label, smooth_profile(FLUX.name, x, y)))
         band = float(published[quoted]["low"]), float(published[quoted]["high"]), text
         panels.append(Panel(curves, FLUX, band))
     levels = [(threshold(ONE_SIGMA), r"$1\sigma$, 1 d.o.f."), (threshold(CL), "90 % CL, 1 d.o.f.")]
