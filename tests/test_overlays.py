@@ -121,7 +121,7 @@ def test_the_excluded_side_is_shaded() -> None:
     for x, y in curve[1:-1]:
         assert patch.get_path().contains_point((x, 1.05 * y))
         assert not patch.get_path().contains_point((x, 0.95 * y))
-    (axes,) = plane_figure([("mine", PLANE)], shaded=None).axes
+    (axes,) = plane_figure([("mine", PLANE)], shaded=()).axes
     assert not axes.patches
     assert axes.get_legend().get_title().get_text() == "90 % CL, 2 d.o.f."
 

@@ -2,27 +2,22 @@
 
 import itertools
 import pathlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
+from numpy.typing import ArrayLike
 
 from cevnsjax.errors import InputError
 from cevnsjax.figures.style import (
-    BLUE,
     COLUMN_WIDTH,
-    DASHES,
     EXCLUDED,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
+    LOOKS,
     STYLE,
-    VERMILION,
     axis_label,
     legend_above,
     level_label,
@@ -37,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Band", "Mark", "Overlay", "plane_figure", "read_overlay"]
 
-LOOKS = tuple(zip((BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE), DASHES, strict=True))
-"""Colour and line style of each scan, one after the other."""
+Looks = Sequence[tuple[str, Any]]
+"""Colours and line styles of scans, one after the other, and again from the first where there are more."""
 
 
 class Overlay(NamedTuple):
@@ -46,7 +41,7 @@ class Overlay(NamedTuple):
 
     x: str
     y: str
-    curves: dict[str, np.ndarray]
+    curves: Mapping[str, ArrayLike]
 
 
 class Mark(NamedTuple):
@@ -96,12 +91,13 @@ def plane_figure(
     overlays: Sequence[Overlay] = (),
     marks: Sequence[Mark] = (),
     bands: Sequence[Band] = (),
-    shaded: int | None = 0,
+    shaded: Sequence[int] = (0,),
+    looks: Looks = LOOKS,
 ) -> Figure:
     """Return the contours of scans of one plane, each with its label.
 
-    What the scan number `shaded` excludes is shaded. Curves of others are drawn beside the contours where they are of
-    the same two parameters, `marks` and `bands` in any case.
+    What any of the scans with the numbers `shaded` excludes is shaded. Curves of others are drawn beside the contours
+    where they are of the same two parameters, `marks` and `bands` in any case. `looks` are colours and line styles.
     """
     (_, first), *_ = scans
     with matplotlib.rc_context(STYLE):
@@ -110,10 +106,10 @@ def plane_figure(
         scaled = [_scaled(axis.parameter, axis.values) for axis in (first.x, first.y)]
         units = np.array([unit for unit, _ in scaled])
         for band in bands:
-            colour, style = LOOKS[band.scan % len(LOOKS)]
+            colour, style = looks[band.scan % len(looks)]
             ends = band.low / units[1], band.high / units[1]
             axes.axhspan(*ends, facecolor=colour, alpha=0.15, edgecolor=colour, lw=0.5, ls=style, label=band.label)
-        for (label, result), (colour, style) in zip(scans, itertools.cycle(LOOKS), strict=False):
+        for (label, result), (colour, style) in zip(scans, itertools.cycle(looks), strict=False):
             for i, curve in enumerate(result.contours):
                 axes.plot(*(curve / units).T, color=colour, ls=style, label=label if i == 0 else None)
         greys = itertools.cycle(itertools.product(("0.35", "0.6"), (":", "--", "-.")))
@@ -121,16 +117,16 @@ def plane_figure(
             if (overlay.x, overlay.y) != (first.x.parameter.name, first.y.parameter.name):
                 continue
             for (label, points), (colour, style) in zip(overlay.curves.items(), greys, strict=False):
-                axes.plot(*(points / units).T, color=colour, ls=style, lw=0.9, label=label)
+                axes.plot(*(np.asarray(points) / units).T, color=colour, ls=style, lw=0.9, label=label)
         for mark in marks:
-            _draw_mark(axes, mark, units)
+            _draw_mark(axes, mark, units, looks)
         for axis, which, (unit, label) in zip((first.x, first.y), "xy", scaled, strict=True):
             getattr(axes, f"set_{which}label")(label)
             getattr(axes, f"set_{which}scale")("log" if axis.parameter.logarithmic else "linear")
             getattr(axes, f"set_{which}lim")(axis.values[0] / unit, axis.values[-1] / unit)
         level = level_label(first.cl, first.dof)
-        if shaded is not None and _shade(axes, scans[shaded][1], units):
-            level += "; shaded: excluded" + (f" by {scans[shaded][0]}" if len(scans) > 1 else "")
+        if by := [label for label, result in (scans[i] for i in shaded) if _shade(axes, result, units)]:
+            level += "; shaded: excluded" + (f" by {' or '.join(by)}" if len(by) < len(scans) else "")
         if axes.get_legend_handles_labels()[0]:
             legend_above(axes, level)
         else:
@@ -146,8 +142,8 @@ def _shade(axes: "Axes", result: ScanResult, units: np.ndarray) -> bool:
     return bool(regions)
 
 
-def _draw_mark(axes: "Axes", mark: Mark, units: np.ndarray) -> None:
-    colour = mark.colour or LOOKS[mark.scan % len(LOOKS)][0]
+def _draw_mark(axes: "Axes", mark: Mark, units: np.ndarray, looks: Looks) -> None:
+    colour = mark.colour or looks[mark.scan % len(looks)][0]
     point = np.array([mark.x, mark.y]) / units
     bars = [
         None if ends is None else np.abs(np.array(ends)[:, None] / unit - value)

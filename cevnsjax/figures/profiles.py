@@ -1,7 +1,8 @@
 """Delta chi-squared along a parameter, and what is allowed of one parameter against another."""
 
+import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -10,9 +11,8 @@ from matplotlib.figure import Figure
 from cevnsjax.figures.style import (
     BLUE,
     COLUMN_WIDTH,
-    DASHES,
     EXCLUDED,
-    GREEN,
+    LOOKS,
     MEASURED,
     STYLE,
     VERMILION,
@@ -46,21 +46,28 @@ class Panel(NamedTuple):
     allowed: tuple[float, float, str] | None = None
 
 
-def profiles_figure(panels: Sequence[Panel], columns: int, levels: Sequence[tuple[float, str]]) -> Figure:
+def profiles_figure(
+    panels: Sequence[Panel],
+    columns: int,
+    levels: Sequence[tuple[float, str]],
+    looks: Sequence[tuple[str, Any]] = LOOKS,
+) -> Figure:
     """Return panels in rows of `columns`, with horizontal levels (height, label) in each.
 
-    The legend stands above each panel, where no curve passes.
+    The legend stands above each panel, where no curve passes. `looks` are colours and line styles of the curves.
     """
     rows = -(-len(panels) // columns)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH * columns, 2.8 * rows))
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, panel in zip(grid.flat, panels, strict=True):
-            _draw_profiles(axes, panel, levels)
+            _draw_profiles(axes, panel, levels, looks)
     return figure
 
 
-def _draw_profiles(axes: "Axes", panel: Panel, levels: Sequence[tuple[float, str]]) -> None:
+def _draw_profiles(
+    axes: "Axes", panel: Panel, levels: Sequence[tuple[float, str]], looks: Sequence[tuple[str, Any]]
+) -> None:
     parameter = panel.parameter
     every = np.concatenate([np.ravel(curve[parameter.name]) for _, curve in panel.curves])
     unit, label_of_axis = scaled_axis(parameter, float(np.abs(every).max()))
@@ -71,7 +78,7 @@ def _draw_profiles(axes: "Axes", panel: Panel, levels: Sequence[tuple[float, str
     if panel.allowed is not None:
         low, high, label = panel.allowed
         _shade_outside(axes, ends, (low / unit, high / unit), label)
-    for (label, curve), colour, style in zip(panel.curves, (BLUE, VERMILION, GREEN), DASHES, strict=False):
+    for (label, curve), (colour, style) in zip(panel.curves, itertools.cycle(looks), strict=False):
         axes.plot(curve[parameter.name] / unit, curve["delta_chi2"], color=colour, ls=style, label=label)
     top = max(float(curve["delta_chi2"].max()) for _, curve in panel.curves)
     for (level, text), dashes in zip(levels, ((0, (1, 2)), (0, (4, 2))), strict=False):

@@ -77,15 +77,15 @@ def events_figure(rows: Sequence[Mapping[str, float]], cl: float, published: Seq
         axes = figure.subplots()
         k = [row["quenching_k"] for row in rows]
         limit, predicted = ([row[name] for row in rows] for name in ("limit", "predicted"))
-        axes.plot(k, limit, color=BLUE, marker="o", ms=2.5, label="limit on expected data")
+        axes.plot(k, limit, color=BLUE, marker="o", ms=2.5, label="limit, expected data")
         axes.plot(k, predicted, color=VERMILION, ls="--", marker="s", ms=2.5, label="prediction")
         rates = [*limit, *predicted]
         for one, marker in zip(published, "D^v", strict=False):
             look: dict[str, Any] = {"marker": marker, "ms": 4.0, "mfc": "white", "ls": "", "zorder": 3}
-            axes.plot(one.k, one.limit, color=BLUE, label=f"published limit, {one.source}", **look)
+            axes.plot(one.k, one.limit, color=BLUE, label=f"limit, {one.source}", **look)
             rates.append(one.limit)
             if one.prediction is not None:
-                axes.plot(one.k, one.prediction, color=VERMILION, label="the same over the published ratio", **look)
+                axes.plot(one.k, one.prediction, color=VERMILION, label="prediction behind it", **look)
                 rates.append(one.prediction)
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())

@@ -19,6 +19,7 @@ __all__ = [
     "DASHES",
     "EXCLUDED",
     "GREEN",
+    "LOOKS",
     "MEASURED",
     "ORANGE",
     "PURPLE",
@@ -45,6 +46,9 @@ PURPLE = "#CC79A7"
 
 DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (8, 2)))
 """Styles of lines in their order: in print without colours they alone tell curves apart."""
+
+LOOKS: tuple[tuple[str, Any], ...] = tuple(zip((BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE), DASHES, strict=True))
+"""Colours and dashes of curves, one after the other."""
 
 EXCLUDED: dict[str, Any] = {"facecolor": "0.9", "edgecolor": "0.6", "lw": 0.4, "zorder": 0}
 """Look of what is excluded, in all figures: grey."""

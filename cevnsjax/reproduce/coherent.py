@@ -7,6 +7,7 @@ from typing import Any
 
 from cevnsjax.experiments import load_experiment
 from cevnsjax.figures import Panel, profiles_figure
+from cevnsjax.figures.smooth import smooth_profile
 from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import NORM
@@ -16,7 +17,6 @@ from cevnsjax.reproduce.markdown import pieces, table, with_errors
 from cevnsjax.reproduce.one_sigma import around, one_sigma
 from cevnsjax.reproduce.planes import Data, Plane, planes_table, published_radius
 from cevnsjax.reproduce.published import Estimate, beside, ends_of, published_by, published_limits
-from cevnsjax.reproduce.smooth import smooth_profile
 from cevnsjax.reproduce.study import Results, Step, Study
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import profile_dataset

@@ -19,7 +19,7 @@ ALL = Data("all", (COMBINATION,))
 NUCLEI = (CONUS_PLUS, CSI, LAR, SOLAR_B8, ALL)
 MEDIATED = (
     CONUS_PLUS._replace(systematics=SIMPLE, masses=61),
-    COHERENT._replace(systematics=SIMPLE),
+    COHERENT._replace(systematics=SIMPLE, masses=31),
     SOLAR_B8._replace(systematics=SIMPLE),
     ELECTRONS._replace(systematics=SIMPLE, masses=61),
 )

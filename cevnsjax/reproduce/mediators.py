@@ -4,13 +4,13 @@ import dataclasses
 from typing import Any
 
 from cevnsjax.figures import in_latex, plane_figure
+from cevnsjax.figures.smooth import smooth_plane
 from cevnsjax.inference import ScanResult, fit
 from cevnsjax.interactions import ContactInteraction, Model, StandardModel, model
 from cevnsjax.interactions.generalised import STRUCTURES
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.assumptions import DEFAULT
 from cevnsjax.reproduce.limits import CHANNELS, CL, of_channel
-from cevnsjax.reproduce.smooth import smooth_plane
 from cevnsjax.reproduce.solar_limits import SOLAR
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cevnsjax.constants import SIN2_THETA_W
-from cevnsjax.figures import Mark, plane_figure
+from cevnsjax.figures import Mark, in_latex, plane_figure
+from cevnsjax.figures.smooth import smooth_plane
 from cevnsjax.inference import ScanResult
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.markdown import table
 from cevnsjax.reproduce.published import published_by
-from cevnsjax.reproduce.smooth import smooth_plane
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import scan_dataset
 
@@ -76,7 +76,7 @@ class Plane:
                 at = dict(zip(names, self.standard, strict=True))
                 row["standard_model"] = float(likelihood.chi2(at)) - result.chi2_min
             rows.append(row)
-        smooth = [(label, smooth_plane(result)) for label, result in scans]
+        smooth = [(in_latex(label), smooth_plane(result)) for label, result in scans]
         if self.total is not None:
             likelihood = _together([data.likelihood(self.model) for data in self.data], self.model)
             total = _sum([result for _, result in smooth])
@@ -86,7 +86,7 @@ class Plane:
             rows.append(row)
         marks = [] if self.standard is None else [Mark(*self.standard, "Standard Model", colour="black")]
         marks += self.published()
-        work.figure(self.name, plane_figure(smooth, work.overlays, marks, shaded=len(smooth) - 1), likelihood)
+        work.figure(self.name, plane_figure(smooth, work.overlays, marks, shaded=[len(smooth) - 1]), likelihood)
         return rows
 
 

@@ -13,10 +13,10 @@ from scipy.interpolate import CubicSpline
 
 from cevnsjax.experiments import Experiment, projected
 from cevnsjax.figures import Band, plane_figure
+from cevnsjax.figures.smooth import FINE, refined
 from cevnsjax.inference import ScanResult, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.reactor_spectrum import conus_100
-from cevnsjax.reproduce.smooth import FINE, refined
 from cevnsjax.reproduce.study import Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import scan_dataset
@@ -69,7 +69,7 @@ def _plane(work: Workspace) -> dict[str, Any]:
     ]
     smooth = [(label, refined(result)) for label, result in scans]
     # What CONUS+ excludes together with caesium iodide is shaded: CONUS-100 has no data.
-    work.figure("reactor_radius", plane_figure(smooth, work.overlays, bands=bands, shaded=1), likelihood)
+    work.figure("reactor_radius", plane_figure(smooth, work.overlays, bands=bands, shaded=[1]), likelihood)
     return {
         "cl": CL,
         "constraints": CONSTRAINTS,

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from cevnsjax.figures import Panel, Strength, profiles_figure, strengths_figure
+from cevnsjax.figures.smooth import smooth_profile
 from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import Parameter
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
 from cevnsjax.reproduce.one_sigma import around, one_sigma
 from cevnsjax.reproduce.published import Estimate, published_by
-from cevnsjax.reproduce.smooth import smooth_profile
 from cevnsjax.reproduce.solar_limits import Request, single_limits
 from cevnsjax.reproduce.study import Step
 from cevnsjax.reproduce.workspace import Workspace

@@ -9,12 +9,12 @@ import numpy as np
 
 from cevnsjax.experiments import load_experiment
 from cevnsjax.figures import Panel, StackedPanel, power_of_ten, profiles_figure, stacked_figure
+from cevnsjax.figures.smooth import smooth_profile
 from cevnsjax.figures.style import level_label
 from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.projections import DAYS_PER_YEAR
 from cevnsjax.reproduce.published import ends_of, half_width, outer_ends, published_by, published_limits
-from cevnsjax.reproduce.smooth import smooth_profile
 from cevnsjax.reproduce.solar_limits import Request, single_limits
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
