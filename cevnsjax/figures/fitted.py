@@ -115,7 +115,7 @@ def _draw_cells(
         axes.set_ylim(bottom=0.0)
     axes.set_xlim(axis.low[0], axis.high[-1])
     axes.set_xlabel(f"{axis.name.replace('_', ' ')} [{in_latex(axis.unit)}]" if axis.unit else axis.name)
-    axes.set_ylabel(in_latex(experiment.unit))
+    axes.set_ylabel("counts / bin" if experiment.unit == "counts" else in_latex(experiment.unit))
     axes.set_title(experiment.label + (", expected data" if experiment.hypothesis else ""))
 
 
