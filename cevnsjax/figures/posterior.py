@@ -91,7 +91,7 @@ def predictive_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
             first += experiment.size
             axis = cells.axes[0]
             edges, centre = np.append(axis.low, axis.high[-1]), (axis.low + axis.high) / 2
-            for name, colour, label in (("observed", "0.9", "data to expect"), ("expected", BLUE, "prediction")):
+            for name, colour, label in (("observed", "#D6ECF9", "data to expect"), ("expected", BLUE, "prediction")):
                 draws = along_first(np.asarray(predictive[name])[0, :, here], cells)
                 ends = np.quantile(draws, [0.05, 0.95], axis=0)
                 axes.stairs(ends[1], edges, baseline=ends[0], fill=True, color=colour, label=f"{label}, 90 %")
