@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from cevnsjax.figures.style import (
     BLUE,
     COLUMN_WIDTH,
+    FILLS,
     GREEN,
-    ORANGE,
     PURPLE,
-    SKY,
     STYLE,
     VERMILION,
     in_latex,
@@ -46,9 +45,7 @@ def spectrum_figure(prediction: "xr.Dataset", others: Sequence[tuple[str, "xr.Da
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
         by_detector = prediction["expected"].sum("channel")
         base = np.zeros(centre.size)
-        for detector, colour in zip(
-            by_detector["detector"].values, (ORANGE, SKY, GREEN, VERMILION, BLUE), strict=False
-        ):
+        for detector, colour in zip(by_detector["detector"].values, FILLS, strict=False):
             share = by_detector.sel(detector=detector).values
             label = f"{detector}, from {low[np.flatnonzero(share)[0]]:g} {in_latex(axis_unit)} on"
             top.stairs(base + share, edges, baseline=base, fill=True, color=colour, label=label)

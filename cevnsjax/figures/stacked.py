@@ -7,11 +7,9 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, GREEN, ORANGE, SKY, STYLE, VERMILION
+from cevnsjax.figures.style import COLUMN_WIDTH, FILLS, STYLE
 
 __all__ = ["StackedPanel", "stacked_figure"]
-
-COLOURS = (SKY, ORANGE, GREEN, VERMILION, BLUE)
 
 
 class StackedPanel(NamedTuple):
@@ -43,7 +41,7 @@ def stacked_figure(rows: Sequence[Sequence[StackedPanel]]) -> Figure:
             for axes, panel in zip(grid.flat, row, strict=True):
                 width = np.diff(panel.edges) if panel.unit else np.ones(panel.edges.size - 1)
                 base = np.zeros(width.size)
-                for (label, counts), colour in zip(panel.components, COLOURS, strict=False):
+                for (label, counts), colour in zip(panel.components, FILLS, strict=False):
                     top = base + counts / width
                     axes.stairs(top, panel.edges, baseline=base, fill=True, color=colour, lw=0, label=label)
                     axes.stairs(top, panel.edges, baseline=None, color="black", lw=0.3)

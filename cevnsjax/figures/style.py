@@ -18,6 +18,7 @@ __all__ = [
     "COLUMN_WIDTH",
     "DASHES",
     "EXCLUDED",
+    "FILLS",
     "GREEN",
     "LOOKS",
     "MEASURED",
@@ -42,7 +43,10 @@ COLUMN_WIDTH = 3.4
 
 # M. Okabe and K. Ito, "Color Universal Design" (2008).
 BLUE, ORANGE, GREEN, SKY, VERMILION = "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00"
-PURPLE = "#CC79A7"
+PURPLE, YELLOW = "#CC79A7", "#F0E442"
+
+FILLS = (YELLOW, SKY, GREEN, VERMILION, BLUE)
+"""Colours of filled areas: in grey the first three differ in brightness."""
 
 DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (8, 2)))
 """Styles of lines in their order: in print without colours they alone tell curves apart."""
