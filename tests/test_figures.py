@@ -80,7 +80,7 @@ def test_a_plane_of_few_values_stays() -> None:
 
 def test_a_profile_between_its_points() -> None:
     x = np.linspace(-2.0, 3.0, 21)
-    fine = smooth_profile("x", x.tolist(), (x**3 + x**2).tolist())
+    fine = smooth_profile("x", x, (x**3 + x**2).tolist())
     assert fine.sizes["x"] == FINE
     np.testing.assert_allclose(fine["delta_chi2"], fine["x"] ** 3 + fine["x"] ** 2, atol=1e-10)
 

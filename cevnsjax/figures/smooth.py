@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 from scipy.interpolate import CubicSpline, PchipInterpolator, RectBivariateSpline
 
 from cevnsjax.inference import ScanResult
@@ -27,7 +28,10 @@ FEWEST = 7
 """Number of values of an axis from which on a spline follows the plane."""
 
 
-def smooth_profile(name: str, x: Sequence[float], delta_chi2: Sequence[float]) -> "xr.Dataset":
+Values = Sequence[float] | Float[np.ndarray, " n"]
+
+
+def smooth_profile(name: str, x: Values, delta_chi2: Values) -> "xr.Dataset":
     """Return a profile along a parameter with many more values, a cubic spline between its own."""
     import xarray as xr
 
