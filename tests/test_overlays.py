@@ -135,6 +135,11 @@ def test_errors_of_a_point() -> None:
     np.testing.assert_allclose(up, [[10.0, 1e-5], [10.0, 5e-5]])
 
 
+def test_a_point_beyond_the_plane_takes_no_room(tmp_path: Path) -> None:
+    """Layout warns, which is an error here, where a point far off pushes the axes together."""
+    write_figure(tmp_path / "plane.png", plane_figure([("mine", PLANE)], marks=[Mark(1e9, 2e-5, "far")]))
+
+
 def test_curves_of_another_plane_are_left_out() -> None:
     points = {"A": np.array([[1.0, 1e-5], [2.0, 3e-5]])}
     others = [Overlay("m_z", "g_z", points), Overlay("g_bl", "m_z", points), Overlay("m_phi", "g_bl", points)]

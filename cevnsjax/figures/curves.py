@@ -151,8 +151,7 @@ def _draw_mark(axes: "Axes", mark: Mark, units: np.ndarray, looks: Looks) -> Non
     ]
     if any(bar is not None for bar in bars):
         axes.errorbar(point[0], point[1], bars[1], bars[0], color=colour, lw=0.9, capsize=2, ls="")
-    # A point at the plane's edge would be cut in half.
-    axes.plot(*point, "D", ms=3.5, mfc="white", color=colour, clip_on=False, ls="", label=mark.label)
+    axes.plot(*point, "D", ms=3.5, mfc="white", color=colour, ls="", label=mark.label)
 
 
 def _scaled(parameter: Parameter, values: np.ndarray) -> tuple[float, str]:
