@@ -1,5 +1,7 @@
 """Contours: levels against SciPy, and curves of functions whose contours are known."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from cevnsjax.errors import InputError
-from cevnsjax.inference.contours import contour_curves, plane_threshold
+from cevnsjax.inference.contours import contour_curves, excluded_regions, plane_threshold
 
 LINEAR = (False, False)
 
@@ -100,3 +102,21 @@ def test_curves_between_the_two_points_of_the_shortest_axes() -> None:
     )
     # Halfway in the logarithm between a quarter of the level and four times it.
     np.testing.assert_allclose(curve[np.argsort(curve[:, 1])], [[10.0, 1.0], [10.0, 2.0]], rtol=1e-13)
+
+
+def test_what_is_excluded_around_a_disc() -> None:
+    """The square without the disc: its area is the one that remains."""
+    x = np.linspace(-1.0, 1.0, 201)
+    distance = np.hypot(x[None, :], x[:, None])
+    ((points, codes),) = excluded_regions(x, x, distance**2, 0.25, LINEAR)
+    starts = np.append(np.flatnonzero(codes == 1), codes.size)
+    areas = []
+    for first, last in itertools.pairwise(starts):
+        u, v = points[first:last].T
+        areas.append(abs(np.sum(u * np.roll(v, -1) - v * np.roll(u, -1))) / 2)
+    assert sorted(areas) == pytest.approx([np.pi / 4, 4.0], abs=1e-3)
+
+
+def test_nothing_excluded() -> None:
+    x = np.linspace(1.0, 2.0, 5)
+    assert excluded_regions(x, x, np.ones((5, 5)), 2.0, (True, False)) == []

@@ -47,6 +47,17 @@ def test_the_readme_example(capsys) -> None:
     assert "FitResult(best_fit={'sin2_theta_w': 0.258" in capsys.readouterr().out
 
 
+def test_a_figure_of_ones_own(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(compile(python_blocks("docs/figures.md"), "docs/figures.md", "exec"), names)
+    assert {path.name for path in tmp_path.iterdir()} == {"nsi.pdf", "nsi.png"}
+    (axes,) = names["figure"].axes
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["CONUS+, CEvNS", "no change in germanium", "Standard Model"]
+    assert axes.get_lines()[0].get_color() == "#CC79A7"
+
+
 def test_the_table_of_parameters_is_complete() -> None:
     """Each parameter of the models, and each that all experiments share, with its unit."""
     text = (ROOT / "docs" / "conventions.md").read_text(encoding="utf-8")

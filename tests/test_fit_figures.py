@@ -78,12 +78,14 @@ def test_toys_along_a_parameter(likelihood) -> None:
     assert "Feldman-Cousins, 68 % CL, 1 parameter, 50 toys a point" in texts(figure)
     (low, high), *others = result.intervals
     assert not others
-    (band,) = (patch for patch in axes.patches if patch.get_label() == "allowed")
-    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((low, high))
+    below, above = axes.patches
+    assert below.get_label() == "excluded"
+    assert (below.get_x(), below.get_x() + below.get_width()) == pytest.approx((0.1, low))
+    assert (above.get_x(), above.get_x() + above.get_width()) == pytest.approx((high, 0.45))
 
 
 def test_toys_of_a_plane() -> None:
-    """A disc of radius one half is allowed: the curve lies on it."""
+    """A disc of radius one half is allowed: the curve lies on it, and what is shaded around it."""
     x, y = (Axis(cevnsjax.model("nsi_vector").parameters[i], np.linspace(-1.0, 1.0, n)) for i, n in ((1, 81), (2, 61)))
     distance = np.hypot(x.values[None, :], y.values[:, None])
     result = cevnsjax.FeldmanCousins(
@@ -92,10 +94,10 @@ def test_toys_of_a_plane() -> None:
     figure = toys_figure(result, "data")
     assert "2 parameters, 20 toys a point" in texts(figure)
     (axes,) = figure.axes
-    filled, edge = (one.get_paths() for one in axes.collections[:2])
-    for paths in (filled, edge):
-        points = np.concatenate([path.vertices for path in paths])
-        np.testing.assert_allclose(np.hypot(*points.T), 0.5, atol=0.01)
+    filled, edge = (np.concatenate([path.vertices for path in one.get_paths()]) for one in axes.collections[:2])
+    np.testing.assert_allclose(np.hypot(*edge.T), 0.5, atol=0.01)
+    assert np.hypot(*filled.T).min() == pytest.approx(0.5, abs=0.01)
+    assert np.abs(filled).max() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

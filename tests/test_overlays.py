@@ -98,7 +98,7 @@ def test_contours_and_curves_of_others_are_drawn() -> None:
     assert len(set(looks[2:])) == 4
     legend = axes.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["first", "second", "A", "B"]
-    assert legend.get_title().get_text() == "90 % CL, 2 d.o.f."
+    assert legend.get_title().get_text() == "90 % CL, 2 d.o.f.; shaded: excluded by first"
 
 
 def test_published_points_are_marked_in_the_colour_of_their_scan() -> None:
@@ -108,6 +108,36 @@ def test_published_points_are_marked_in_the_colour_of_their_scan() -> None:
     np.testing.assert_array_equal([one.get_xydata()[0], other.get_xydata()[0]], [[1.0, 2e-5], [2.0, 3e-5]])
     assert (one.get_color(), other.get_color()) == (second.get_color(), first.get_color())
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["first", "second", "published"]
+
+
+def test_the_excluded_side_is_shaded() -> None:
+    """Delta chi^2 rises with the coupling: what lies above the contour is shaded, and nothing below."""
+    (axes,) = plane_figure([("mine", PLANE)]).axes
+    (patch,) = axes.patches
+    (curve,) = PLANE.contours
+    vertices = patch.get_path().vertices
+    assert vertices[:, 1].max() == pytest.approx(1e-3)
+    np.testing.assert_allclose(vertices[:, 1].min(), curve[:, 1].min())
+    for x, y in curve[1:-1]:
+        assert patch.get_path().contains_point((x, 1.05 * y))
+        assert not patch.get_path().contains_point((x, 0.95 * y))
+    (axes,) = plane_figure([("mine", PLANE)], shaded=()).axes
+    assert not axes.patches
+    assert axes.get_legend().get_title().get_text() == "90 % CL, 2 d.o.f."
+
+
+def test_errors_of_a_point() -> None:
+    mark = Mark(10.0, 2e-5, "published", x_ends=(5.0, 20.0), y_ends=(1e-5, 5e-5))
+    (axes,) = plane_figure([("mine", PLANE)], marks=[mark]).axes
+    (bars,) = axes.containers
+    across, up = (lines.get_segments()[0] for lines in bars.lines[2])
+    np.testing.assert_allclose(across, [[5.0, 2e-5], [20.0, 2e-5]])
+    np.testing.assert_allclose(up, [[10.0, 1e-5], [10.0, 5e-5]])
+
+
+def test_a_point_beyond_the_plane_takes_no_room(tmp_path: Path) -> None:
+    """Layout warns, which is an error here, where a point far off pushes the axes together."""
+    write_figure(tmp_path / "plane.png", plane_figure([("mine", PLANE)], marks=[Mark(1e9, 2e-5, "far")]))
 
 
 def test_curves_of_another_plane_are_left_out() -> None:

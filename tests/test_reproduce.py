@@ -16,6 +16,7 @@ from cevnsjax.inference import threshold
 from cevnsjax.interactions.electromagnetic import millicharge_of_moment
 from cevnsjax.reproduce import (
     coherent,
+    conus_events,
     conus_planes,
     global_fit,
     global_planes,
@@ -39,7 +40,9 @@ def folder(tmp_path_factory) -> Path:
         # One plane of CONUS of four, coarser ones, and fewer switches, of what is made alike.
         patch.setattr(conus_planes, "PLANES", (dataclasses.replace(conus_planes.PLANES[0], masses=(1e-3, 1e2, 5)),))
         patch.setattr(conus_planes, "CHANNELS", conus_planes.CHANNELS[:1])
-        patch.setattr(conus_planes, "EPSILONS_D", (-3.0, 3.0, 7))
+        patch.setattr(conus_planes, "VECTORS", (-3.0, 3.0, 7))
+        patch.setattr(conus_planes, "TENSORS", (-0.5, 0.5, 7))
+        patch.setattr(conus_events, "QUENCHING", (0.14, 0.16, 0.18, 0.20, 0.24))
         patch.setattr(conus_planes, "SPLITTINGS", (0.05, 5.0, 11))
         patch.setattr(tensor, "SWITCHES", tensor.SWITCHES[:1])
         # Of COHERENT what is published: each set of experiments waits for the compiler.
@@ -98,6 +101,8 @@ def test_all_is_there_and_nothing_else(folder: Path) -> None:
     electromagnetic = {"fig4_magnetic_moment": ["mu_nu_e"], "fig5_millicharge": ["q_ee", "q_emu"]}
     channels = ("all", "cevns", "eves")
     curves = ["fig1_spectrum", "fig3_weak_mixing_angle", "fig2_sin2_theta_w_profiled", "fig2_sin2_theta_w_marginalised"]
+    new_physics = ("magnetic_moment", "millicharge", "charge_radius", "vector_bl", "scalar")
+    curves += [f"fig1_spectrum_{name}" for name in new_physics]
     curves += [f"{name}_{q}_{c}" for name, quantities in electromagnetic.items() for q in quantities for c in channels]
     curves += [f"fig6_charge_radius_{q}_{c}" for q in ("r2_ee", "r2_emu") for c in ("all", "cevns")]
     planes = [f"fig7_{name}" for name in ("vector_bl", "scalar", "vector_universal")]
@@ -106,7 +111,7 @@ def test_all_is_there_and_nothing_else(folder: Path) -> None:
     figures = ["fig1_spectrum", "fig2_sin2_theta_w", "fig3_weak_mixing_angle", *electromagnetic, "fig6_charge_radius"]
     figures += [*planes, "quenching"]
     curves += ["quenching_sin2_theta_w", "quenching_mu_nu_e"]
-    conus = ["conus_angle", "conus_angle_small_pulls", "conus_nsi", "conus_sterile"]
+    conus = ["conus_angle", "conus_angle_small_pulls", "conus_nsi", "conus_tensor", "conus_sterile"]
     curves += [*conus, "conus_events", "conus_scalar_cevns"]
     figures += [*conus, "conus_events", "conus_scalar", "dresden2_strengths", "coherent_sin2_theta_w"]
     curves += [f"coherent_sin2_theta_w_{name}" for name in ("csi", "lar", "csi_lar")]

@@ -53,7 +53,8 @@ def scan(
 
     Other free parameters and nuisances are minimised at each point. Masses and couplings are spaced evenly in their
     logarithm, other parameters in themselves, in their units. Contours have the rise of chi-squared that belongs to
-    `--cl` with two degrees of freedom, or one: then the limit on the coupling at each mass by itself.
+    `--cl` with two degrees of freedom, or one: then the limit on the coupling at each mass by itself. `--figure` shades
+    what is excluded; between the points of a plane of two linear parameters its contours follow a cubic spline.
 
     With `--out FILE.nc` an interrupted scan leaves its finished lines in `FILE.nc.part`; the same command goes on from
     there, wherever the work is spread. `--overlay FILE.csv` draws curves of others: columns named after the two
@@ -86,9 +87,12 @@ def scan(
             write_netcdf(out, scan_dataset(result, likelihood, provenance))
     if figure is not None:
         from cevnsjax.figures import plane_figure
+        from cevnsjax.figures.smooth import refined
 
+        mediator = result.x.parameter.logarithmic and result.y.parameter.logarithmic
+        shown = result if mediator else refined(result)
         label = f"{', '.join(likelihood.names)}, {likelihood.model.name}, {channel}"
-        drawn = plane_figure([(label, result)], overlays if overlay else [])
+        drawn = plane_figure([(label, shown)], overlays if overlay else [])
         write_figure(figure, drawn, likelihood.notes, provenance)
     if as_json:
         print_json(scan_dict(result), provenance, likelihood)

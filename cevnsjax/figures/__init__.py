@@ -10,7 +10,7 @@ from cevnsjax.figures.projection import PublishedEvents, events_figure, projecti
 from cevnsjax.figures.spectrum import spectrum_figure
 from cevnsjax.figures.stacked import StackedPanel, stacked_figure
 from cevnsjax.figures.strength import Strength, strengths_figure
-from cevnsjax.figures.style import STYLE, in_latex, level_label, power_of_ten, save
+from cevnsjax.figures.style import STYLE, in_latex, level_label, power_of_ten, save, value_label
 from cevnsjax.figures.toys import toys_figure
 from cevnsjax.figures.weak_mixing_angle import AnglePoint, weak_mixing_angle_figure
 
@@ -45,5 +45,6 @@ __all__ = [
     "strengths_figure",
     "toys_figure",
     "trace_figure",
+    "value_label",
     "weak_mixing_angle_figure",
 ]

@@ -1,24 +1,25 @@
 """Contours in a plane of two parameters, and curves and points of others beside them."""
 
 import itertools
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from numpy.typing import ArrayLike
 
 from cevnsjax.errors import InputError
 from cevnsjax.figures.style import (
-    BLUE,
     COLUMN_WIDTH,
-    GREEN,
-    ORANGE,
-    SKY,
+    EXCLUDED,
+    LOOKS,
     STYLE,
-    VERMILION,
     axis_label,
+    legend_above,
     level_label,
     scaled_axis,
 )
@@ -26,10 +27,13 @@ from cevnsjax.inference import ScanResult
 from cevnsjax.parameters import Parameter
 from cevnsjax.resources import read_rows, read_table
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = ["Band", "Mark", "Overlay", "plane_figure", "read_overlay"]
 
-LOOKS = tuple(zip((BLUE, VERMILION, GREEN, ORANGE, SKY), ("-", "--", "-.", ":", "-"), strict=True))
-"""Colour and line style of each scan, one after the other."""
+Looks = Sequence[tuple[str, Any]]
+"""Colours and line styles of scans, one after the other, and again from the first where there are more."""
 
 
 class Overlay(NamedTuple):
@@ -37,13 +41,14 @@ class Overlay(NamedTuple):
 
     x: str
     y: str
-    curves: dict[str, np.ndarray]
+    curves: Mapping[str, ArrayLike]
 
 
 class Mark(NamedTuple):
     """A point (`x`, `y`) in a plane, with its `label`.
 
-    It has the colour of the `scan` that it belongs to, counted from zero, or its own `colour`.
+    It has the colour of the `scan` that it belongs to, counted from zero, or its own `colour`. `x_ends` and `y_ends` are
+    the intervals of its errors.
     """
 
     x: float
@@ -51,6 +56,8 @@ class Mark(NamedTuple):
     label: str
     scan: int = 0
     colour: str | None = None
+    x_ends: tuple[float, float] | None = None
+    y_ends: tuple[float, float] | None = None
 
 
 class Band(NamedTuple):
@@ -65,7 +72,7 @@ class Band(NamedTuple):
     scan: int = 0
 
 
-def read_overlay(path: Path) -> Overlay:
+def read_overlay(path: pathlib.Path) -> Overlay:
     r"""Return the curves of a CSV file at `path`, by label.
 
     It has two columns named after the parameters, and a third, `curve`, with labels. Raises `InputError` where the file
@@ -95,11 +102,14 @@ def plane_figure(
     overlays: Sequence[Overlay] = (),
     marks: Sequence[Mark] = (),
     bands: Sequence[Band] = (),
+    shaded: Sequence[int] = (0,),
+    looks: Looks = LOOKS,
 ) -> Figure:
     """Return the contours of `scans` of one plane, each with its label.
 
-    `overlays`, curves of others, are drawn beside them where they are of the same two parameters, `marks` and `bands`
-    in any case.
+    What any of the scans with the numbers `shaded` excludes is shaded. `overlays`, curves of others, are drawn beside
+    the contours where they are of the same two parameters, `marks` and `bands` in any case. `looks` are colours and line
+    styles.
 
     >>> from cevnsjax.figures import Band, Mark, plane_figure
     >>> likelihood = cevnsjax.Likelihood("conus_plus", model="charge_radius")
@@ -109,15 +119,15 @@ def plane_figure(
     """
     (_, first), *_ = scans
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 3.0))
+        figure = Figure(figsize=(COLUMN_WIDTH, 3.2))
         axes = figure.subplots()
         scaled = [_scaled(axis.parameter, axis.values) for axis in (first.x, first.y)]
         units = np.array([unit for unit, _ in scaled])
         for band in bands:
-            colour, style = LOOKS[band.scan % len(LOOKS)]
+            colour, style = looks[band.scan % len(looks)]
             ends = band.low / units[1], band.high / units[1]
             axes.axhspan(*ends, facecolor=colour, alpha=0.15, edgecolor=colour, lw=0.5, ls=style, label=band.label)
-        for (label, result), (colour, style) in zip(scans, itertools.cycle(LOOKS), strict=False):
+        for (label, result), (colour, style) in zip(scans, itertools.cycle(looks), strict=False):
             for i, curve in enumerate(result.contours):
                 axes.plot(*(curve / units).T, color=colour, ls=style, label=label if i == 0 else None)
         greys = itertools.cycle(itertools.product(("0.35", "0.6"), (":", "--", "-.")))
@@ -125,26 +135,41 @@ def plane_figure(
             if (overlay.x, overlay.y) != (first.x.parameter.name, first.y.parameter.name):
                 continue
             for (label, points), (colour, style) in zip(overlay.curves.items(), greys, strict=False):
-                axes.plot(*(points / units).T, color=colour, ls=style, lw=0.9, label=label)
+                axes.plot(*(np.asarray(points) / units).T, color=colour, ls=style, lw=0.9, label=label)
         for mark in marks:
-            colour = mark.colour or LOOKS[mark.scan % len(LOOKS)][0]
-            # A point at the plane's edge would be cut in half.
-            point = np.array([mark.x, mark.y]) / units
-            axes.plot(*point, "D", ms=3.5, mfc="none", color=colour, clip_on=False, ls="", label=mark.label)
+            _draw_mark(axes, mark, units, looks)
         for axis, which, (unit, label) in zip((first.x, first.y), "xy", scaled, strict=True):
             getattr(axes, f"set_{which}label")(label)
             getattr(axes, f"set_{which}scale")("log" if axis.parameter.logarithmic else "linear")
             getattr(axes, f"set_{which}lim")(axis.values[0] / unit, axis.values[-1] / unit)
         level = level_label(first.cl, first.dof)
+        if by := [label for label, result in (scans[i] for i in shaded) if _shade(axes, result, units)]:
+            level += "; shaded: excluded" + (f" by {' or '.join(by)}" if len(by) < len(scans) else "")
         if axes.get_legend_handles_labels()[0]:
-            # Above the plane, where no curve passes.
-            axes.legend(
-                loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, columnspacing=1.0, borderaxespad=0.2,
-                title=level, title_fontsize=6.5,
-            )  # fmt: skip
+            legend_above(axes, level)
         else:
             axes.set_title(f"no contour of {level}")
     return figure
+
+
+def _shade(axes: "Axes", result: ScanResult, units: np.ndarray) -> bool:
+    """Shade what a scan excludes, and return whether there is any of it; its edge is that of the contours."""
+    regions = result.excluded()
+    for points, codes in regions:
+        axes.add_patch(PathPatch(Path(points / units, codes), **EXCLUDED | {"lw": 0.0}))
+    return bool(regions)
+
+
+def _draw_mark(axes: "Axes", mark: Mark, units: np.ndarray, looks: Looks) -> None:
+    colour = mark.colour or looks[mark.scan % len(looks)][0]
+    point = np.array([mark.x, mark.y]) / units
+    bars = [
+        None if ends is None else np.abs(np.array(ends)[:, None] / unit - value)
+        for ends, unit, value in zip((mark.x_ends, mark.y_ends), units, point, strict=True)
+    ]
+    if any(bar is not None for bar in bars):
+        axes.errorbar(point[0], point[1], bars[1], bars[0], color=colour, lw=0.9, capsize=2, ls="")
+    axes.plot(*point, "D", ms=3.5, mfc="white", color=colour, ls="", label=mark.label)
 
 
 def _scaled(parameter: Parameter, values: np.ndarray) -> tuple[float, str]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import Cells, Experiment
-from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, ORANGE, STYLE, in_latex, level_label, scaled_axis
+from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, ORANGE, SMALL, STYLE, in_latex, level_label, scaled_axis
 from cevnsjax.inference import FitResult
 from cevnsjax.parameters import Parameter
 
@@ -67,7 +67,6 @@ def fit_figure(result: FitResult) -> Figure:
             loc="outside upper center",
             ncols=3,
             title=_title(result) + more,
-            title_fontsize=6.5,
         )
         if pulls:
             _draw_pulls(parts[1].subplots(), pulls[:MOST_PULLS], len(pulls))
@@ -120,8 +119,8 @@ def _draw_cells(
         axes.set_ylim(bottom=0.0)
     axes.set_xlim(axis.low[0], axis.high[-1])
     axes.set_xlabel(f"{axis.name.replace('_', ' ')} [{in_latex(axis.unit)}]" if axis.unit else axis.name)
-    axes.set_ylabel(in_latex(experiment.unit))
-    axes.set_title(experiment.label + (", expected data" if experiment.hypothesis else ""), fontsize=6.5)
+    axes.set_ylabel("counts / bin" if experiment.unit == "counts" else in_latex(experiment.unit))
+    axes.set_title(experiment.label + (", expected data" if experiment.hypothesis else ""))
 
 
 def _outline(
@@ -146,7 +145,7 @@ def _draw_pulls(axes: Axes, rows: list[dict], number: int) -> None:
     reach = 1.05 * max(LEAST_PULL, float(np.nanmax(np.abs(pull) + np.nan_to_num(error))))
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-len(rows) + 0.4, 0.6)
-    axes.set_yticks(place, [row["name"] for row in rows], fontsize=6.5)
+    axes.set_yticks(place, [row["name"] for row in rows], fontsize=SMALL)
     axes.tick_params(axis="y", length=0, right=False)
     hidden = f"; {number - len(rows)} smaller ones not shown" if number > len(rows) else ""
     axes.set_xlabel(rf"pull and error, (value $-$ centre) / width{hidden}")

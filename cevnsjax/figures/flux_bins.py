@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, GREEN, ORANGE, STYLE, VERMILION
+from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, GREEN, ORANGE, SMALL, STYLE, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def flux_bins_figure(bins: FluxBins, cases: Sequence[tuple[str, Float[np.ndarray
         _draw_ratio(ratio, bins, cases)
         above.legend(
             *ratio.get_legend_handles_labels(), loc="outside upper center", ncols=3, columnspacing=1.0,
-            title=rf"{about}; errors: 1$\sigma$ of each bin (1 d.o.f.), all else minimised", title_fontsize=6.5,
+            title=rf"{about}; errors: 1$\sigma$ of each bin (1 d.o.f.), all else minimised",
         )  # fmt: skip
         grid = below.subplots(1, len(cases), squeeze=False)[0]
         for axes, (label, covariance) in zip(grid, cases, strict=True):
@@ -65,7 +65,8 @@ def flux_bins_figure(bins: FluxBins, cases: Sequence[tuple[str, Float[np.ndarray
 
 def _draw_spectrum(axes: "Axes", bins: FluxBins, cases: Sequence[tuple[str, np.ndarray]]) -> None:
     """Draw the predicted spectrum, and the error of each bin as a band with its shape."""
-    axes.plot(bins.energy, bins.density, color="black", lw=0.9)
+    axes.plot(bins.energy, bins.density, color="black", lw=0.9, label="prediction")
+    axes.legend(loc="upper right")
     least = np.inf
     for (_, covariance), colour in zip(cases, COLOURS, strict=False):
         for low, high, error in zip(bins.edges[:-1], bins.edges[1:], np.sqrt(np.diag(covariance)), strict=True):
@@ -88,7 +89,8 @@ def _draw_ratio(axes: "Axes", bins: FluxBins, cases: Sequence[tuple[str, np.ndar
     for number, ((label, covariance), colour) in enumerate(zip(cases, COLOURS, strict=False)):
         x = places + 0.2 * (number - (len(cases) - 1) / 2)
         errors = np.sqrt(np.diag(covariance))
-        axes.errorbar(x, np.ones(x.size), errors, fmt="o", ms=2.5, lw=1.1, capsize=2, color=colour, label=label)
+        marker = "os^Dv"[number % 5]
+        axes.errorbar(x, np.ones(x.size), errors, fmt=marker, ms=3.0, lw=1.1, capsize=2, color=colour, label=label)
     axes.set_xticks(places, bins.labels)
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.5, places.size - 0.5)
@@ -103,13 +105,13 @@ def _draw_correlation(axes: "Axes", labels: Sequence[str], title: str, covarianc
     image = axes.imshow(correlation, cmap="RdBu_r", vmin=-1.0, vmax=1.0)
     for (row, column), value in np.ndenumerate(correlation):
         axes.text(
-            column, row, f"{value:.2f}", ha="center", va="center", fontsize=6,
+            column, row, f"{value:.2f}", ha="center", va="center", fontsize=SMALL,
             color="white" if abs(value) > 0.7 else "black",
         )  # fmt: skip
     ticks = np.arange(len(labels))
     axes.set_xticks(ticks, labels)
     axes.set_yticks(ticks, labels)
-    axes.tick_params(length=0, labelsize=6.5)
+    axes.tick_params(length=0, labelsize=SMALL)
     axes.set_xlabel(r"bin of $E_\nu$ [MeV]")
-    axes.set_title(title, fontsize=6.5)
+    axes.set_title(title)
     return image

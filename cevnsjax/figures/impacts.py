@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cevnsjax.figures.style import BLUE, ORANGE, STYLE, scaled_axis
+from cevnsjax.figures.style import BLUE, ORANGE, SMALL, STYLE, scaled_axis
 from cevnsjax.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def impacts_figure(impacts: "xr.Dataset", parameter: Parameter) -> Figure:
         bars.xaxis.tick_top()
         bars.xaxis.set_label_position("top")
         bars.set_xlabel(rf"impact on {label}")
-        bars.set_yticks(place, [str(name) for name in rows["nuisance"].values], fontsize=6.5)
+        bars.set_yticks(place, [str(name) for name in rows["nuisance"].values], fontsize=SMALL)
         bars.tick_params(axis="y", length=0)
         bars.set_ylim(-max(number, 1) + 0.4, 0.6)
 

@@ -7,6 +7,7 @@
 [1, 1, 1]
 """
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -14,13 +15,26 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cevnsjax.figures.fitted import along_first
-from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, STYLE, VERMILION, in_latex, scaled_axis
+from cevnsjax.figures.style import (
+    BLUE,
+    COLUMN_WIDTH,
+    LOOKS,
+    SMALL,
+    STYLE,
+    VERMILION,
+    in_latex,
+    legend_above,
+    scaled_axis,
+)
 from cevnsjax.likelihood import Likelihood
 
 if TYPE_CHECKING:
     from cevnsjax.sampling import SampleResult
 
 __all__ = ["corner_figure", "predictive_figure", "trace_figure"]
+
+LEVELS = (0.68, 0.90)
+"""Probabilities within the contours of two parameters."""
 
 
 def corner_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
@@ -37,10 +51,18 @@ def corner_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
     draws, labels = draws / np.array([unit for unit, _ in scaled]), [label for _, label in scaled]
     with matplotlib.rc_context({**STYLE, "figure.constrained_layout.use": False}):
         size = COLUMN_WIDTH * max(0.75, 0.55 * len(names))
-        return corner.corner(
-            draws, labels=labels, levels=(0.68, 0.90), quantiles=(0.05, 0.5, 0.95), color=BLUE, bins=30, smooth=1.0,
-            plot_datapoints=False, fig=Figure(figsize=(size, size)), max_n_ticks=3,
+        figure = Figure(figsize=(size, size))
+        corner.corner(
+            draws, labels=labels, levels=LEVELS, quantiles=(0.05, 0.5, 0.95), color=BLUE, bins=30, smooth=1.0,
+            plot_datapoints=False, fig=figure, max_n_ticks=3,
         )  # fmt: skip
+        about = "dashed: median, 5 % and 95 %"
+        if len(names) == 1:
+            figure.axes[0].set_title(about)
+        else:
+            regions = " and ".join(f"{100 * level:g} %" for level in LEVELS)
+            figure.text(0.97, 0.97, f"contours: {regions}\n{about}", ha="right", va="top", fontsize=SMALL)
+    return figure
 
 
 def trace_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
@@ -56,8 +78,8 @@ def trace_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
         for axes, name in zip(grid.flat, names, strict=True):
             draws = np.asarray(posterior[name])
             unit, label = scaled_axis(likelihood.parameters[name], float(np.abs(draws).max()))
-            for chain in draws / unit:
-                axes.plot(chain, lw=0.3)
+            for chain, (colour, _) in zip(draws / unit, itertools.cycle(LOOKS), strict=False):
+                axes.plot(chain, lw=0.3, color=colour)
             axes.set_ylabel(label)
             axes.margins(x=0)
         grid[-1, 0].set_xlabel("draw")
@@ -74,7 +96,7 @@ def predictive_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
         result.data[name] for name in ("posterior_predictive", "observed_data", "constant_data")
     )
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 2.4 * len(likelihood.experiments)))
+        figure = Figure(figsize=(COLUMN_WIDTH, 2.7 * len(likelihood.experiments)))
         grid = figure.subplots(len(likelihood.experiments), 1, squeeze=False)
         first = 0
         for axes, experiment in zip(grid.flat, likelihood.experiments, strict=True):
@@ -83,7 +105,7 @@ def predictive_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
             first += experiment.size
             axis = cells.axes[0]
             edges, centre = np.append(axis.low, axis.high[-1]), (axis.low + axis.high) / 2
-            for name, colour, label in (("observed", "0.9", "data to expect"), ("expected", BLUE, "prediction")):
+            for name, colour, label in (("observed", "#D6ECF9", "data to expect"), ("expected", BLUE, "prediction")):
                 draws = along_first(np.asarray(predictive[name])[0, :, here], cells)
                 ends = np.quantile(draws, [0.05, 0.95], axis=0)
                 axes.stairs(ends[1], edges, baseline=ends[0], fill=True, color=colour, label=f"{label}, 90 %")
@@ -92,9 +114,8 @@ def predictive_figure(result: "SampleResult", likelihood: Likelihood) -> Figure:
             axes.errorbar(centre, data, sigma, fmt="o", ms=2.5, lw=0.8, color=VERMILION, label="data")
             axes.set_xlabel(f"{axis.name} [{in_latex(axis.unit)}]" if axis.unit else axis.name)
             axes.set_ylabel(in_latex(experiment.unit))
-            axes.set_title(experiment.label, fontsize=6.5)
             axes.margins(x=0)
-            axes.legend(loc="upper right")
+            legend_above(axes, experiment.label)
     return figure
 
 

@@ -7,11 +7,9 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, GREEN, ORANGE, SKY, STYLE, VERMILION
+from cevnsjax.figures.style import COLUMN_WIDTH, FILLS, STYLE
 
 __all__ = ["StackedPanel", "stacked_figure"]
-
-COLOURS = (SKY, ORANGE, GREEN, VERMILION, BLUE)
 
 
 class StackedPanel(NamedTuple):
@@ -49,9 +47,10 @@ def stacked_figure(rows: Sequence[Sequence[StackedPanel]]) -> Figure:
             for axes, panel in zip(grid.flat, row, strict=True):
                 width = np.diff(panel.edges) if panel.unit else np.ones(panel.edges.size - 1)
                 base = np.zeros(width.size)
-                for (label, counts), colour in zip(panel.components, COLOURS, strict=False):
+                for (label, counts), colour in zip(panel.components, FILLS, strict=False):
                     top = base + counts / width
                     axes.stairs(top, panel.edges, baseline=base, fill=True, color=colour, lw=0, label=label)
+                    axes.stairs(top, panel.edges, baseline=None, color="black", lw=0.3)
                     base = top
                 axes.stairs(base, panel.edges, baseline=None, color="black", lw=0.6)
                 centre = (panel.edges[1:] + panel.edges[:-1]) / 2
@@ -62,7 +61,7 @@ def stacked_figure(rows: Sequence[Sequence[StackedPanel]]) -> Figure:
                 axes.axhline(0.0, color="grey", lw=0.5)
                 axes.set_xlim(panel.edges[0], panel.edges[-1])
                 axes.set_xlabel(panel.label)
-                axes.set_ylabel(f"counts / {panel.unit}" if panel.unit else "counts")
-                axes.set_title(panel.title, fontsize=7)
+                axes.set_ylabel(f"counts / {panel.unit or 'bin'}")
+                axes.set_title(panel.title)
             part.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, columnspacing=1.0)
     return figure

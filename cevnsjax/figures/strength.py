@@ -34,7 +34,7 @@ def strengths_figure(rows: Sequence[Strength], source: str) -> Figure:
     >>> figure = strengths_figure(rows, "arXiv:2501.05206")
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 0.9 + 0.24 * len(rows)))
+        figure = Figure(figsize=(COLUMN_WIDTH, 1.0 + 0.28 * len(rows)))
         axes = figure.subplots()
         for x, style, label in ((0.0, ":", "no signal"), (1.0, "-", "prediction")):
             axes.axvline(x, color="black", lw=0.5, ls=style, label=label)
@@ -47,12 +47,12 @@ def strengths_figure(rows: Sequence[Strength], source: str) -> Figure:
         given = [(place, row.published) for place, row in enumerate(rows) if row.published is not None]
         for number, (place, (value, *error)) in enumerate(given):
             axes.errorbar(
-                value, -place - 0.25, xerr=[error[:1], error[-1:]], fmt="D", ms=3, lw=0.9, mfc="none", color=VERMILION,
+                value, -place - 0.35, xerr=[error[:1], error[-1:]], fmt="D", ms=3, lw=0.9, mfc="none", color=VERMILION,
                 capsize=2, label=source if number == 0 else None,
             )  # fmt: skip
         axes.set_yticks([-place for place in range(len(rows))], [row.label for row in rows])
         axes.tick_params(axis="y", length=0)
-        axes.set_ylim(-len(rows) + 0.4, 0.6)
-        axes.set_xlabel(r"strength of the signal, 1$\sigma$")
-        figure.legend(loc="outside lower center", ncols=2)
+        axes.set_ylim(-len(rows) + 0.3, 0.6)
+        axes.set_xlabel("strength of the signal")
+        figure.legend(loc="outside lower center", ncols=2, title=r"errors: 1$\sigma$, 1 d.o.f.")
     return figure

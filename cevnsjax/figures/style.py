@@ -10,22 +10,32 @@ from cevnsjax.parameters import Parameter
 from cevnsjax.results import write_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
     "BLUE",
     "COLUMN_WIDTH",
+    "DASHES",
+    "EXCLUDED",
+    "FILLS",
     "GREEN",
+    "LOOKS",
+    "MEASURED",
     "ORANGE",
+    "PURPLE",
     "SKY",
+    "SMALL",
     "STYLE",
     "VERMILION",
     "axis_label",
     "in_latex",
+    "legend_above",
     "level_label",
     "power_of_ten",
     "save",
     "scaled_axis",
+    "value_label",
 ]
 
 COLUMN_WIDTH = 3.4
@@ -33,11 +43,32 @@ COLUMN_WIDTH = 3.4
 
 # M. Okabe and K. Ito, "Color Universal Design" (2008).
 BLUE, ORANGE, GREEN, SKY, VERMILION = "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00"
+PURPLE, YELLOW = "#CC79A7", "#F0E442"
+
+FILLS = (YELLOW, SKY, GREEN, VERMILION, BLUE)
+"""Colours of filled areas: in grey the first three differ in brightness."""
+
+DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (8, 2)))
+"""Styles of lines in their order: in print without colours they alone tell curves apart."""
+
+LOOKS: tuple[tuple[str, Any], ...] = tuple(zip((BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE), DASHES, strict=True))
+"""Colours and dashes of curves, one after the other."""
+
+EXCLUDED: dict[str, Any] = {"facecolor": "0.9", "edgecolor": "0.6", "lw": 0.4, "zorder": 0}
+"""Look of what is excluded, in all figures: grey."""
+
+MEASURED: dict[str, Any] = {"facecolor": "#FBEBC8", "edgecolor": ORANGE, "lw": 0.5, "zorder": 0}
+"""Look of the interval of a published measurement."""
+
+SMALL = 6.5
+"""Size of legends, and of titles and labels where there is little room; all other text has 8 points."""
 
 STYLE: dict[Any, Any] = {
     "font.size": 8.0,
     "axes.labelsize": 8.0,
-    "legend.fontsize": 6.5,
+    "axes.titlesize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.title_fontsize": SMALL,
     "legend.frameon": False,
     "xtick.direction": "in",
     "ytick.direction": "in",
@@ -87,6 +118,13 @@ def power_of_ten(value: float, digits: int = 2) -> str:
     return power if mantissa == "1" else rf"{mantissa} \times {power}"
 
 
+def value_label(parameter: Parameter, value: float, digits: int = 2) -> str:
+    """Return a parameter's symbol, its value and its unit, as legends say it."""
+    number = f"{value:g}" if 1e-2 <= abs(value) < 1e4 else power_of_ten(value, digits)
+    unit = UNITS.get(parameter.unit, parameter.unit)
+    return f"${parameter.latex or parameter.name} = {number}" + (rf"\,{unit}$" if unit else "$")
+
+
 def in_latex(text: str) -> str:
     r"""Return a `text`, the name of a unit, a channel or a source, with indices and Greek letters in LaTeX.
 
@@ -106,6 +144,12 @@ def level_label(cl: float, dof: int) -> str:
     '90 % CL, 2 d.o.f.'
     """
     return f"{100 * cl:g} % CL, {dof} d.o.f."
+
+
+def legend_above(axes: "Axes", title: str = "") -> None:
+    """Draw the legend above the axes, where no curve passes."""
+    place: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.2}
+    axes.legend(**place, ncols=2, columnspacing=1.0, title=title or None)
 
 
 def save(

@@ -1,12 +1,13 @@
 """Feldman and Cousins' construction: chi-squared of the data against its critical values from toys."""
 
+import itertools
 from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, SKY, STYLE, VERMILION, axis_label, scaled_axis
+from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, EXCLUDED, STYLE, VERMILION, axis_label, legend_above, scaled_axis
 from cevnsjax.inference.intervals import threshold
 from cevnsjax.parameters import Parameter
 
@@ -34,10 +35,7 @@ def toys_figure(result: "FeldmanCousins", label: str) -> Figure:
         (_along if len(result.axes) == 1 else _plane)(axes, result, label)
         number = len(result.axes)
         free = f"{number} parameter{'s' if number > 1 else ''}"
-        axes.legend(
-            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, columnspacing=1.0, borderaxespad=0.2,
-            title=f"Feldman-Cousins, {100 * result.cl:g} % CL, {free}, {result.toys} toys a point", title_fontsize=6.5,
-        )  # fmt: skip
+        legend_above(axes, f"Feldman-Cousins, {100 * result.cl:g} % CL, {free}, {result.toys} toys a point")
     return figure
 
 
@@ -51,10 +49,12 @@ def _along(axes: "Axes", result: "FeldmanCousins", label: str) -> None:
     (axis,) = result.axes
     unit, name = _unit(axis.parameter, axis.values)
     x = axis.values / unit
-    for i, (low, high) in enumerate(result.intervals):
-        ends = (x[0] if low is None else low / unit, x[-1] if high is None else high / unit)
-        axes.axvspan(*ends, color="0.9", lw=0, label="allowed" if i == 0 else None)
-    axes.plot(x, result.delta_chi2, color=BLUE, label=label)
+    allowed = [(x[0] if low is None else low / unit, x[-1] if high is None else high / unit)
+               for low, high in result.intervals]  # fmt: skip
+    edges = [x[0], *itertools.chain.from_iterable(allowed), x[-1]]
+    for i, ends in enumerate(pair for pair in zip(edges[::2], edges[1::2], strict=True) if pair[0] < pair[1]):
+        axes.axvspan(*ends, label="excluded" if i == 0 else None, **EXCLUDED)
+    axes.plot(x, result.delta_chi2, color=BLUE, marker="o", ms=1.5, label=label)
     axes.plot(x, result.critical, color=VERMILION, ls="--", label="critical value, by toys")
     band = result.critical - result.critical_error, result.critical + result.critical_error
     axes.fill_between(x, *band, color=VERMILION, alpha=0.25, lw=0)
@@ -71,11 +71,11 @@ def _plane(axes: "Axes", result: "FeldmanCousins", label: str) -> None:
     scaled = [_unit(axis.parameter, axis.values) for axis in result.axes]
     x, y = (axis.values / unit for axis, (unit, _) in zip(result.axes, scaled, strict=True))
     above = result.delta_chi2 - result.critical
-    if above.min() < 0:
-        axes.contourf(x, y, above, levels=[above.min() - 1.0, 0.0], colors=[SKY], alpha=0.4)
+    if above.max() > 0:
+        axes.contourf(x, y, above, levels=[0.0, above.max() + 1.0], colors=[EXCLUDED["facecolor"]], zorder=0)
     if above.min() < 0 < above.max():
         axes.contour(x, y, above, levels=[0.0], colors=[BLUE], linewidths=1.2)
-    axes.fill_between([], [], [], facecolor=SKY, alpha=0.4, edgecolor=BLUE, label=f"allowed, {label}")
+    axes.fill_between([], [], [], **EXCLUDED | {"edgecolor": BLUE, "lw": 1.0}, label=f"excluded by {label}")
     for axis, which, (_, name) in zip(result.axes, "xy", scaled, strict=True):
         getattr(axes, f"set_{which}label")(name)
         getattr(axes, f"set_{which}scale")("log" if axis.parameter.logarithmic else "linear")

@@ -9,8 +9,9 @@ import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
-from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, GREEN, ORANGE, SKY, STYLE, VERMILION, in_latex
+from cevnsjax.figures.style import BLUE, COLUMN_WIDTH, GREEN, ORANGE, PURPLE, SKY, STYLE, VERMILION, in_latex
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,6 @@ MOMENTA, ANGLES = (1.0, 3e5), (0.12, 0.38)
 APART = 1.25
 """Points closer than this factor in momentum transfer would cover each other."""
 
-PURPLE = "#CC79A7"
 QUOTED_LOOKS = tuple(zip("sDv^<>P", (ORANGE, GREEN, "black", SKY, "grey", "0.3", BLUE), strict=True))
 OWN_LOOKS = tuple(zip("oXd*hp", (VERMILION, PURPLE, GREEN, BLUE, ORANGE, "black"), strict=True))
 """Marker and colour of each point in turn. Own points have filled markers, quoted ones open ones."""
@@ -53,8 +53,8 @@ def weak_mixing_angle_figure(
 
     `quoted` are determinations by others. `theory` are momentum transfers [MeV] and the angles predicted there,
     normalised at q = 0. `ours` are points calculated here, of any number, and `published` results of others from the
-    first data of `ours`. Points of `ours` and `published` that would cover an earlier point are drawn to the right of
-    it. An arrow at the edge stands for an interval that is open there or leaves the axes.
+    first data of `ours`. A point that would cover an earlier one is drawn to the right of it. An arrow at the edge
+    stands for an interval that is open there or leaves the axes.
 
     >>> from cevnsjax.figures import AnglePoint, weak_mixing_angle_figure
     >>> quoted = [AnglePoint("APV", 2.4, 0.2367, 0.2349, 0.2385)]
@@ -63,16 +63,16 @@ def weak_mixing_angle_figure(
     >>> figure = weak_mixing_angle_figure(quoted, theory, ours)
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 4.0))
+        figure = Figure(figsize=(COLUMN_WIDTH, 4.6))
         axes = figure.subplots()
         axes.set_xscale("log")
         axes.set_xlim(*MOMENTA)
         axes.set_ylim(*ANGLES)
         axes.plot(*theory, color=BLUE, lw=1.0, label="one loop, normalised at $q = 0$")
+        places = _places([point.scale for point in (*quoted, *ours, *published)])
         for number, point in enumerate(quoted):
             marker, colour = QUOTED_LOOKS[number % len(QUOTED_LOOKS)]
-            _draw(axes, point, point.scale, fmt=marker, ms=3.5, lw=0.9, mfc="none", color=colour, capsize=1.5)
-        places = _places([point.scale for point in quoted], [point.scale for point in (*ours, *published)])
+            _draw(axes, point, next(places), fmt=marker, ms=3.5, lw=0.9, mfc="white", color=colour, capsize=1.5)
         for number, point in enumerate(ours):
             marker, colour = OWN_LOOKS[number % len(OWN_LOOKS)]
             _draw(axes, point, next(places), fmt=marker, ms=4, lw=1.3, color=colour, capsize=2)
@@ -80,15 +80,14 @@ def weak_mixing_angle_figure(
             _draw(axes, point, next(places), fmt="o", ms=4, lw=0.9, mfc="white", color=VERMILION, capsize=2)
         axes.set_xlabel(r"momentum transfer [MeV]")
         axes.set_ylabel(r"$\sin^2\theta_W$")
-        figure.legend(
-            loc="outside lower center", ncols=2, columnspacing=1.0, title=r"errors: 1$\sigma$", title_fontsize=6.5
-        )
+        axes.yaxis.set_major_locator(MultipleLocator(0.05))
+        figure.legend(loc="outside lower center", ncols=2, columnspacing=1.0, title=r"errors: 1$\sigma$, 1 d.o.f.")
     return figure
 
 
-def _places(taken: Sequence[float], scales: Sequence[float]) -> Iterator[float]:
+def _places(scales: Sequence[float]) -> Iterator[float]:
     """Give a momentum transfer [MeV] to draw each point at: its own, or the next to the right that is free."""
-    used = list(taken)
+    used: list[float] = []
     for scale in scales:
         while near := [other for other in used if abs(math.log(scale / other)) < math.log(APART) * (1 - 1e-9)]:
             scale = APART * max(near)

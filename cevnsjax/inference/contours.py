@@ -4,12 +4,13 @@ import math
 
 import contourpy
 import numpy as np
+from contourpy import FillType
 from jaxtyping import Float
 
 from cevnsjax.errors import InputError
 from cevnsjax.inference.intervals import threshold
 
-__all__ = ["contour_curves", "plane_threshold"]
+__all__ = ["contour_curves", "excluded_regions", "plane_threshold"]
 
 FLOOR = 1e-2
 """Delta chi-squared, in units of the level, below which its logarithm is cut off."""
@@ -39,11 +40,38 @@ def contour_curves(
     Between the grid's points log(Delta chi^2) is taken as linear in log(x) and log(y), on axes that are
     `logarithmic`: it is, far from the minimum, where Delta chi^2 goes with a power of the coupling.
     """
+    curves = _generator(x, y, delta_chi2, level, logarithmic).lines(0.0)
+    return [_back(np.asarray(curve), logarithmic) for curve in curves]
+
+
+def excluded_regions(
+    x: Float[np.ndarray, " nx"],
+    y: Float[np.ndarray, " ny"],
+    delta_chi2: Float[np.ndarray, "ny nx"],
+    level: float,
+    logarithmic: tuple[bool, bool],
+) -> list[tuple[Float[np.ndarray, "points 2"], np.ndarray]]:
+    """Return the regions in which Delta chi^2 exceeds a value; their edges are those of `contour_curves`.
+
+    Each is points (x, y) and codes of a path, 1 to begin an edge, 2 to go on and 79 to close it. Edges after the first
+    are those of holes.
+    """
+    regions = _generator(x, y, delta_chi2, level, logarithmic).filled(0.0, np.inf)
+    return [(_back(np.asarray(p), logarithmic), np.asarray(c)) for p, c in zip(regions[0], regions[1], strict=True)]
+
+
+def _generator(
+    x: Float[np.ndarray, " nx"],
+    y: Float[np.ndarray, " ny"],
+    delta_chi2: Float[np.ndarray, "ny nx"],
+    level: float,
+    logarithmic: tuple[bool, bool],
+) -> contourpy.ContourGenerator:
     u, v = (np.log(axis) if log else axis for axis, log in zip((x, y), logarithmic, strict=True))
     height = np.log(np.maximum(delta_chi2 / level, FLOOR))
-    curves = contourpy.contour_generator(u, v, height).lines(0.0)
-    found = []
-    for curve in curves:
-        columns = [np.exp(c) if log else c for c, log in zip(np.asarray(curve).T, logarithmic, strict=True)]
-        found.append(np.stack(columns, axis=1))
-    return found
+    return contourpy.contour_generator(u, v, height, fill_type=FillType.OuterCode)
+
+
+def _back(points: Float[np.ndarray, "points 2"], logarithmic: tuple[bool, bool]) -> Float[np.ndarray, "points 2"]:
+    columns = [np.exp(c) if log else c for c, log in zip(points.T, logarithmic, strict=True)]
+    return np.stack(columns, axis=1)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy.optimize import minimize_scalar
 
 from cevnsjax.errors import InputError
-from cevnsjax.inference.contours import contour_curves, plane_threshold
+from cevnsjax.inference.contours import contour_curves, excluded_regions, plane_threshold
 from cevnsjax.inference.fit import search_of
 from cevnsjax.inference.lines import Lines, started
 from cevnsjax.inference.profile import SECTIONS
@@ -64,6 +64,12 @@ class ScanResult:
         """
         curves = _curves(self.x, self.y, self.delta_chi2, plane_threshold(cl, dof))
         return dataclasses.replace(self, contours=curves, cl=cl, dof=dof)
+
+    def excluded(self) -> list[tuple[Float[np.ndarray, "points 2"], np.ndarray]]:
+        """Return the regions beyond the contours, as `excluded_regions` does."""
+        logarithmic = self.x.parameter.logarithmic, self.y.parameter.logarithmic
+        level = plane_threshold(self.cl, self.dof)
+        return excluded_regions(self.x.values, self.y.values, self.delta_chi2, level, logarithmic)
 
 
 def scan(

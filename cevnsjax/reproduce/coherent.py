@@ -7,6 +7,7 @@ from typing import Any
 
 from cevnsjax.experiments import load_experiment
 from cevnsjax.figures import Panel, profiles_figure
+from cevnsjax.figures.smooth import smooth_profile
 from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import NORM
@@ -14,7 +15,7 @@ from cevnsjax.reproduce.assumptions import ONE_SIGMA
 from cevnsjax.reproduce.coherent_counts import BACKGROUNDS, CSI, LAR, MODELS, TEMPLATES, counts_steps
 from cevnsjax.reproduce.markdown import pieces, table, with_errors
 from cevnsjax.reproduce.one_sigma import around, one_sigma
-from cevnsjax.reproduce.planes import Data, Plane, planes_table
+from cevnsjax.reproduce.planes import Data, Plane, planes_table, published_radius
 from cevnsjax.reproduce.published import Estimate, beside, ends_of, published_by, published_limits
 from cevnsjax.reproduce.study import Results, Step, Study
 from cevnsjax.reproduce.workspace import Workspace
@@ -66,7 +67,8 @@ LIMITS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 QUOTED = "COHERENT CsI+LAr"
 
 PLANE = Plane(
-    "coherent_radius", "sm", (RADIUS, 3.5, 7.5, 41), (ANGLE, 0.14, 0.42, 41), (Data("CsI", (CSI,)),)
+    "coherent_radius", "sm", (RADIUS, 3.5, 7.5, 41), (ANGLE, 0.14, 0.42, 41), (Data("CsI", (CSI,)),),
+    published=published_radius,
 )  # fmt: skip
 
 
@@ -155,11 +157,14 @@ def _draw(work: Workspace) -> None:
         result, origin = work.answer(likelihood, "profile", over=ANGLE, limits=RANGE, points=POINTS, cl=ONE_SIGMA)
         curve = profile_dataset(result, likelihood, origin)
         work.curve(f"coherent_{ANGLE}_{label.lower().replace(' + ', '_')}", curve)
-        curves.append((label, curve))
-    row = published_by("coherent", "name")["both_angle"]
-    band = float(row["low"]), float(row["high"]), r"arXiv:2211.11905, CsI + LAr, $1\sigma$"
+        curves.append((label, smooth_profile(ANGLE, result.x, result.delta_chi2)))
+    published, panels = published_by("coherent", "name"), []
+    for shown, name in ((curves[:1], "csi_angle"), (curves[1:], "both_angle")):
+        row = published[name]
+        band = float(row["low"]), float(row["high"]), rf"{shown[-1][0]}, {row['source']}, $1\sigma$"
+        panels.append(Panel(shown, likelihood.parameters[ANGLE], band))
     levels = [(threshold(ONE_SIGMA), r"$1\sigma$, 1 d.o.f."), (threshold(0.90), "90 % CL, 1 d.o.f.")]
-    figure = profiles_figure([Panel(curves, likelihood.parameters[ANGLE], band)], 1, levels)
+    figure = profiles_figure(panels, 2, levels)
     work.figure(f"coherent_{ANGLE}", figure, likelihood)
 
 

@@ -15,7 +15,7 @@ __all__ = ["K_OF_LIMIT", "conus_event_steps", "conus_events"]
 
 ANALYSIS = "conus:cevns"
 
-QUENCHING = (0.14, 0.16, 0.18, 0.20, 0.24)
+QUENCHING = (0.14, 0.15, 0.16, 0.17, 0.18, 0.19, 0.20, 0.22, 0.24)
 
 K_OF_LIMIT, K_OF_EVENTS = 0.16, 0.18
 """The values of k that the talk quotes its limits for, on the rate and on the number of events."""
@@ -71,7 +71,13 @@ def _draw(work: Workspace) -> list[dict[str, float]]:
         attrs={"cl": CL},
     )
     work.plain_curve("conus_events", curve, likelihood)
-    limit, ratio = float(published["events"]["value"]), float(published["events_over_prediction"]["value"])
-    point = PublishedEvents(K_OF_LIMIT, limit, limit / ratio, published["events"]["note"].replace(" (2021)", ""))
-    work.figure("conus_events", events_figure(rows, CL, point), likelihood)
+    limit, ratio, events = (
+        float(published[name]["value"]) for name in ("events", "events_over_prediction", "events_k018")
+    )
+    exposure = sum(float(run.sample_exposure[0]) for run in likelihood.experiments)
+    points = [
+        PublishedEvents(K_OF_LIMIT, limit, limit / ratio, published["events"]["note"].replace(" (2021)", "")),
+        PublishedEvents(K_OF_EVENTS, events / exposure, None, f"talk, {events:g} events"),
+    ]
+    work.figure("conus_events", events_figure(rows, CL, points), likelihood)
     return rows

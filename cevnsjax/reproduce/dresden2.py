@@ -24,7 +24,8 @@ NUISANCES = {QUENCHING_K.name: "k", QUENCHING_YIELD.name: "factor"}
 
 TABLE = "germanium_collar_2021.csv"
 LINDHARD, FEF, YBE = "Lindhard", "Fef", "YBe"
-EXPERIMENTS = ("conus_plus", "dresden2", "dresden2:off")
+LABELS = {"conus_plus": "CONUS+", "dresden2": "Dresden-II", "dresden2:off": "Dresden-II, reactor off"}
+EXPERIMENTS = tuple(LABELS)
 CASES = tuple((name, label) for name in EXPERIMENTS for label in (LINDHARD, FEF, YBE))
 
 
@@ -82,7 +83,7 @@ def _draw(work: Workspace) -> None:
         if low is None or high is None:
             continue
         published = None if row["published"] is None else tuple(row["published"])
-        label = f"{row['experiment']}, {row['quenching']}"
+        label = f"{LABELS[row['experiment']]}, {row['quenching']}"
         strengths.append(Strength(label, row["strength"], low, high, published))
     figure = strengths_figure(strengths, "public analyses")
     work.figure("dresden2_strengths", figure, Likelihood("dresden2", channel="cevns"))

@@ -1,6 +1,6 @@
 """Planes of couplings with the curve of each experiment of the global fit, and that of all together."""
 
-from cevnsjax.reproduce.planes import Data, Plane
+from cevnsjax.reproduce.planes import Data, Plane, published_radius
 
 __all__ = ["ALL", "COHERENT", "CONUS_PLUS", "CSI", "ELECTRONS", "LAR", "PLANES", "SOLAR_B8"]
 
@@ -19,7 +19,7 @@ ALL = Data("all", (COMBINATION,))
 NUCLEI = (CONUS_PLUS, CSI, LAR, SOLAR_B8, ALL)
 MEDIATED = (
     CONUS_PLUS._replace(systematics=SIMPLE, masses=61),
-    COHERENT._replace(systematics=SIMPLE),
+    COHERENT._replace(systematics=SIMPLE, masses=31),
     SOLAR_B8._replace(systematics=SIMPLE),
     ELECTRONS._replace(systematics=SIMPLE, masses=61),
 )
@@ -48,6 +48,6 @@ PLANES = (
     Plane("global_scalar", "scalar", ("m_phi", *MASSES), ("g_phi", *COUPLINGS), MEDIATED, total=ALL.label),
     Plane(
         "global_radius", "sm", ("neutron_radius_coherent_csi", 3.5, 7.5, 41), ("sin2_theta_w", 0.14, 0.42, 41),
-        tuple(data._replace(systematics=SIMPLE) for data in (CSI, ALL)),
+        tuple(data._replace(systematics=SIMPLE) for data in (CSI, ALL)), published=published_radius,
     ),
 )  # fmt: skip

@@ -182,14 +182,14 @@ class _Figure:
                     work.curve(f"{name}_{quantity}_{channel}", curve)
                     curves.append((in_latex(CHANNELS[channel]), curve))
                 row = published.get((quantity, "conus_plus" if "all" in together else "conus_plus CEvNS alone"))
-                band = None if row is None else _band(row)
-                panels.append(Panel(curves, likelihood.parameters[quantity], band))
+                allowed = None if row is None else _allowed(row)
+                panels.append(Panel(curves, likelihood.parameters[quantity], allowed=allowed))
         figure = profiles_figure(panels, len(fitted.quantities), [(threshold(CL), level_label(CL, 1))])
         work.figure(name, figure, Likelihood(DEFAULT.experiment(), model=fitted.model))
 
 
-def _band(row: dict[str, str]) -> tuple[float, float, str]:
+def _allowed(row: dict[str, str]) -> tuple[float, float, str]:
     """Return the interval that a published limit allows."""
     high = float(row["high"])
     low = float(row["low"]) if row["kind"] == "interval" else 0.0 if row["kind"] == "upper" else -high
-    return low, high, "arXiv:2501.12441"
+    return low, high, "excluded, arXiv:2501.12441"

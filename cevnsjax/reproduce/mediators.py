@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from cevnsjax.figures import in_latex, plane_figure
+from cevnsjax.figures.smooth import smooth_plane
 from cevnsjax.inference import ScanResult, fit
 from cevnsjax.interactions import ContactInteraction, Model, StandardModel, model
 from cevnsjax.interactions.generalised import STRUCTURES
@@ -51,7 +52,8 @@ class Plane:
             masses = *self.masses[:2], one.masses
             scans.append((in_latex(one.label), self._scan(work, likelihood, one.experiment, masses, one.couplings)))
         drawn = Likelihood(experiment, *(one.experiment for one in beside), model=self.model)
-        work.figure(f"fig7_{self.model}", plane_figure(scans, work.overlays), drawn)
+        smooth = [(label, smooth_plane(result)) for label, result in scans]
+        work.figure(f"fig7_{self.model}", plane_figure(smooth, work.overlays), drawn)
         return limits
 
     def _scan(self, work: Workspace, likelihood: Likelihood, name: str, masses: Grid, couplings: Grid) -> ScanResult:

@@ -1,19 +1,22 @@
 """Planes of two parameters with a contour of each set of data, by itself and together with others."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from cevnsjax.figures import Mark, plane_figure
+from cevnsjax.constants import SIN2_THETA_W
+from cevnsjax.figures import Mark, in_latex, plane_figure
+from cevnsjax.figures.smooth import smooth_plane
 from cevnsjax.inference import ScanResult
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.markdown import table
-from cevnsjax.reproduce.smooth import smooth_plane
+from cevnsjax.reproduce.published import published_by
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import scan_dataset
 
-__all__ = ["Axis", "Data", "Plane", "planes_table"]
+__all__ = ["Axis", "Data", "Plane", "planes_table", "published_radius"]
 
 CL = 0.90
 
@@ -42,7 +45,8 @@ class Plane:
     """A plane of two parameters of a model, and the data whose contours are drawn in it.
 
     `standard` are the Standard Model's values, which a figure marks. Nothing but the two and the nuisances is free.
-    `total` is the label of all data together where they share no nuisance: then their chi^2 add.
+    `total` is the label of all data together where they share no nuisance: then their chi^2 add. What the last data
+    exclude is shaded. `published` returns points of others.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Plane:
     data: tuple[Data, ...]
     standard: tuple[float, float] | None = None
     total: str | None = None
+    published: Callable[[], tuple[Mark, ...]] = tuple
 
     def __call__(self, work: Workspace) -> list[dict[str, Any]]:
         """Draw the plane, and return for each data where they fit best and how far the Standard Model lies above."""
@@ -71,7 +76,7 @@ class Plane:
                 at = dict(zip(names, self.standard, strict=True))
                 row["standard_model"] = float(likelihood.chi2(at)) - result.chi2_min
             rows.append(row)
-        smooth = [(label, smooth_plane(result)) for label, result in scans]
+        smooth = [(in_latex(label), smooth_plane(result)) for label, result in scans]
         if self.total is not None:
             likelihood = _together([data.likelihood(self.model) for data in self.data], self.model)
             total = _sum([result for _, result in smooth])
@@ -80,8 +85,17 @@ class Plane:
             row = {"plane": self.name, "data": self.total, "chi2_min": total.chi2_min, "best_fit": total.best_fit}
             rows.append(row)
         marks = [] if self.standard is None else [Mark(*self.standard, "Standard Model", colour="black")]
-        work.figure(self.name, plane_figure(smooth, work.overlays, marks), likelihood)
+        marks += self.published()
+        work.figure(self.name, plane_figure(smooth, work.overlays, marks, shaded=[len(smooth) - 1]), likelihood)
         return rows
+
+
+def published_radius() -> tuple[Mark]:
+    """Return the published radius [fm] of caesium iodide with one standard deviation, at the angle it was fitted at."""
+    row = published_by("coherent", "name")["csi_radius"]
+    ends = float(row["low"]), float(row["high"])
+    label = rf"{row['source']}, $1\sigma$, angle held"
+    return (Mark(float(row["value"]), SIN2_THETA_W, label, colour="black", x_ends=ends),)
 
 
 def _plain(label: str) -> str:

@@ -13,11 +13,10 @@ from scipy.interpolate import CubicSpline
 
 from cevnsjax.experiments import Experiment, projected
 from cevnsjax.figures import Band, plane_figure
+from cevnsjax.figures.smooth import FINE, refined
 from cevnsjax.inference import ScanResult, threshold
 from cevnsjax.likelihood import Likelihood
-from cevnsjax.reproduce.markdown import at_cl
 from cevnsjax.reproduce.reactor_spectrum import conus_100
-from cevnsjax.reproduce.smooth import FINE, refined
 from cevnsjax.reproduce.study import Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import scan_dataset
@@ -64,12 +63,13 @@ def _plane(work: Workspace) -> dict[str, Any]:
     (_, alone), *both = scans
     angles = {label: _added(alone, result) for (label, _), (_, result) in zip(reactors, both, strict=True)}
     bands = [
-        Band(low, high, f"{label}{', expected' * (label != 'CONUS+')}, {at_cl(CL)}, 1 d.o.f.", number)
+        Band(low, high, f"{label} alone, 1 d.o.f.", number)
         for number, (label, (low, high)) in enumerate(angles.items(), start=1)
         if low is not None and high is not None
     ]
     smooth = [(label, refined(result)) for label, result in scans]
-    work.figure("reactor_radius", plane_figure(smooth, work.overlays, bands=bands), likelihood)
+    # What CONUS+ excludes together with caesium iodide is shaded: CONUS-100 has no data.
+    work.figure("reactor_radius", plane_figure(smooth, work.overlays, bands=bands, shaded=[1]), likelihood)
     return {
         "cl": CL,
         "constraints": CONSTRAINTS,

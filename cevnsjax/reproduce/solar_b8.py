@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from cevnsjax.figures import Panel, Strength, profiles_figure, strengths_figure
+from cevnsjax.figures.smooth import smooth_profile
 from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import Parameter
@@ -157,7 +157,7 @@ def _draw(work: Workspace) -> None:
         curves = []
         for name, kind, label in drawn:
             x, y = rows[name]["profiles"][kind]
-            curves.append((label, xr.Dataset({"delta_chi2": (FLUX.name, y)}, {FLUX.name: x})))
+            curves.append((label, smooth_profile(FLUX.name, x, y)))
         band = float(published[quoted]["low"]), float(published[quoted]["high"]), text
         panels.append(Panel(curves, FLUX, band))
     levels = [(threshold(ONE_SIGMA), r"$1\sigma$, 1 d.o.f."), (threshold(CL), "90 % CL, 1 d.o.f.")]

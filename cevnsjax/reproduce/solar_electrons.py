@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from cevnsjax.experiments import load_experiment
 from cevnsjax.figures import Panel, StackedPanel, power_of_ten, profiles_figure, stacked_figure
+from cevnsjax.figures.smooth import smooth_profile
 from cevnsjax.figures.style import level_label
 from cevnsjax.inference import fit, threshold
 from cevnsjax.likelihood import Likelihood
@@ -119,10 +119,11 @@ def _draw(work: Workspace) -> None:
         curves = []
         for name in CURVES:
             x, y = work.results[f"electrons_{quantity}"][name]["profile"]
-            curves.append((name, xr.Dataset({"delta_chi2": (quantity, y)}, {quantity: x})))
+            curves.append((name, smooth_profile(quantity, x, y)))
         low = row["low"] if row["low"] is not None else 0.0
         parameter = _likelihood(quantity).parameters[quantity]
-        panels.append(Panel(curves, parameter, (low, row["high"], "published, 90 % CL")))
+        allowed = low, row["high"], f"excluded, {row['source'].removeprefix('Tables of ')}"
+        panels.append(Panel(curves, parameter, allowed=allowed))
     figure = profiles_figure(panels, 2, [(threshold(CL), level_label(CL, 1))])
     work.figure("solar_electron_limits", figure, _likelihood("mu_nu"))
 
@@ -145,7 +146,7 @@ def _spectrum(work: Workspace) -> dict[str, float]:
     edges, unit = np.append(axis.low[::2], axis.high[-1]), r"keV$_\mathrm{ee}$"
     # Two bins of the fit are one of the figure.
     under, sun, of_moment, data = (x.reshape(-1, 2).sum(axis=1) for x in (background, standard, magnetic, observed))
-    of_sun = [("solar neutrinos", sun), (rf"$\mu_\nu={power_of_ten(moment)}\,\mu_B$, 90 % CL", of_moment)]
+    of_sun = [("solar neutrinos", sun), (rf"$\mu_\nu={power_of_ten(moment)}\,\mu_B$, 90 % CL, 1 d.o.f.", of_moment)]
     exposure = float(experiment.sample_exposure[0]) / (1e3 * DAYS_PER_YEAR)
     panels = [
         StackedPanel(title, f"energy [{unit}]", unit, edges, components, points, np.sqrt(data))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cevnsjax.figures import Panel, profiles_figure, spectrum_figure
+from cevnsjax.figures import Panel, profiles_figure, spectrum_figure, value_label
 from cevnsjax.inference import Interval, fit, threshold
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.assumptions import (
@@ -16,7 +16,7 @@ from cevnsjax.reproduce.assumptions import (
     angle_assumptions,
     without_constraint,
 )
-from cevnsjax.reproduce.published import Estimate, beside, published_by
+from cevnsjax.reproduce.published import Estimate, beside, published_by, published_limits
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.weak_mixing_angle import ANGLE, ARXIV, against_scale
 from cevnsjax.reproduce.workspace import Workspace
@@ -27,6 +27,9 @@ __all__ = ["standard_model", "standard_model_steps"]
 ALONE = "CEvNS alone"
 
 PULLS = (("constraint minimised", "profiled"), ("constraint integrated out", "marginalised"))
+CL, MEDIATOR_MASS = 0.90, 10.0
+"""Of the limits on mediators in Fig. 1, and their mass [MeV]."""
+
 RANGE, POINTS = (0.0, 0.6), 301
 """Of the profile of the angle."""
 
@@ -71,7 +74,30 @@ def _spectrum(work: Workspace) -> None:
     _, origin = work.answer(likelihood, "predict", values={})
     prediction = prediction_dataset(likelihood, {}, origin)
     work.curve("fig1_spectrum", prediction)
-    work.figure("fig1_spectrum", spectrum_figure(prediction), likelihood, origin)
+    others = []
+    for name, label, values in _new_physics():
+        model = Likelihood(EXPERIMENT, model=name)
+        _, about = work.answer(model, "predict", values=values)
+        others.append((label, prediction_dataset(model, values, about)))
+        work.curve(f"fig1_spectrum_{name}", others[-1][1])
+    work.figure("fig1_spectrum", spectrum_figure(prediction, others), likelihood, origin)
+
+
+def _new_physics() -> list[tuple[str, str, dict[str, float]]]:
+    """Return models, labels and values: couplings at their published limits, those of mediators at the limits here."""
+    published, found = published_limits(), []
+    for name, quantity in (("magnetic_moment", "mu_nu_e"), ("millicharge", "q_ee"), ("charge_radius", "r2_ee")):
+        value = float(published[quantity, "conus_plus"]["high"])
+        parameter = Likelihood(EXPERIMENT, model=name).parameters[quantity]
+        found.append((name, value_label(parameter, value, 3), {quantity: value}))
+    for name, coupling, mass in (("vector_bl", "g_bl", "m_z"), ("scalar", "g_phi", "m_phi")):
+        likelihood = Likelihood(EXPERIMENT, model=name)
+        ((_, limit),) = fit(likelihood, [coupling], {mass: MEDIATOR_MASS}, cl=CL).intervals[coupling]
+        assert limit is not None
+        values = {coupling: limit, mass: MEDIATOR_MASS}
+        label = ", ".join(value_label(likelihood.parameters[one], at) for one, at in values.items())
+        found.append((name, label, values))
+    return found
 
 
 def _profiles(work: Workspace) -> None:
@@ -84,7 +110,7 @@ def _profiles(work: Workspace) -> None:
         curves.append((label, curve))
     row = published_by("conus_plus", "name")[ANGLE]
     band = float(row["low"]), float(row["high"]), rf"{ARXIV}, $1\sigma$"
-    levels = [(threshold(ONE_SIGMA), r"$1\sigma$, 1 d.o.f."), (threshold(0.90), "90 % CL, 1 d.o.f.")]
+    levels = [(threshold(ONE_SIGMA), r"$1\sigma$, 1 d.o.f."), (threshold(CL), "90 % CL, 1 d.o.f.")]
     figure = profiles_figure([Panel(curves, likelihood.parameters[ANGLE], band)], 1, levels)
     work.figure(f"fig2_{ANGLE}", figure, likelihood)
 

@@ -10,6 +10,9 @@ from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import QUENCHING_K
 from cevnsjax.reproduce.assumptions import DEFAULT
 from cevnsjax.reproduce.limits import CL
+from cevnsjax.reproduce.markdown import at_cl
+from cevnsjax.reproduce.projections import measured_k
+from cevnsjax.reproduce.published import published_limits
 from cevnsjax.reproduce.study import Results, Step
 from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results import bands_dataset
@@ -21,7 +24,7 @@ SETS = ("default", "detailed")
 CASES = (("sm", "all", "sin2_theta_w"), ("magnetic_moment", "cevns", "mu_nu_e"))
 """Model, channel and parameter: one that interferes, and one that only adds."""
 
-QUENCHING = np.linspace(0.130, 0.200, 15)
+QUENCHING = np.linspace(0.130, 0.200, 29)
 """Values of k."""
 
 
@@ -49,7 +52,9 @@ def _compared(work: Workspace) -> list[dict[str, Any]]:
         ends = np.array([_ends(plain, parameter, k) for k in QUENCHING])
         curve = bands_dataset(plain, parameter, QUENCHING_K, QUENCHING, ends, CL)
         work.curve(f"quenching_{parameter}", curve)
-        curves.append((plain.parameters[parameter], curve))
+        quoted = published_limits().get((parameter, "conus_plus CEvNS alone"))
+        limit = None if quoted is None else (measured_k(), float(quoted["high"]), f"arXiv:2501.12441, {at_cl(CL)}")
+        curves.append((plain.parameters[parameter], curve, limit))
     (k,) = (n for n in experiment.nuisances["detailed"] if n.name == QUENCHING_K.name)
     assert k.sigma is not None
     measured = k.centre - k.sigma, k.centre + k.sigma, r"measured $k$, 1$\sigma$"

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ __all__ = ["FIGURE_FORMATS", "check_figure", "write_figure", "write_netcdf"]
 
 FIGURE_FORMATS = {".pdf": "Subject", ".png": "provenance", ".svg": "Description"}
 """The formats of figures by their suffix, and the entry of their metadata that takes the provenance as JSON."""
+
+CHARACTERS = 26
+"""Characters of a note in an inch: lines end before the figure's edge."""
 
 
 def write_netcdf(path: Path, dataset: "xr.Dataset", groups: Mapping[str, "xr.Dataset"] | None = None) -> None:
@@ -71,7 +75,8 @@ def write_figure(
     """
     check_figure(path)
     if notes:
-        figure.suptitle("\n".join(notes), fontsize=5, wrap=True)
+        width = int(CHARACTERS * figure.get_figwidth())
+        figure.suptitle("\n".join(textwrap.fill(note, width) for note in notes), fontsize=5, wrap=True)
     _plain_where_needed(figure)
     metadata = {} if provenance is None else {FIGURE_FORMATS[path.suffix]: json.dumps(provenance)}
     buffer = io.BytesIO()

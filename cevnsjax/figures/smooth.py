@@ -1,13 +1,19 @@
-"""Planes with more points than were calculated, for drawing: contours without corners."""
+"""Planes and profiles with more points than were calculated, for drawing: curves without corners."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 from scipy.interpolate import CubicSpline, PchipInterpolator, RectBivariateSpline
 
 from cevnsjax.inference import ScanResult
 
-__all__ = ["FINE", "refined", "smooth_plane"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["FINE", "refined", "smooth_plane", "smooth_profile"]
 
 TRANSFER = 20.0
 """A momentum transfer to nuclei [MeV]: lighter mediators act alike."""
@@ -18,6 +24,20 @@ DRAWN = 181
 FINE = 401
 """Number of values to which splines refine an axis."""
 
+FEWEST = 7
+"""Number of values of an axis from which on a spline follows the plane."""
+
+
+Values = Sequence[float] | Float[np.ndarray, " n"]
+
+
+def smooth_profile(name: str, x: Values, delta_chi2: Values) -> "xr.Dataset":
+    """Return a profile along a parameter with many more values, a cubic spline between its own."""
+    import xarray as xr
+
+    fine = np.linspace(x[0], x[-1], FINE)
+    return xr.Dataset({"delta_chi2": (name, CubicSpline(x, delta_chi2)(fine))}, {name: fine})
+
 
 def smooth_plane(result: ScanResult) -> ScanResult:
     """Return a plane with more points, for drawing."""
@@ -26,14 +46,21 @@ def smooth_plane(result: ScanResult) -> ScanResult:
 
 
 def refined(result: ScanResult) -> ScanResult:
-    """Return a plane with many more values, between its own a cubic spline: its contours have no corners."""
+    """Return a plane with many more values, between its own a cubic spline: its contours have no corners.
+
+    A plane of few values, or with values that are not finite, stays as it is.
+    """
+    axes = (result.x, result.y)
+    if min(axis.values.size for axis in axes) < FEWEST or not np.isfinite(result.delta_chi2).all():
+        return result
+    own = [np.log(axis.values) if axis.parameter.logarithmic else axis.values for axis in axes]
+    u, v = (np.linspace(values[0], values[-1], max(FINE, values.size)) for values in own)
+    delta_chi2 = RectBivariateSpline(own[1], own[0], result.delta_chi2)(v, u)
     x, y = (
-        dataclasses.replace(axis, values=np.linspace(axis.values[0], axis.values[-1], FINE))
-        for axis in (result.x, result.y)
+        dataclasses.replace(axis, values=np.exp(values) if axis.parameter.logarithmic else values)
+        for axis, values in zip(axes, (u, v), strict=True)
     )
-    spline = RectBivariateSpline(result.y.values, result.x.values, result.delta_chi2)
-    fine = dataclasses.replace(result, x=x, y=y, delta_chi2=spline(y.values, x.values))
-    return fine.at_level(result.cl, result.dof)
+    return dataclasses.replace(result, x=x, y=y, delta_chi2=delta_chi2).at_level(result.cl, result.dof)
 
 
 def _between_masses(result: ScanResult) -> ScanResult:
