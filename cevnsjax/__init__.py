@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cevnsjax.interactions import model
     from cevnsjax.likelihood import Likelihood
     from cevnsjax.likelihood.derivatives import covariance, fisher, gradient, hessian
-    from cevnsjax.provenance import rerun
+    from cevnsjax.provenance import Citation, cite, rerun
     from cevnsjax.results import nuisance_table
     from cevnsjax.sampling import Calibration, Prior, SampleResult, calibrate, numpyro_model, sample
     from cevnsjax.toys import (
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Calibration",
+    "Citation",
     "Consistency",
     "Coverage",
     "FeldmanCousins",
@@ -70,6 +71,7 @@ __all__ = [
     "asimov",
     "cache_compilations",
     "calibrate",
+    "cite",
     "consistency",
     "copy_experiment",
     "covariance",
@@ -105,7 +107,7 @@ _ROOMS = {
     "interactions": "model",
     "likelihood": "Likelihood",
     "likelihood.derivatives": "covariance fisher gradient hessian",
-    "provenance": "rerun",
+    "provenance": "Citation cite rerun",
     "results": "nuisance_table",
     "sampling": "Calibration Prior SampleResult calibrate numpyro_model sample",
     "toys": "Coverage FeldmanCousins GoodnessOfFit Significance coverage feldman_cousins goodness_of_fit significance",

@@ -33,7 +33,8 @@ class Identity:
     """What an experiment is called and where it comes from.
 
     `source` is the name or path that was given, with its part; `digest` is that of its files; `overrides` are those
-    that were given; `combination` is the name and version of the combination that it was loaded with.
+    that were given; `combination` is the name and version of the combination that it was loaded with. `version` is
+    that of the file's data, and `release` names the publication of data that it was made from.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Identity:
     overrides: tuple[tuple[str, Any], ...] = ()
     threshold: float | None = None
     combination: str = ""
+    version: str = ""
+    release: str = ""
 
     @property
     def label(self) -> str:

@@ -41,6 +41,7 @@ class MagneticMoment(Interaction):
     """
 
     common: bool = eqx.field(static=True, default=False)
+    cite: ClassVar[tuple[str, ...]] = ("chattaraj2025",)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -84,6 +85,7 @@ class Millicharge(_PhotonExchange):
     """Electric charges q of neutrinos, in units of e: Q_ll' = -(sqrt(2) pi alpha / G_F) (2 / q^2) q_ll'."""
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(MILLICHARGES.values())
+    cite: ClassVar[tuple[str, ...]] = ("chattaraj2025",)
 
     def amplitude(self, params: Parameters, q2: Float[Array, ""], pair: str) -> Float[Array, ""]:
         """Return Q_ll' at a squared momentum transfer [MeV^2]."""
@@ -99,6 +101,7 @@ class ChargeRadius(_PhotonExchange):
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(CHARGE_RADII.values())
+    cite: ClassVar[tuple[str, ...]] = ("chattaraj2025",)
 
     def amplitude(self, params: Parameters, q2: Float[Array, ""], pair: str) -> Float[Array, ""]:
         """Return Q_ll', the same at all momentum transfers."""
