@@ -117,7 +117,17 @@ _ROOMS = {
 _WHERE = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 
+_RENAMED: dict[str, tuple[str, str]] = {}
+"""Old names: the new one, and the version that removes the old one; docs/policy.md has the rules."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        from cevnsjax.errors import renamed
+
+        new, until = _RENAMED[name]
+        renamed(f"cevnsjax.{name}", f"cevnsjax.{new}", until)
+        return __getattr__(new)
     if name == "__version__":
         from importlib.metadata import version
 
