@@ -13,7 +13,7 @@ ROOMS = {
     "inference": "fit intervals scan contours impacts consistency projection nuisances priors",
     "sampling": "posterior inference_data numpyro_model calibration priors",
     "toys": "toys toy_data coverage significance goodness",
-    "exporting": "export export_pyhf",
+    "exporting": "export export_pyhf export_hs3",
     "provenance": "provenance cite data_versions",
     "results": "hepdata overlays display checkpoint",
     "figures": "fit_figures overlays",

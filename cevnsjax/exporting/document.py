@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cevnsjax.errors import unknown_name
+from cevnsjax.exporting.hs3 import hs3
 from cevnsjax.exporting.polynomial import polynomial_likelihood
 from cevnsjax.exporting.workspace import workspace
 from cevnsjax.likelihood import Likelihood
@@ -16,6 +17,7 @@ Values = Mapping[str, float]
 FORMATS: dict[str, Callable[[Likelihood, Values, Sequence[str] | None], dict[str, Any]]] = {
     "json": polynomial_likelihood,
     "pyhf": workspace,
+    "hs3": hs3,
 }
 """The formats of documents by name; docs/export.md describes them."""
 
@@ -25,12 +27,13 @@ def export(
 ) -> dict[str, Any]:
     """Return a likelihood as a document of dicts, lists, texts and numbers.
 
-    `to` is "json" for the likelihood as a polynomial in the couplings and the nuisances, or "pyhf" for a workspace of
-    HistFactory with the strength of the signal, `mu`. `values` are parameters that are fixed. `free`, for "json" only,
-    are the couplings that stay variables, by default the model's own choice, and held nuisances that become variables.
+    `to` is "json" for the likelihood as a polynomial in the couplings and the nuisances, "hs3" for the same by the HEP
+    Statistics Serialization Standard, or "pyhf" for a workspace of HistFactory with the strength of the signal, `mu`.
+    `values` are parameters that are fixed. `free`, not for "pyhf", are the couplings that stay variables, by default
+    the model's own choice, and held nuisances that become variables.
 
     Raises `InputError` for an unknown format or parameter, for a parameter in which counts are no polynomial, and for a
-    likelihood that HistFactory cannot express exactly.
+    likelihood that HistFactory or HS3 cannot express exactly.
 
     Example: `json.dump(cevnsjax.export(cevnsjax.Likelihood("coherent_csi")), file)`.
     """
