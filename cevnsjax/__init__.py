@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cevnsjax.interactions import model
     from cevnsjax.likelihood import Likelihood
     from cevnsjax.likelihood.derivatives import covariance, fisher, gradient, hessian
-    from cevnsjax.provenance import rerun
+    from cevnsjax.provenance import Citation, cite, rerun
     from cevnsjax.results import nuisance_table
     from cevnsjax.sampling import Calibration, Prior, SampleResult, calibrate, numpyro_model, sample
     from cevnsjax.toys import (
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Calibration",
+    "Citation",
     "Consistency",
     "Coverage",
     "FeldmanCousins",
@@ -70,6 +71,7 @@ __all__ = [
     "asimov",
     "cache_compilations",
     "calibrate",
+    "cite",
     "consistency",
     "copy_experiment",
     "covariance",
@@ -105,7 +107,7 @@ _ROOMS = {
     "interactions": "model",
     "likelihood": "Likelihood",
     "likelihood.derivatives": "covariance fisher gradient hessian",
-    "provenance": "rerun",
+    "provenance": "Citation cite rerun",
     "results": "nuisance_table",
     "sampling": "Calibration Prior SampleResult calibrate numpyro_model sample",
     "toys": "Coverage FeldmanCousins GoodnessOfFit Significance coverage feldman_cousins goodness_of_fit significance",
@@ -115,7 +117,17 @@ _ROOMS = {
 _WHERE = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 
+_RENAMED: dict[str, tuple[str, str]] = {}
+"""Old names: the new one, and the version that removes the old one; docs/policy.md has the rules."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        from cevnsjax.errors import renamed
+
+        new, until = _RENAMED[name]
+        renamed(f"cevnsjax.{name}", f"cevnsjax.{new}", until)
+        return __getattr__(new)
     if name == "__version__":
         from importlib.metadata import version
 

@@ -1,9 +1,10 @@
 """What the package raises when an input is wrong."""
 
 import difflib
+import warnings
 from collections.abc import Iterable
 
-__all__ = ["CutOff", "InputError", "unknown_name"]
+__all__ = ["CutOff", "InputError", "renamed", "unknown_name"]
 
 
 class InputError(ValueError):
@@ -28,3 +29,13 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
     near = difflib.get_close_matches(given, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return InputError(f"unknown {kind} '{given}'{hint} (known: {', '.join(known)})")
+
+
+def renamed(old: str, new: str, until: str) -> None:
+    """Warn the caller of the function that calls this: a name is old, what to write, and when the old one ends.
+
+    The warning is a `FutureWarning`, which Python shows to users by default. docs/policy.md has the rules.
+
+    Example: `renamed("cevnsjax.limits", "cevnsjax.intervals", "0.4")`.
+    """
+    warnings.warn(f"{old} is now {new}; the old name ends with version {until}", FutureWarning, stacklevel=3)

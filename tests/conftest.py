@@ -12,6 +12,7 @@ import hypothesis
 import jax
 import pytest
 from jaxtyping import install_import_hook
+from rooms import ROOMS
 
 sys.path.insert(0, str(Path(__file__).parent / "reference"))
 
@@ -45,6 +46,18 @@ hypothesis.settings.load_profile("cevnsjax")
 
 LONG = ("test_reproduce.py", "test_site.py")
 MAPPINGS = Path("/proc/self/maps")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--room", metavar="ROOM", choices=[*ROOMS], help=f"run the tests of one room: {', '.join(ROOMS)}")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out the files that do not belong to the room that was asked for."""
+    room = config.getoption("room")
+    if room is not None and collection_path.suffix == ".py":
+        return collection_path.stem.removeprefix("test_") not in ROOMS[room] or None
+    return None
 
 
 def pytest_collection_modifyitems(items):

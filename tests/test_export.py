@@ -100,7 +100,7 @@ def test_a_document_says_what_was_fixed():
 @pytest.mark.parametrize(
     ("model", "request_", "message"),
     [
-        ("sm", {"to": "hs3"}, "unknown format 'hs3' (known: json, pyhf)"),
+        ("sm", {"to": "hs4"}, "unknown format 'hs4'; did you mean 'hs3'? (known: json, pyhf, hs3)"),
         ("sm", {"values": {"sin2": 0.2}}, "unknown parameter 'sin2'"),
         ("sm", {"free": ["g_bl"]}, "unknown parameter 'g_bl'"),
         ("vector_bl", {"free": ["g_bl", "m_z"]}, "counts are no polynomial in 'm_z': fix it at a value"),
@@ -142,7 +142,7 @@ def test_the_command_writes_a_workspace_and_its_provenance(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["conus_plus", "--to", "hs3"], "unknown format 'hs3' (known: json, pyhf"),
+        (["conus_plus", "--to", "hs4"], "unknown format 'hs4'; did you mean 'hs3'? (known: json, pyhf, hs3, hepdata)"),
         (["conus_plus", "--to", "pyhf"], "conus_plus has Gaussian data, and pyhf knows counts only; export it to json"),
         (["coherent_csi", "--to", "pyhf", "--free", "norm"], "--free is of the format json"),
         (["conus_plus", "--free", "g_bl"], "unknown parameter 'g_bl'"),

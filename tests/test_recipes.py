@@ -80,9 +80,9 @@ def test_emcee(head, posterior) -> None:
 @pytest.mark.filterwarnings("ignore::matplotlib.MatplotlibDeprecationWarning")  # ArviZ' own way of passing colours
 def test_arviz(head, capsys) -> None:
     with matplotlib.rc_context({"backend": "agg"}):
-        axes = run(RECIPES["ArviZ"], dict(head))["axes"]
-    assert "elpd_loo" in capsys.readouterr().out
-    assert axes.has_data()
+        run(RECIPES["ArviZ"], dict(head))
+        assert any(axes.has_data() for axes in matplotlib.pyplot.gcf().axes)
+    assert "elpd" in capsys.readouterr().out
     matplotlib.pyplot.close("all")
 
 

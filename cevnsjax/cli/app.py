@@ -34,6 +34,7 @@ COMMANDS = {
     "impacts": ("impacts", "Find what drives a result: impacts of nuisances."),
     "project": ("project", "Find what more exposure will allow."),
     "nuisances": ("nuisances", "List the nuisance parameters and their constraints."),
+    "cite": ("cite", "Print what to cite, as BibTeX."),
     "export": ("export", "Write a likelihood that others can evaluate, or curves for HEPData."),
     "reproduce": ("reproduce", "Make the tables and figures of the papers."),
     "docs": ("docs", "Say where the documentation is."),

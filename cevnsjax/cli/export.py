@@ -25,7 +25,7 @@ def export(
         typer.Argument(metavar="EXP...", help="Experiments; with --to hepdata, the output folder of `reproduce`."),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="The file to write; with --to hepdata, a folder.")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="json, pyhf or hepdata.")] = "json",
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="json, hs3, pyhf or hepdata.")] = "json",
     model: Model = "sm",
     assignments: Set = None,
     free: Free = None,
@@ -39,6 +39,9 @@ def export(
     see docs/export.md. Masses, and couplings that are not free, have the values that `--set` gives, else their
     defaults. A held nuisance becomes a variable where `--free` names it.
 
+    `hs3`: the same as an HS3 document (HEP Statistics Serialization Standard): expected counts as generic functions,
+    a distribution for each cell and each constraint. What HS3 cannot express exactly ends with an error.
+
     `pyhf`: a HistFactory workspace of counts, for the strength of the signal, mu, at fixed parameters of the model.
     Nuisances keep their names, and numbers agree to the last digits with pyhf's own settings. A likelihood that has no
     exact form ends with an error that says which nuisance to fix. The provenance goes into NAME.provenance.json.
@@ -50,6 +53,7 @@ def export(
 
     - `cevnsjax export coherent_csi --out csi.json`
     - `cevnsjax export conus_plus --model vector_bl --set m_z=50 --systematics detailed --out bl.json`
+    - `cevnsjax export coherent_csi --to hs3 --out csi_hs3.json`
     - `cevnsjax export coherent_csi --to pyhf --systematics rates --out csi_pyhf.json`
     - `cevnsjax export cevnsjax_results --to hepdata --out submission`
     """
@@ -95,5 +99,7 @@ def _summary(document: dict, to: str) -> str:
     if to == "pyhf":
         names = {m["name"] for c in document["channels"] for s in c["samples"] for m in s["modifiers"]}
         return f"channels: {len(document['channels'])}, parameters: {len(names)}"
+    if to == "hs3":
+        return f"functions: {len(document['functions'])}, distributions: {len(document['distributions'])}"
     couplings = ", ".join(c["name"] for c in document["couplings"]) or "none"
     return f"couplings: {couplings}; nuisances: {len(document['nuisances'])}; terms: {len(document['experiments'])}"

@@ -1,7 +1,7 @@
 """Experiments: files that describe them, and the objects that predictions and likelihoods use."""
 
 from cevnsjax.experiments.cells import Axis, Cells
-from cevnsjax.experiments.combinations import describe_combination, load_experiment, load_runs
+from cevnsjax.experiments.combinations import cited_by, describe_combination, load_experiment, load_runs
 from cevnsjax.experiments.effects import SIGNAL, Nuisance
 from cevnsjax.experiments.experiment import Experiment, Identity
 from cevnsjax.experiments.files import combination_names, copy_experiment, experiment_names
@@ -21,6 +21,7 @@ __all__ = [
     "Nuisance",
     "Sample",
     "Signal",
+    "cited_by",
     "combination_names",
     "copy_experiment",
     "describe",

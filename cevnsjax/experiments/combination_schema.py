@@ -49,6 +49,7 @@ class CombinationTable(Table):
     name: RunName
     title: Text
     version: Text
+    cite: list[Text] = Field(default_factory=list)
     experiment: Annotated[list[MemberTable], Field(min_length=2)]
     systematics: dict[Text, dict[Text, Text]] = Field(default_factory=dict)
     shared: list[SharedTable] = Field(default_factory=list)

@@ -13,11 +13,11 @@ from cevnsjax.experiments.experiment import Experiment
 from cevnsjax.experiments.files import parts_of, read_description
 from cevnsjax.experiments.loading import checked_overrides, runs_of_file
 from cevnsjax.experiments.nuisances import DEFAULT_SET
-from cevnsjax.experiments.parsing import parse_table, printable
+from cevnsjax.experiments.parsing import parse, parse_table, printable
 from cevnsjax.parameters import NORM
 from cevnsjax.resources import read_text
 
-__all__ = ["describe_combination", "load_experiment", "load_runs"]
+__all__ = ["cited_by", "describe_combination", "load_experiment", "load_runs"]
 
 Sets = dict[str, tuple[Nuisance, ...]]
 
@@ -89,6 +89,32 @@ def describe_combination(name: str) -> CombinationTable:
     """
     path, content = read_description(name)
     return parse_table(CombinationTable, content, path)
+
+
+def cited_by(name: str | os.PathLike[str]) -> dict[str, tuple[str, ...]]:
+    """Return what the files of an experiment, or of a combination and its members, name to cite, by experiment.
+
+    Items are keys of the bibliography, or BibTeX entries. A combination's own items stand under its own name. Errors
+    are those of `load_runs` for names and for the keys of the files; tables of data are not read.
+    """
+    text, part = parts_of(name)
+    path, content = read_description(text)
+    if "experiment" not in content:
+        description = parse(content, path)
+        parts = [*description.variants, *description.analyses, *(run.name for run in description.runs)]
+        if part and part not in parts:
+            raise unknown_name(f"part of {text}", printable(part), parts)
+        return {description.name: tuple(description.cite)}
+    table = parse_table(CombinationTable, content, path)
+    found = {table.name: tuple(table.cite)} if table.cite else {}
+    for member in table.experiment:
+        source, inner = _source(member, path)
+        own = cited_by(f"{source}:{inner}" if inner else source)
+        found |= {key: items for key, items in own.items() if part in ("", key)}
+    if part and part not in found:
+        known = [parts_of(member.name)[0] for member in table.experiment]
+        raise unknown_name(f"experiment of {table.name}", printable(part), known)
+    return found
 
 
 def _combined(

@@ -35,7 +35,8 @@ class Identity:
     `reference` is the publication, `warning` a sentence for all that use its results. `run` and `detector` name a part
     of the experiment. `source` is the name or path that was given, with its part; `digest` is that of its files;
     `overrides` and `threshold` are those that were given; `combination` is the name and version of the combination that
-    it was loaded with.
+    it was loaded with. `version` is that of the file's data, and `release` names the publication of data that it was
+    made from.
 
     >>> cevnsjax.load_experiment("conus:C1R1").identity.run
     'C1R1'
@@ -52,6 +53,8 @@ class Identity:
     overrides: tuple[tuple[str, Any], ...] = ()
     threshold: float | None = None
     combination: str = ""
+    version: str = ""
+    release: str = ""
 
     @property
     def label(self) -> str:

@@ -41,6 +41,7 @@ def runs_of_file(
         description.name, description.title, description.reference, description.warning,
         source=f"{text}:{part}" if part else text, digest=_digest(path, description),
         overrides=tuple(sorted(checked_overrides(overrides).items())), threshold=threshold,
+        version=description.version, release=description.release,
     )  # fmt: skip
     for variant, entries in description.variants.items():
         if variant != part:  # a mistake in a variant that is not asked for is a mistake all the same
@@ -53,7 +54,7 @@ def runs_of_file(
         description = _overridden(content, given, path)
         identity = dataclasses.replace(
             identity, name=description.name, title=description.title, reference=description.reference,
-            warning=description.warning,
+            warning=description.warning, version=description.version, release=description.release,
         )  # fmt: skip
     if not description.runs and threshold is not None:
         raise InputError(f"'{text}' has data, which begin where they begin; a threshold can be given for expected runs")

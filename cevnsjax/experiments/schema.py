@@ -234,6 +234,9 @@ class Description(Table):
     name: RunName
     title: Text
     reference: Text = ""
+    version: Text = ""
+    release: Text = ""
+    cite: list[Text] = Field(default_factory=list)
     target: TargetTable
     source: AnySource
     axes: Annotated[list[AxisTable], Field(min_length=1)]

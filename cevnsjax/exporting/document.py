@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cevnsjax.errors import unknown_name
+from cevnsjax.exporting.hs3 import hs3
 from cevnsjax.exporting.polynomial import polynomial_likelihood
 from cevnsjax.exporting.workspace import workspace
 from cevnsjax.likelihood import Likelihood
@@ -16,6 +17,7 @@ Values = Mapping[str, float]
 FORMATS: dict[str, Callable[[Likelihood, Values, Sequence[str] | None], dict[str, Any]]] = {
     "json": polynomial_likelihood,
     "pyhf": workspace,
+    "hs3": hs3,
 }
 """The formats of documents by name; docs/export.md describes them."""
 
@@ -27,15 +29,16 @@ def export(
 
     Args:
         likelihood: the likelihood.
-        to: "json" for the likelihood as a polynomial in the couplings and the nuisances, or "pyhf" for a workspace of
-            HistFactory with the strength of the signal, `mu`.
+        to: "json" for the likelihood as a polynomial in the couplings and the nuisances, "hs3" for the same by the HEP
+            Statistics Serialization Standard, or "pyhf" for a workspace of HistFactory with the strength of the signal,
+            `mu`.
         values: parameters that are fixed, by name.
-        free: for "json" only: the couplings that stay variables, by default the model's own choice, and held nuisances
+        free: not for "pyhf": the couplings that stay variables, by default the model's own choice, and held nuisances
             that become variables.
 
     Raises:
         InputError: for an unknown format or parameter, for a parameter in which counts are no polynomial, and for a
-            likelihood that HistFactory cannot express exactly.
+            likelihood that HistFactory or HS3 cannot express exactly.
 
     Examples:
         >>> import json

@@ -47,8 +47,8 @@ class Overlay(NamedTuple):
 class Mark(NamedTuple):
     """A point (`x`, `y`) in a plane, with its `label`.
 
-    It has the colour of the `scan` that it belongs to, counted from zero, or its own `colour`. `x_ends` and `y_ends` are
-    the intervals of its errors.
+    It has the colour of the `scan` that it belongs to, counted from zero, or its own `colour`. `x_ends` and `y_ends`
+    are the intervals of its errors.
     """
 
     x: float
@@ -108,8 +108,8 @@ def plane_figure(
     """Return the contours of `scans` of one plane, each with its label.
 
     What any of the scans with the numbers `shaded` excludes is shaded. `overlays`, curves of others, are drawn beside
-    the contours where they are of the same two parameters, `marks` and `bands` in any case. `looks` are colours and line
-    styles.
+    the contours where they are of the same two parameters, `marks` and `bands` in any case. `looks` are colours and
+    line styles.
 
     >>> from cevnsjax.figures import Band, Mark, plane_figure
     >>> likelihood = cevnsjax.Likelihood("conus_plus", model="charge_radius")

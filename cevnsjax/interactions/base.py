@@ -93,6 +93,11 @@ class Interaction(eqx.Module):
         return ()
 
     @property
+    def cite(self) -> tuple[str, ...]:
+        """Papers that the formulas are from: keys of `data/references.bib`, or BibTeX entries; assign a tuple."""
+        return ()
+
+    @property
     def of_flux(self) -> tuple[Parameter, ...]:
         """Those of the parameters that `survival` reads."""
         return ()
@@ -138,6 +143,11 @@ class OnElectrons(Interaction):
     def parameters(self) -> tuple[Parameter, ...]:
         """The parameters of the other interaction."""
         return self.interaction.parameters
+
+    @property
+    def cite(self) -> tuple[str, ...]:
+        """The papers of the other interaction."""
+        return self.interaction.cite
 
     def electron_couplings(
         self, params: Parameters, recoil: ElectronRecoil, flavour: Flavour, final: Lepton

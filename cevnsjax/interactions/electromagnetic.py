@@ -48,6 +48,7 @@ class MagneticMoment(Interaction):
     """
 
     common: bool = eqx.field(static=True, default=False)
+    cite: ClassVar[tuple[str, ...]] = ("chattaraj2025",)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -99,6 +100,7 @@ class Millicharge(_PhotonExchange):
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(MILLICHARGES.values())
+    cite: ClassVar[tuple[str, ...]] = ("chattaraj2025",)
 
     def amplitude(self, params: Parameters, q2: Float[Array, ""], pair: str) -> Float[Array, ""]:
         """Return Q_ll', dimensionless, at a squared momentum transfer `q2` [MeV^2].
@@ -122,6 +124,7 @@ class ChargeRadius(_PhotonExchange):
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(CHARGE_RADII.values())
+    cite: ClassVar[tuple[str, ...]] = ("chattaraj2025",)
 
     def amplitude(self, params: Parameters, q2: Float[Array, ""], pair: str) -> Float[Array, ""]:
         """Return Q_ll', dimensionless, which is the same at all momentum transfers `q2` [MeV^2].

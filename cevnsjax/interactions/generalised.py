@@ -14,7 +14,7 @@ against Eq. (1) is that of eps/2 in an amplitude, as L has the full current of n
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -101,6 +101,7 @@ class ContactInteraction(Interaction):
 
     structure: Structure = eqx.field(static=True)
     lepton: Lepton = eqx.field(static=True, default="e")
+    cite: ClassVar[tuple[str, ...]] = ("chattaraj2025", "bishara2017", "gupta2018", "cirelli2013")
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -11,7 +11,7 @@ A code with g^2 -> g^2 / 2 in an amplitude uses a coupling larger by sqrt(2): `c
 """
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -100,6 +100,7 @@ class VectorMediator(Interaction):
     coupling: Parameter = eqx.field(static=True)
     mass: Parameter = eqx.field(static=True)
     charges: VectorCharges = eqx.field(static=True)
+    cite: ClassVar[tuple[str, ...]] = ("chattaraj2025",)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -168,6 +169,7 @@ class ScalarMediator(Interaction):
     nucleons: NucleonCouplings = eqx.field(static=True, default=PAPER_COUPLINGS)
     coupling: Parameter = eqx.field(static=True, default=G_PHI)
     mass: Parameter = eqx.field(static=True, default=M_PHI)
+    cite: ClassVar[tuple[str, ...]] = ("chattaraj2025",)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

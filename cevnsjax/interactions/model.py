@@ -58,6 +58,11 @@ class Model(eqx.Module):
         return tuple({p.name: p for interaction in self.interactions for p in interaction.parameters}.values())
 
     @property
+    def cite(self) -> tuple[str, ...]:
+        """The papers of all interactions, each once."""
+        return tuple(dict.fromkeys(key for interaction in self.interactions for key in interaction.cite))
+
+    @property
     def of_flux(self) -> tuple[Parameter, ...]:
         """Those of the parameters that change the flux."""
         return tuple({p.name: p for interaction in self.interactions for p in interaction.of_flux}.values())

@@ -32,6 +32,7 @@ class VectorNSI(Interaction):
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(p for pair in NSI_VECTOR.values() for p in pair)
+    cite: ClassVar[tuple[str, ...]] = ("barranco2005", "rink2022")
 
     def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
         """Return the quarks' sum for the transition between the two flavours."""
@@ -53,6 +54,7 @@ class TensorNSI(Interaction):
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = tuple(p for pair in NSI_TENSOR.values() for p in pair)
+    cite: ClassVar[tuple[str, ...]] = ("barranco2012", "rink2022")
 
     def nuclear_terms(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour) -> Coefficients:
         """Return the coefficients of the tensor cross section."""

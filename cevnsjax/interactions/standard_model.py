@@ -34,6 +34,7 @@ class StandardModel(Interaction):
 
     radiative: bool = eqx.field(static=True, default=False)
     parameters: ClassVar[tuple[Parameter, ...]] = (SIN2_THETA_W,)
+    cite: ClassVar[tuple[str, ...]] = ("chattaraj2025",)
 
     def nuclear_charge(self, params: Parameters, recoil: NuclearRecoil, flavour: Flavour, final: Lepton) -> Amplitude:
         """Return Q_V = Z (1/2 - 2 sin^2(theta_W)) - N/2, Eq. (2), or with radiative corrections."""

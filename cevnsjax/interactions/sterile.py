@@ -30,6 +30,7 @@ class SterileNeutrino(Interaction):
 
     parameters: ClassVar[tuple[Parameter, ...]] = (SIN2_2THETA_14, DM2_41)
     of_flux: ClassVar[tuple[Parameter, ...]] = parameters
+    cite: ClassVar[tuple[str, ...]] = ("berryman2019", "rink2022")
 
     def survival(
         self, params: Parameters, energy: Float[AnyArray, "*n"], baseline: Float[AnyArray, ""] | float, flavour: Flavour

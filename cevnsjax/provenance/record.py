@@ -75,6 +75,7 @@ def experiments_record(experiments: Sequence[Experiment]) -> list[dict[str, Any]
         if identity.combination:
             entry["combination"] = identity.combination
         run = {"label": experiment.label, "content": content_digest(experiment)}
+        run |= {"version": identity.version, "release": identity.release}
         if entries and {key: entries[-1][key] for key in entry} == entry:
             entries[-1]["runs"].append(run)
         else:

@@ -268,11 +268,13 @@ def write_posterior(path: Path, result: "SampleResult", likelihood: Likelihood, 
     """
     import xarray as xr
 
+    from cevnsjax.sampling.predictive import groups_of
+
     data = result.data
     # A posterior integrates over normalisations, whatever the likelihood does by itself.
     attrs = dict(data.attrs) | _origin(likelihood, provenance) | {"pull": "marginalised"}
     attrs["warnings"] = "; ".join(result.warnings)
-    write_netcdf(path, xr.Dataset(attrs=attrs), groups={name: data[name] for name in data.groups()})
+    write_netcdf(path, xr.Dataset(attrs=attrs), groups=groups_of(data))
 
 
 def _coordinate(axis: "Axis") -> tuple[str, np.ndarray, dict[str, str]]:

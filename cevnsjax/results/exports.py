@@ -60,6 +60,8 @@ def write_export(path: Path | str, likelihood: Likelihood, to: str = "json", **r
     if to in CLOSED:
         _, beside = export_files(path, to)
         write_json(beside, about)
+    elif to == "hs3":  # the standard's place for what it does not define
+        document = {**document, "misc": {"cevnsjax": {**document["misc"]["cevnsjax"], **about}}}
     else:
         document = {**document, **about}
     replace_file(path, (lines(document) + "\n").encode())

@@ -13,7 +13,7 @@ from cevnsjax.parameters import Parameter
 from cevnsjax.sampling.density import Density, Frame, PolynomialDensity
 from cevnsjax.sampling.priors import Prior
 
-__all__ = ["arviz_quietly", "inference_data"]
+__all__ = ["arviz_quietly", "groups_of", "inference_data"]
 
 PREDICTIVE = 200
 """The number of draws for which predictions and replicated data are kept."""
@@ -26,11 +26,30 @@ MOST_VALUES = 5_000_000
 
 
 def arviz_quietly() -> Any:
-    """Return ArviZ, imported without the notice of its coming versions that it gives once a day."""
+    """Return ArviZ, imported without the notice that versions before the first give once a day of the first."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         import arviz
     return arviz
+
+
+def groups_of(data: Any) -> dict[str, Any]:
+    """Return the data sets of all groups by name, of ArviZ's InferenceData or, from version 1 on, xarray's DataTree."""
+    if hasattr(data, "children"):
+        return {name: group.to_dataset() for name, group in data.children.items()}
+    return {name: data[name] for name in data.groups()}
+
+
+def _container(
+    groups: Mapping[str, Mapping[str, np.ndarray]], dims: dict[str, list[str]], attrs: dict[str, Any]
+) -> Any:
+    """Return groups of arrays in the container of the installed ArviZ."""
+    arviz = arviz_quietly()
+    if int(arviz.__version__.partition(".")[0]) < 1:
+        return arviz.from_dict(**groups, dims=dims, attrs=attrs)
+    data = arviz.from_dict({name: group for name, group in groups.items() if group}, dims=dims)
+    data.attrs.update(attrs)
+    return data
 
 
 def inference_data(
@@ -43,7 +62,9 @@ def inference_data(
     attrs: Mapping[str, Any],
     seed: int,
 ) -> Any:
-    """Return InferenceData with these groups; `observed` has the same cells in each, experiments one after the other.
+    """Return ArviZ's InferenceData, from its version 1 on a DataTree, with the groups below.
+
+    `observed` has the same cells in each, experiments one after the other:
 
     - `posterior`, `sample_stats`: the draws, and what the sampler says of them;
     - `log_likelihood`: `observed`, the log probability (density) of each cell's data, a factor that is integrated in
@@ -63,17 +84,16 @@ def inference_data(
     observed = np.concatenate([np.asarray(e.observed) for e in likelihood.experiments])
     sigma = np.concatenate([e.sigma for e in likelihood.experiments])
     cells = ("observed", "expected", "sigma")
-    return arviz_quietly().from_dict(
-        posterior=dict(draws),
-        sample_stats=dict(stats),
-        log_likelihood={"observed": _log_likelihood(likelihood, expected).reshape(*kept.shape[:2], -1)},
-        posterior_predictive={"expected": some[None], "observed": _replicated(likelihood, some, rng)[None]},
-        prior=_prior(likelihood, parameters, priors, rng),
-        observed_data={"observed": observed},
-        constant_data={"sigma": sigma},
-        dims={name: ["cell"] for name in cells},
-        attrs=dict(attrs),
-    )
+    groups = {
+        "posterior": dict(draws),
+        "sample_stats": dict(stats),
+        "log_likelihood": {"observed": _log_likelihood(likelihood, expected).reshape(*kept.shape[:2], -1)},
+        "posterior_predictive": {"expected": some[None], "observed": _replicated(likelihood, some, rng)[None]},
+        "prior": _prior(likelihood, parameters, priors, rng),
+        "observed_data": {"observed": observed},
+        "constant_data": {"sigma": sigma},
+    }
+    return _container(groups, {name: ["cell"] for name in cells}, dict(attrs))
 
 
 def _thinning(likelihood: Likelihood, density: Density, draws: Mapping[str, np.ndarray]) -> int:
