@@ -13,6 +13,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
+from cevnsjax.arguments import path_of
+
 __all__ = ["CACHE_VARIABLE", "at_once", "cache_compilations", "over_devices"]
 
 Result = TypeVar("Result")
@@ -46,7 +48,7 @@ def cache_compilations(folder: str | os.PathLike[str] | None = None) -> Path | N
         from platformdirs import user_cache_path
 
         folder = user_cache_path("cevnsjax", appauthor=False)
-    path = Path(folder) / f"jaxlib-{version('jaxlib')}-{platform.machine()}"
+    path = path_of(folder, "the folder of the cache") / f"jaxlib-{version('jaxlib')}-{platform.machine()}"
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".probe-{os.getpid()}"

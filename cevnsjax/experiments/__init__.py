@@ -7,7 +7,7 @@ from cevnsjax.experiments.experiment import Experiment, Identity
 from cevnsjax.experiments.files import combination_names, copy_experiment, experiment_names
 from cevnsjax.experiments.loading import describe
 from cevnsjax.experiments.nuisances import DEFAULT_SET, SHIFT
-from cevnsjax.experiments.projection import projected
+from cevnsjax.experiments.projection import check_factor, projected
 from cevnsjax.experiments.samples import Sample, formula_counts
 from cevnsjax.experiments.signal import Signal
 
@@ -23,6 +23,7 @@ __all__ = [
     "Nuisance",
     "Sample",
     "Signal",
+    "check_factor",
     "combination_names",
     "copy_experiment",
     "describe",

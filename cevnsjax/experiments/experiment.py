@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from cevnsjax.arguments import array_of
 from cevnsjax.display import html_table
 from cevnsjax.experiments.cells import ENERGY_UNITS, Cells
 from cevnsjax.experiments.effects import Nuisance
@@ -197,8 +198,12 @@ class Experiment:
         return sum((self.sample_counts(sample) for sample in self.samples), np.zeros(self.size))
 
     def with_data(self, observed: Float[np.ndarray, " all"], hypothesis: str = "") -> "Experiment":
-        """Return the experiment with other data; `hypothesis` says of what they are expected."""
-        return dataclasses.replace(self, observed=np.asarray(observed, dtype=float), hypothesis=hypothesis)
+        """Return the experiment with other data; `hypothesis` says of what they are expected.
+
+        Raises `InputError` for anything but finite numbers in as many cells as there are.
+        """
+        data = array_of(observed, (self.size,), f"the data of {self.label}")
+        return dataclasses.replace(self, observed=data, hypothesis=hypothesis)
 
     def with_signal(self, signal: Signal) -> "Experiment":
         """Return the experiment with another signal."""

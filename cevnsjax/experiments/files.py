@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from cevnsjax.arguments import choice, path_of
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.experiments.parsing import printable
 from cevnsjax.resources import data_folder, read_text
@@ -31,17 +32,17 @@ def combination_names() -> list[str]:
     return sorted(path.stem for path in (data_folder() / COMBINATIONS).glob("*.toml"))
 
 
-def copy_experiment(name: str, folder: Path) -> list[Path]:
+def copy_experiment(name: str, folder: str | os.PathLike[str]) -> list[Path]:
     """Copy the files of an embedded experiment or combination into a folder, which is made; return the new files.
 
     Raises `InputError` for an unknown name, and where a file is already there or cannot be written.
     """
+    choice(name, "experiment", [*experiment_names(), *combination_names()])
+    folder = path_of(folder, "a folder to copy into")
     if name in combination_names():
         files = [data_folder() / COMBINATIONS / f"{name}.toml"]
-    elif name in experiment_names():
-        files = sorted(path for path in (data_folder() / name).iterdir() if path.is_file())
     else:
-        raise unknown_name("experiment", name, [*experiment_names(), *combination_names()])
+        files = sorted(path for path in (data_folder() / name).iterdir() if path.is_file())
     targets = [folder / path.name for path in files]
     if there := [target for target in targets if target.exists()]:
         raise InputError(f"'{there[0]}' exists already; give a folder without it")

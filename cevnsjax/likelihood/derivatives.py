@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from cevnsjax.arguments import list_of_names
 from cevnsjax.errors import InputError
+from cevnsjax.likelihood.given import Given, likelihood_of
 from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
 from cevnsjax.likelihood.likelihood import Likelihood
 from cevnsjax.likelihood.terms import LEAST_MEAN, TERMS
@@ -19,22 +21,24 @@ Values = Mapping[str, object]
 Matrix = Float[Array, "parameters parameters"]
 
 
-def gradient(likelihood: Likelihood, params: Values) -> dict[str, Float[Array, ""]]:
+def gradient(likelihood: Given, params: Values) -> dict[str, Float[Array, ""]]:
     """Return d(log L)/d(parameter) at given values, for each parameter that `params` holds.
 
     Raises `InputError` for an unknown parameter.
     """
+    likelihood = likelihood_of(likelihood)
     values = canonical(params, likelihood.parameters)
     return jax.grad(likelihood.log_likelihood)({name: jnp.asarray(value) for name, value in values.items()})
 
 
-def hessian(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
+def hessian(likelihood: Given, params: Values, names: Sequence[str] | None = None) -> Matrix:
     """Return the second derivatives of -log L, rows and columns in the order of `names` (those of `params`).
 
     What `params` leaves out is treated as in `chi2`: a normalisation that is minimised there gives the Hessian of the
     profiled likelihood. At the best fit its inverse is the covariance that a minimiser reports. Raises `InputError` for
     names that are unknown, or not in `params`.
     """
+    likelihood = likelihood_of(likelihood)
     values = canonical(params, likelihood.parameters)
     order = _order(params, names, likelihood)
     scales = np.array([likelihood.parameters[name].scale for name in order])
@@ -47,13 +51,14 @@ def hessian(likelihood: Likelihood, params: Values, names: Sequence[str] | None 
     return jnp.asarray(np.asarray(jax.jit(jax.hessian(minus_log))(np.zeros(len(order)))) / np.outer(scales, scales))
 
 
-def fisher(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
+def fisher(likelihood: Given, params: Values, names: Sequence[str] | None = None) -> Matrix:
     """Return the Fisher information: the expected Hessian of -log L if `params` were true.
 
     It holds J^T V^-1 J with the predictions' derivatives J and variances V, and 1 / s^2 for each constraint. Nuisances
     that are minimised where `params` leaves them out are eliminated, which is what profiling does on average. `params`
     must hold all of `names`; raises `InputError` for what is unknown or left out.
     """
+    likelihood = likelihood_of(likelihood)
     values = canonical(params, likelihood.parameters)
     order = _order(params, names, likelihood)
     view = likelihood.view(values, [name for name in order if _is_variable(likelihood, name)])
@@ -118,7 +123,7 @@ def _information(kernel: Kernel, data: Data, y: Float[Array, " n"]) -> Float[Arr
 
 
 def _order(params: Values, names: Sequence[str] | None, likelihood: Likelihood) -> tuple[str, ...]:
-    order = tuple(params) if names is None else tuple(names)
+    order = tuple(params) if names is None else tuple(list_of_names(names, "names"))
     check_names(order, likelihood.parameters)
     if not order:
         raise InputError(
@@ -129,12 +134,14 @@ def _order(params: Values, names: Sequence[str] | None, likelihood: Likelihood) 
     return order
 
 
-def covariance(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
+def covariance(likelihood: Given, params: Values, names: Sequence[str] | None = None) -> Matrix:
     """Return the inverse of `hessian`: the covariance of the parameters at the best fit.
 
     It is NaN or has negative variances where the Hessian is singular or `params` is no minimum, as at a coupling of
     zero that enters squared.
     """
+    likelihood = likelihood_of(likelihood)
+    canonical(params, likelihood.parameters)  # refuses what is no dict
     order = _order(params, names, likelihood)
     scales = np.array([likelihood.parameters[name].scale for name in order])
     scaled = np.asarray(hessian(likelihood, params, order)) * np.outer(scales, scales)

@@ -22,6 +22,7 @@ def export_files(path: Path, to: str) -> list[Path]:
 
 def check_export(path: Path, to: str) -> None:
     """Raise `InputError` where a file of an export cannot be written."""
+    check_target(path)  # first: a folder has no name for the file beside it
     for target in export_files(path, to):
         check_target(target)
 

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cevnsjax.errors import InputError, shown
 from cevnsjax.experiments import SIGNAL
 from cevnsjax.inference import FitResult, describe_nuisance
-from cevnsjax.likelihood import JointNuisance, Likelihood
+from cevnsjax.likelihood import Given, JointNuisance, Likelihood, likelihood_of
 
 __all__ = ["nuisance_table"]
 
 
-def nuisance_table(likelihood: Likelihood, fit: FitResult | None = None) -> list[dict[str, Any]]:
+def nuisance_table(likelihood: Given, fit: FitResult | None = None) -> list[dict[str, Any]]:
     """Return one row for each nuisance of a likelihood, with these keys.
 
     - `name`: its name here, as `--set` and `--free` take it;
@@ -23,6 +24,9 @@ def nuisance_table(likelihood: Likelihood, fit: FitResult | None = None) -> list
     With a fit of the same likelihood, each nuisance that it minimised also has `value`, `error` (None where the data
     say nothing), and `pull`: the distance from the centre in units of the width, None where there is no constraint.
     """
+    likelihood = likelihood_of(likelihood)
+    if fit is not None and not isinstance(fit, FitResult):
+        raise InputError(f"{shown(fit)} is no fit; give the result of cevnsjax.fit for the same likelihood")
     fitted = {} if fit is None else {row["name"]: row for row in fit.nuisances}
     return [_row(likelihood, nuisance, fitted.get(nuisance.name)) for nuisance in likelihood.nuisances]
 

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any
 
+from cevnsjax.arguments import whole_number
 from cevnsjax.compilation import cache_compilations
 from cevnsjax.errors import CutOff, InputError
 from cevnsjax.spreading.blocks import Spread, Work, in_one_thread
@@ -68,8 +69,7 @@ def local_processes(number: int) -> Iterator[Spread]:
 
     Raises `InputError` for an impossible number, and where Dask is not installed.
     """
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_PROCESSES:
-        raise InputError(f"{number!r} workers given; give a whole number from 1 to {MOST_PROCESSES}")
+    whole_number(number, 1, MOST_PROCESSES, "{} workers given")
     distributed = _distributed()
     with (
         _quiet(),
@@ -114,7 +114,7 @@ def _client(cluster: Any, name: str) -> Iterator[Spread]:
     with _quiet():
         try:
             client = distributed.Client(cluster, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AssertionError) as error:  # it asserts that its own thread has begun
             raise InputError(
                 f"no Dask scheduler answers at '{cluster}': give an address such as tcp://host:8786"
             ) from error

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from cevnsjax.arguments import check_seed, dict_of
 from cevnsjax.compilation import at_once, over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import SIGNAL
@@ -21,7 +22,7 @@ from cevnsjax.likelihood.strength import NOTHING, with_strength
 from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import NORM, canonical
 from cevnsjax.spreading import Spread
-from cevnsjax.toys.draw import by_threads, check_seed, check_toys, chunk_keys, drawn, gathered, share_above
+from cevnsjax.toys.draw import by_threads, check_toys, chunk_keys, drawn, gathered, share_above
 
 __all__ = ["Significance", "significance"]
 
@@ -78,7 +79,7 @@ def significance(
     a given strength, for a signal that is zero, and impossible numbers.
     """
     likelihood = likelihood_of(likelihood)
-    given = {name: float(value) for name, value in canonical(values or {}, likelihood.parameters).items()}
+    given = {name: float(value) for name, value in canonical(dict_of(values), likelihood.parameters).items()}
     if NORM.name in given:
         raise InputError(f"'{NORM.name}' is the strength that is tested for; do not set it")
     view = likelihood.view(given)
