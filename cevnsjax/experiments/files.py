@@ -1,5 +1,6 @@
 """Files of experiments and combinations: which there are, how a name leads to one, and how it is read."""
 
+import contextlib
 import os
 import shutil
 import tomllib
@@ -51,6 +52,11 @@ def copy_experiment(name: str, folder: str | os.PathLike[str]) -> list[Path]:
         for path, target in zip(files, targets, strict=True):
             shutil.copyfile(path, target)
     except OSError as error:
+        for target in targets:  # none was there before
+            with contextlib.suppress(OSError):
+                target.unlink()
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # where nothing else is in it
         raise InputError(f"cannot copy into '{folder}': {error.strerror}") from error
     return targets
 

@@ -76,8 +76,8 @@ def write_hepdata(folder: Path | str, out: Path | str, command_line: Sequence[st
     if not tables:
         raise InputError(f"'{folder}' has no curves and no tables; give the output folder of `cevnsjax reproduce`")
     _check_names([table.name for table in tables])
-    parent = out.absolute().parent
-    with temporary_folder(parent) as temporary:
+    there = out.is_dir()
+    with temporary_folder(out if there else out.absolute().parent) as temporary:
         made = temporary / "submission"
         made.mkdir()
         origin = provenance_of(None, "export", command_line, to="hepdata")
@@ -92,7 +92,11 @@ def write_hepdata(folder: Path | str, out: Path | str, command_line: Sequence[st
         text = "".join(f"---\n{_yaml(document)}\n" for document in documents)
         (made / "submission.yaml").write_text(text, encoding="utf-8")
         try:
-            made.replace(out)  # onto nothing, or an empty folder
+            if there:  # its parent may be one that cannot be written
+                for entry in made.iterdir():
+                    entry.replace(out / entry.name)
+            else:
+                made.replace(out)
         except OSError as error:
             raise InputError(f"cannot make the folder '{out}': {error.strerror}") from error
     return [table.name for table in tables]

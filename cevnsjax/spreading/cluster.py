@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import logging
+import os
 import platform
 import queue
 import sys
@@ -12,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
+from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any
 
 from cevnsjax.arguments import whole_number
@@ -64,14 +67,19 @@ def dask_cluster(address: str) -> Iterator[Spread]:
 
 
 @contextlib.contextmanager
-def local_processes(number: int) -> Iterator[Spread]:
+def local_processes(number: int, scratch: Path | None = None) -> Iterator[Spread]:
     """Give a way of spreading work over new processes of this machine, of one thread each.
 
-    Raises `InputError` for an impossible number, and where Dask is not installed.
+    `scratch` is a folder for Dask's own files, by default in the system's folder of temporary files. Raises
+    `InputError` for an impossible number, and where Dask is not installed.
     """
     whole_number(number, 1, MOST_PROCESSES, "{} workers given")
     distributed = _distributed()
+    import dask
+
+    _track_quietly()
     with (
+        dask.config.set({} if scratch is None else {"temporary-directory": str(scratch)}),
         _quiet(),
         distributed.LocalCluster(
             n_workers=number,
@@ -91,6 +99,18 @@ def _distributed() -> Any:
     except ImportError as error:
         raise InputError("workers and a scheduler need Dask: pip install 'cevnsjax[cluster]'") from error
     return distributed
+
+
+def _track_quietly() -> None:
+    """Start Python's tracker of semaphores: where this process ends at once it removes them, and need not say so."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        os.environ.pop("PYTHONWARNINGS")
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 @contextlib.contextmanager

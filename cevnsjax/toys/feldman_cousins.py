@@ -23,6 +23,8 @@ BLOCK = 16
 """True points that make one piece of work."""
 
 MOST_POINTS = 100_000
+MOST_FITS = 500_000_000
+"""Toys of all points together: more would not fit into the memory of a workstation."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,6 +87,11 @@ def feldman_cousins(
     shape = tuple(axis.values.size for axis in axes[::-1])
     if np.prod(shape) > MOST_POINTS:
         raise InputError(f"a grid of {np.prod(shape)} points is not possible: give no more than {MOST_POINTS}")
+    if np.prod(shape) * toys > MOST_FITS:
+        raise InputError(
+            f"{toys} toys at each of {np.prod(shape)} points are not possible: give no more than "
+            f"{MOST_FITS // np.prod(shape)} toys"
+        )
     search = PolynomialSearch(likelihood, parameters, fixed)
     check_tested(likelihood, search, parameters)
     columns = [column.ravel() for column in np.meshgrid(*(axis.values for axis in axes))]
