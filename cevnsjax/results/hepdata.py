@@ -14,6 +14,7 @@ import numpy as np
 
 from cevnsjax.errors import InputError
 from cevnsjax.provenance import provenance_of
+from cevnsjax.resources import check_regular, read_text
 from cevnsjax.results.files import check_folder, temporary_folder, write_json
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _curves(folder: Path) -> Iterator[Table]:
     import xarray as xr
 
     for path in sorted(folder.glob("*.nc")):
+        check_regular(path, "curve")
         try:
             with xr.open_dataset(path, engine="h5netcdf") as dataset:
                 content = dataset.load()
@@ -186,8 +188,10 @@ def _studies(folder: Path) -> Iterator[Table]:
     """Yield the lists of rows in the JSON of each study: a report that joins them has no more."""
     for path in sorted(folder.glob("*.json")):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            content = json.loads(read_text(path, "study"))
+        except InputError:
+            raise
+        except (ValueError, RecursionError) as error:
             raise InputError(f"'{path}' is no JSON: {error}") from error
         if path.stem == "report" or not isinstance(content, Mapping):
             continue
