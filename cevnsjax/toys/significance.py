@@ -79,6 +79,9 @@ def significance(
     a given strength, for a signal that is zero, and impossible numbers.
     """
     likelihood = likelihood_of(likelihood)
+    if toys is not None:
+        check_toys(toys, 100)
+    check_seed(seed)
     given = {name: float(value) for name, value in canonical(dict_of(values), likelihood.parameters).items()}
     if NORM.name in given:
         raise InputError(f"'{NORM.name}' is the strength that is tested for; do not set it")
@@ -87,8 +90,6 @@ def significance(
     kernel, data, y = with_strength(opened(view.kernel), view.data, y)
     test = _Test(kernel, np.array([*(fixed | _held(likelihood, view.layout.names)), False]))
     toys = (MANY, FEW)[bool((~test.held[:-1]).any())] if toys is None else toys
-    check_toys(toys, 100)
-    check_seed(seed)
     alone = jax.tree.map(lambda leaf: np.asarray(leaf)[None], data)
     q0, best, nothing = (np.asarray(found[0]) for found in _q0(test, alone, y))
 
