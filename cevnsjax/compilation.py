@@ -14,8 +14,9 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from cevnsjax.arguments import path_of
+from cevnsjax.errors import InputError
 
-__all__ = ["CACHE_VARIABLE", "at_once", "cache_compilations", "over_devices"]
+__all__ = ["CACHE_VARIABLE", "at_once", "cache_compilations", "check_precision", "over_devices"]
 
 Result = TypeVar("Result")
 
@@ -63,6 +64,12 @@ def cache_compilations(folder: str | os.PathLike[str] | None = None) -> Path | N
     # A full disk or a broken entry costs time, and nothing else: no user need read of it.
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
     return path
+
+
+def check_precision() -> None:
+    """Raise `InputError` where JAX no longer calculates in double precision, which counts need."""
+    if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+        raise InputError("JAX' double precision was switched off after cevnsjax was imported: switch it on again")
 
 
 def _shorten(path: Path) -> None:

@@ -179,11 +179,22 @@ MESSAGES = {
 }
 """Some of the calls, and what the one line must say."""
 
+MESSAGES |= {
+    "L.chi2({'norm': array([1.0, 2.0])})": "norm has the shape (2,); give one number, and put jax.vmap outside",
+    "single(lambda: L.chi2({}))": "double precision was switched off",
+    "single(lambda: L.chi2({'norm': 1.0}))": "double precision was switched off",
+    "single(lambda: L.expected({'sin2_theta_w': 0.3}))": "double precision was switched off",
+    "single(lambda: cevnsjax.fit(L))": "double precision was switched off",
+    "single(lambda: cevnsjax.sample(L, samples=10, warmup=10))": "double precision was switched off",
+}
+
 RIGHT = {
     "len(cevnsjax.scan(L, X[:1] + (f64(0.1), 0.4, i64(3)), ('norm', 0.5, 1.5, 3), cl=f64(0.9)).x.values)": "3",
     "float(L.chi2({'norm': f64(1)})) == float(L.chi2({'norm': array(1.0)})) == float(L.chi2({'norm': 1}))": "True",
+    "abs(round(float(jax.jit(lambda l, p: l.chi2(p), static_argnums=0)(L, {'norm': 1}) - L.chi2({'norm': 1})), 9))": "0.0",
+    "jax.vmap(L.chi2)({'norm': array([0.9, 1.0, 1.1])}).shape": "(3,)",
 }
-"""Numbers of NumPy are numbers: what loops over arrays give must not be refused."""
+"""What must not be refused: numbers of NumPy, which loops over arrays give, and transformations of JAX."""
 
 PROGRAM = """
 import json, sys
@@ -193,6 +204,13 @@ import cevnsjax
 L = cevnsjax.Likelihood("conus_plus")
 V = cevnsjax.Likelihood("conus_plus", model="vector_bl")
 X = ("sin2_theta_w", 0.1, 0.4, 3)
+def single(call):
+    jax.config.update("jax_enable_x64", False)
+    try:
+        return call()
+    finally:
+        jax.config.update("jax_enable_x64", True)
+
 found = {}
 for call in json.load(sys.stdin):
     try:
@@ -241,5 +259,5 @@ def test_the_line_says_what_is_right(call: str, message: str, answers) -> None:
 
 
 @pytest.mark.parametrize(("call", "result"), RIGHT.items(), ids=RIGHT)
-def test_numbers_of_numpy_are_numbers(call: str, result: str, answers) -> None:
+def test_what_is_right_is_not_refused(call: str, result: str, answers) -> None:
     assert answers[call] == ["nothing", result]

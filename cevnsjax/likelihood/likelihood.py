@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from cevnsjax.arguments import choice, dict_of
+from cevnsjax.compilation import check_precision
 from cevnsjax.display import html_table
 from cevnsjax.errors import InputError, shown
 from cevnsjax.experiments import Experiment, load_runs
@@ -283,6 +284,7 @@ class Likelihood:
         return tuple(one.signal() for one in self._predictions(canonical(params, self.parameters)))
 
     def _predictions(self, values: Mapping[str, Any]) -> list[Prediction]:
+        check_precision()
         return [Prediction(self.preparation, i, values) for i in range(len(self.experiments))]
 
     def variance_in(self, params: Values) -> tuple[Float[Array, " _all"], ...]:
