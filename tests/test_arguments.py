@@ -191,7 +191,7 @@ MESSAGES |= {
 RIGHT = {
     "len(cevnsjax.scan(L, X[:1] + (f64(0.1), 0.4, i64(3)), ('norm', 0.5, 1.5, 3), cl=f64(0.9)).x.values)": "3",
     "float(L.chi2({'norm': f64(1)})) == float(L.chi2({'norm': array(1.0)})) == float(L.chi2({'norm': 1}))": "True",
-    "abs(round(float(jax.jit(lambda l, p: l.chi2(p), static_argnums=0)(L, {'norm': 1}) - L.chi2({'norm': 1})), 9))": "0.0",
+    "abs(round(float(jax.jit(type(L).chi2, static_argnums=0)(L, {'norm': 1}) - L.chi2({'norm': 1})), 9))": "0.0",
     "jax.vmap(L.chi2)({'norm': array([0.9, 1.0, 1.1])}).shape": "(3,)",
 }
 """What must not be refused: numbers of NumPy, which loops over arrays give, and transformations of JAX."""
