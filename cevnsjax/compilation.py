@@ -13,9 +13,11 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
+from cevnsjax.arguments import path_of
+from cevnsjax.errors import InputError
 from cevnsjax.store import keep_in
 
-__all__ = ["CACHE_VARIABLE", "at_once", "cache_compilations", "over_devices"]
+__all__ = ["CACHE_VARIABLE", "at_once", "cache_compilations", "check_precision", "over_devices"]
 
 Result = TypeVar("Result")
 
@@ -57,7 +59,7 @@ def cache_compilations(folder: str | os.PathLike[str] | None = None) -> Path | N
         from platformdirs import user_cache_path
 
         folder = user_cache_path("cevnsjax", appauthor=False)
-    path = Path(folder) / f"jaxlib-{version('jaxlib')}-{platform.machine()}"
+    path = path_of(folder, "the folder of the cache") / f"jaxlib-{version('jaxlib')}-{platform.machine()}"
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".probe-{os.getpid()}"
@@ -73,6 +75,12 @@ def cache_compilations(folder: str | os.PathLike[str] | None = None) -> Path | N
     # A full disk or a broken entry costs time, and nothing else: no user need read of it.
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
     return path
+
+
+def check_precision() -> None:
+    """Raise `InputError` where JAX no longer calculates in double precision, which counts need."""
+    if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+        raise InputError("JAX' double precision was switched off after cevnsjax was imported: switch it on again")
 
 
 def _shorten(path: Path) -> None:

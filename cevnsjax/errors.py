@@ -4,21 +4,39 @@ import difflib
 import warnings
 from collections.abc import Iterable
 
-__all__ = ["CutOff", "InputError", "renamed", "unknown_name"]
+__all__ = ["CutOff", "InputError", "renamed", "shown", "unknown_name"]
+
+LONGEST = 60
+"""Characters of a wrong value that an error shows."""
 
 
 class InputError(ValueError):
     """A name, value, file or unit given by the user is wrong.
 
-    The message is one line: what was given, and what would be right.
+    The message is one line: what was given, and what would be right. Line breaks in it become blanks.
     """
+
+    def __init__(self, message: str):
+        super().__init__(" ".join(message.splitlines()))
 
 
 class CutOff(InputError):
     """Work that could not be finished, though nothing was wrong with what was asked: what is finished is kept."""
 
 
-def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
+def shown(value: object) -> str:
+    """Return a value as an error shows it: the beginning of what Python prints.
+
+    A number of thousands of digits is no number for Python to print.
+    """
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def unknown_name(kind: str, given: object, known: Iterable[str]) -> InputError:
     """Return the `InputError` for a `given` name of a `kind` that is not one of `known`, the nearest one suggested.
 
     >>> from cevnsjax.errors import unknown_name
@@ -26,9 +44,10 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
     unknown model 'scaler'; did you mean 'scalar'? (known: sm, scalar)
     """
     known = list(known)
-    near = difflib.get_close_matches(given, known, n=1)
+    text = given if isinstance(given, str) else shown(given)
+    near = difflib.get_close_matches(text, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    return InputError(f"unknown {kind} '{given}'{hint} (known: {', '.join(known)})")
+    return InputError(f"unknown {kind} '{text}'{hint} (known: {', '.join(known)})")
 
 
 def renamed(old: str, new: str, until: str) -> None:

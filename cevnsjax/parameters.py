@@ -6,6 +6,7 @@ well bring a `Parameter` of its own.
 
 import dataclasses
 import math
+import sys
 from collections.abc import Iterable, Mapping
 
 import jax
@@ -13,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from cevnsjax.arguments import REAL
 from cevnsjax.constants import SIN2_THETA_W as _SIN2_THETA_W
-from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.errors import InputError, shown, unknown_name
 from cevnsjax.numeric import AnyArray
 
 __all__ = [
@@ -166,13 +168,15 @@ def check_value(parameter: Parameter, value: float) -> float:
     1.1
     """
     low, high = parameter.bounds
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number | np.ndarray | jax.Array):
-        raise InputError(f"{parameter.name} = {value!r} is not a real number")
-    if not (math.isfinite(value) and low <= value <= high):
+    scalar = isinstance(value, np.ndarray | jax.Array) and value.ndim == 0 and value.dtype.kind in "fiu"
+    if isinstance(value, bool) or not (scalar or isinstance(value, REAL)):
+        raise InputError(f"{parameter.name} = {shown(value)} is not a real number")
+    if not (abs(value) <= sys.float_info.max and low <= value <= high):
+        given = shown(value) if isinstance(value, int) else f"{float(value):g}"
         raise InputError(
-            f"{parameter.name} = {value:g} is not allowed: give a finite number between {low:g} and {high:g}"
+            f"{parameter.name} = {given} is not allowed: give a finite number between {low:g} and {high:g}"
         )
-    return value
+    return float(value)
 
 
 def check_names(names: Iterable[str], known: Iterable[str]) -> None:
@@ -184,7 +188,7 @@ def check_names(names: Iterable[str], known: Iterable[str]) -> None:
     known = tuple(known)
     for name in names:
         if not isinstance(name, str):
-            raise InputError(f"the name of a parameter must be a text, not {name!r}")
+            raise InputError(f"the name of a parameter must be a text, not {shown(name)}")
         if name not in known:
             raise unknown_name("parameter", name, known)
 
@@ -207,7 +211,7 @@ def canonical(params: Mapping[str, object], known: Iterable[str]) -> dict[str, F
     for name in sorted(params):
         value = params[name]
         if isinstance(value, bool | str | bytes) or value is None:
-            raise InputError(f"{name} = {value!r} is not a real number")
+            raise InputError(f"{name} = {shown(value)} is not a real number")
         shape = np.shape(value)  # type: ignore[call-overload]
         if shape != ():
             raise InputError(
@@ -218,6 +222,6 @@ def canonical(params: Mapping[str, object], known: Iterable[str]) -> dict[str, F
             continue
         try:
             values[name] = np.float64(float(value))  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise InputError(f"{name} = {value!r} is not a real number") from None
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"{name} = {shown(value)} is not a real number") from None
     return values

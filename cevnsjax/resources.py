@@ -12,7 +12,16 @@ import numpy as np
 
 from cevnsjax.errors import InputError
 
-__all__ = ["data_folder", "docs_folder", "read_arrays", "read_bytes", "read_rows", "read_table", "read_text"]
+__all__ = [
+    "check_regular",
+    "data_folder",
+    "docs_folder",
+    "read_arrays",
+    "read_bytes",
+    "read_rows",
+    "read_table",
+    "read_text",
+]
 
 LARGEST = 32 << 20
 """Bytes of the largest file that is read: more is no table of this field, but a mistake."""
@@ -40,18 +49,25 @@ def read_bytes(path: Path, kind: str) -> bytes:
 
     Raises `InputError` for what is no regular file, is too large, or cannot be read.
     """
+    size = check_regular(path, kind)
+    if size > LARGEST:
+        raise InputError(f"cannot read the {kind} '{path}': it has {size} bytes, more than {LARGEST}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read the {kind} '{path}': {error.strerror}") from error
+
+
+def check_regular(path: Path, kind: str) -> int:
+    """Return the size of a file; raises `InputError` for what is no regular file, as a pipe, or is not there."""
     try:
         about = path.stat()
-        if not stat.S_ISREG(about.st_mode):
-            raise InputError(f"cannot read the {kind} '{path}': it is no regular file")
-        if about.st_size > LARGEST:
-            raise InputError(f"cannot read the {kind} '{path}': it has {about.st_size} bytes, more than {LARGEST}")
-        return path.read_bytes()
-    except InputError:
-        raise
     except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read the {kind} '{path}': {reason}") from error
+    if not stat.S_ISREG(about.st_mode):
+        raise InputError(f"cannot read the {kind} '{path}': it is no regular file")
+    return about.st_size
 
 
 def read_text(path: Path, kind: str) -> str:

@@ -8,10 +8,11 @@ import tomllib
 
 import hypothesis
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from cevnsjax.errors import InputError
-from cevnsjax.experiments import load_experiment
+from cevnsjax.experiments import combinations, load_experiment, load_runs
 from cevnsjax.resources import data_folder
 
 
@@ -24,7 +25,8 @@ def entries(content: object, path: tuple[object, ...] = ()) -> list[tuple[object
 
 
 WHOLE = tomllib.loads((data_folder() / "conus_plus" / "experiment.toml").read_text())
-ENTRIES = entries(WHOLE)
+COMBINATION = data_folder() / "combinations" / "reactors.toml"
+JOINT = tomllib.loads(COMBINATION.read_text())
 ODD = st.sampled_from(
     [
         None,
@@ -50,11 +52,11 @@ ODD = st.sampled_from(
 
 
 @st.composite
-def altered(draw: st.DrawFn) -> dict[str, object]:
-    """Draw the description of CONUS+ with one to three entries left out, of another type, or of another size."""
-    content = copy.deepcopy(WHOLE)
+def altered(draw: st.DrawFn, whole: dict[str, object]) -> dict[str, object]:
+    """Draw a description with one to three entries left out, of another type, or of another size."""
+    content, known = copy.deepcopy(whole), entries(whole)
     for _ in range(draw(st.integers(1, 3))):
-        *room, last = draw(st.sampled_from(ENTRIES))
+        *room, last = draw(st.sampled_from(known))
         try:
             here = functools.reduce(operator.getitem, room, content)
             value = here[last]
@@ -73,7 +75,7 @@ def altered(draw: st.DrawFn) -> dict[str, object]:
 
 
 @hypothesis.settings(max_examples=150)
-@hypothesis.given(content=altered())
+@hypothesis.given(content=altered(WHOLE))
 def test_an_altered_description_loads_or_is_refused(content: dict[str, object]) -> None:
     """Nothing but `InputError`, in one line that names the file, whatever stands in it."""
     overrides = {key: content.get(key) for key in WHOLE if content.get(key) != WHOLE[key]}
@@ -87,3 +89,19 @@ def test_an_altered_description_loads_or_is_refused(content: dict[str, object]) 
         assert all(n.sigma is None or n.sigma > 0 for n in experiment.nuisances["default"])
     assert "\n" not in message
     assert not message or "conus_plus" in message
+
+
+@hypothesis.given(content=altered(JOINT))
+def test_an_altered_combination_loads_or_is_refused(content: dict[str, object]) -> None:
+    """As above; the files of its experiments stay as they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(combinations, "read_description", lambda _: (COMBINATION, content))
+        try:
+            runs = load_runs("reactors")
+        except InputError as error:
+            message = str(error)
+        else:
+            message = ""
+            assert all(n.sigma is None or n.sigma > 0 for run in runs for s in run.nuisances.values() for n in s)
+    assert "\n" not in message
+    assert not message or ".toml" in message or "unknown experiment" in message

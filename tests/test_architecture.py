@@ -23,6 +23,7 @@ ROOMS = [
     # The ground: numbers, errors, files, numerics.
     "constants",
     "errors",
+    "arguments",
     "resources",
     "numeric",
     "store",

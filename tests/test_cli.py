@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -206,11 +207,13 @@ def test_scan_without_a_contour(run, tmp_path: Path) -> None:
         assert plane["contour_x"].shape == (0,)
 
 
-def test_sample(run, tmp_path: Path) -> None:
+def test_sample(run, tmp_path: Path, monkeypatch) -> None:
     """Draws as NetCDF, the summary as JSON and as text, warnings on standard error.
 
-    One chain has no R-hat: null in JSON, with a warning that says so.
+    One chain has no R-hat: null in JSON, with a warning that says so. Draws are written without the system's folder of
+    temporary files, which may be full: there the HDF5 library would end the process.
     """
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
     stored = tmp_path / "draws.nc"
     asked = ("sample", "conus_plus", "--out", str(stored), "--samples", "60", "--warmup", "60", "--chains", "1")
     asked += ("--prior", "sin2_theta_w=normal:0.3:0.01")
@@ -486,6 +489,8 @@ TOO_MANY = {
     "points of an axis": (*SCAN, *COUPLINGS, "--x", "m_z", "1", "10"),
     "points of a grid": GRID,
     "toys of a grid": (*GRID, "5", "--toys"),
+    "toys of a point": ("coverage", "conus_plus", "--over", "sin2_theta_w", "--toys"),
+    "workers": ("significance", "conus_plus", "--workers"),
     "toys": ("significance", "conus_plus", "--toys"),
     "toys of a fit": ("goodness-of-fit", "conus_plus", "--toys"),
     "chains": (*SAMPLE, "--chains"),
@@ -494,6 +499,7 @@ TOO_MANY = {
     "exposures": ("project", "conus_plus", "--over", "sin2_theta_w", "--exposure", "1", "10"),
 }
 
+STRONG = ("--model", "vector_bl", "--set")
 TOO_LARGE = {
     "g_bl = 1e+90": ("predict", "conus_plus", "--model", "vector_bl", "--set", "g_bl=1e90"),
     "norm = 1e+300": ("predict", "conus_plus", "--systematics", "detailed", "--set", "norm=1e300"),
@@ -501,6 +507,14 @@ TOO_LARGE = {
     "g_phi = 1e+91": ("profile", "conus_plus", "--model", "scalar", "--over", "g_phi", "--range", "0", "1e91"),
     "g_phi = 1e+92": ("feldman-cousins", "conus_plus", "--model", "scalar", "--x", "g_phi", "1e-9", "1e92", "3"),
     "g_bl = 1e+100": ("significance", "conus_plus", "--model", "vector_bl", "--set", "g_bl=1e100"),
+    "g_bl = 1e+101": ("coverage", "conus_plus", "--over", "norm", *STRONG, "g_bl=1e101"),
+    "g_bl = 1e+102": ("goodness-of-fit", "conus_plus", *STRONG, "g_bl=1e102"),
+    "g_bl = 1e+103": ("impacts", "conus_plus", "--over", "norm", *STRONG, "g_bl=1e103"),
+    "g_bl = 1e+104": ("consistency", "conus_plus", "dresden2", *STRONG, "g_bl=1e104"),
+    "g_bl = 1e+105": ("project", "conus_plus", "--over", "norm", *STRONG, "g_bl=1e105"),
+    "g_bl = 1e+106": ("export", "conus_plus", "--out", "l.json", *STRONG, "g_bl=1e106"),
+    "g_bl = 1e+107": ("sample", "conus_plus", "--out", "draws.nc", *STRONG, "g_bl=1e107"),
+    "g_bl = 1e+108": ("scan", "conus_plus", *MASSES, "--y", "norm", "0", "2", "3", *STRONG, "g_bl=1e108"),
 }
 
 
@@ -531,10 +545,12 @@ def test_too_many(run, arguments: tuple[str, ...], number: str, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("value", TOO_LARGE)
-def test_too_large(run, value: str) -> None:
+def test_too_large(run, value: str, tmp_path: Path, monkeypatch) -> None:
     """What overflows is named, with its value."""
+    monkeypatch.chdir(tmp_path)
     expected = f"cevnsjax: {value} is too large: what is expected overflows; give a smaller value\n"
     assert run(*TOO_LARGE[value]) == (2, "", expected)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_results_onto_a_file(run, tmp_path: Path) -> None:

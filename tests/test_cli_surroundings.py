@@ -1,11 +1,14 @@
 """What the command line makes of its surroundings: files, full disks, pipes, homes, devices and signals."""
 
+import contextlib
+import errno
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import cevnsjax
 from cevnsjax.cli import app, main, output
 from cevnsjax.errors import InputError
 from cevnsjax.results import check_folder, check_target, replace_file, temporary_folder, write_figure, write_netcdf
+from cevnsjax.results.files import PREFIX
 
 PROFILE = ("profile", "conus_plus", "--over", "sin2_theta_w", "--points", "3")
 COMMAND = [sys.executable, "-m", "cevnsjax"]
@@ -117,6 +121,31 @@ def test_a_full_disk_damages_nothing(full_disk, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_parent_that_is_read_only(tmp_path: Path, monkeypatch) -> None:
+    """A folder that can be written is enough, as a container's `/out` has a parent that cannot."""
+    out = tmp_path / "out"
+    out.mkdir()
+    make = tempfile.mkstemp, tempfile.mkdtemp, tempfile.TemporaryFile
+
+    def only_inside(function):
+        def made(*arguments, dir, **options):
+            if Path(dir) == tmp_path:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            return function(*arguments, dir=dir, **options)
+
+        return made
+
+    for function in make:
+        monkeypatch.setattr(tempfile, function.__name__, only_inside(function))
+    check_folder(out)
+    assert check_target(out / "a.nc") == out / "a.nc"
+    replace_file(out / "a.nc", b"new")
+    with pytest.raises(InputError, match="Read-only file system; its folder cannot be written"):
+        check_folder(tmp_path / "another")
+    with pytest.raises(InputError, match="Read-only file system; its folder cannot be written"):
+        check_target(tmp_path / "a.nc")
+
+
 def test_temporary_folders_go(tmp_path: Path) -> None:
     with temporary_folder(tmp_path) as folder:
         (folder / "file").write_text("x")
@@ -168,6 +197,25 @@ def test_full_standard_output(arguments: tuple[str, ...]) -> None:
     assert done.stderr == "cevnsjax: cannot write the output: No space left on device\n"
 
 
+@pytest.mark.parametrize(("stream", "status"), [("stdout", 0), ("stderr", 2), ("stdin", 0)])
+def test_a_closed_stream(stream: str, status: int) -> None:
+    """Nothing is said where nobody listens; the status remains, and no file takes the stream's place."""
+    word = "experiments" if status == 0 else "experiment"
+    closed = (
+        f"import os, sys; os.close({('stdin', 'stdout', 'stderr').index(stream)}); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    done = subprocess.run([sys.executable, "-c", closed, *COMMAND, word], capture_output=True, text=True, timeout=300)
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_full_standard_error() -> None:
+    """The one line cannot be said: the status remains."""
+    with open("/dev/full", "w") as full:
+        done = process("experiment", stdout=subprocess.PIPE, stderr=full)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_nobody_reads_standard_output() -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -202,6 +250,9 @@ LONG = {
         "3000", "--out", "plane.nc",
     ),
     "draws": ("sample", "conus_plus", "--out", "draws.nc", "--samples", "1000000"),
+    "workers": ("significance", "conus_plus", "--toys", "10000000", "--workers", "1"),
+    "fits of toys": ("goodness-of-fit", "conus_plus", "--systematics", "detailed", "--toys", "10000000"),
+    "the report": ("reproduce", "--out", "report", "--only", "conus_plus"),
 }  # fmt: skip
 
 
@@ -210,6 +261,18 @@ def listens(process: subprocess.Popen) -> bool:
     status = Path(f"/proc/{process.pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
     return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def session(leader: int) -> list[str]:
+    """Return the commands of all processes of a session that have not ended."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            *_, rest = (folder / "stat").read_text().rpartition(") ")
+            state, _, _, number, *_ = rest.split()
+            if int(number) == leader and state != "Z":
+                found.append((folder / "cmdline").read_text().replace("\0", " "))
+    return found
 
 
 @pytest.fixture
@@ -229,12 +292,23 @@ def interruptible():
         ("draws", signal.SIGINT, 1.5),
         ("a scan", signal.SIGTERM, 2.5),
         ("toys", signal.SIGINT, 4.0),
+        ("fits of toys", signal.SIGTERM, 3.0),
+        ("the report", signal.SIGTERM, 3.5),
+        ("workers", signal.SIGINT, 2.0),
+        ("workers", signal.SIGTERM, 5.0),
     ],
 )
 def test_an_interruption(command: str, number: int, delay: float, tmp_path: Path, interruptible) -> None:
-    """While it imports, compiles, or calculates, it ends at once, in one line, and leaves nothing half-written."""
+    """While it imports, compiles, or calculates, it ends at once, in one line, and leaves nothing half-written.
+
+    Nor does it leave temporary files, or processes.
+    """
+    temporary, folder = tmp_path / "temporary", tmp_path / "folder"
+    temporary.mkdir()
+    folder.mkdir()
     running = subprocess.Popen(
-        [*COMMAND, *LONG[command]], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*COMMAND, *LONG[command]], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"TMPDIR": str(temporary)}, start_new_session=True,
     )  # fmt: skip
     while running.poll() is None and not listens(running):
         time.sleep(0.01)
@@ -249,7 +323,16 @@ def test_an_interruption(command: str, number: int, delay: float, tmp_path: Path
     *progress, last = err.splitlines()
     assert last == "cevnsjax: interrupted"
     assert all("..." in line or " of " in line for line in progress)
-    assert [path.name for path in tmp_path.iterdir()] in ([], ["plane.nc.part"])
+    assert list(temporary.iterdir()) == []
+    left = [path for path in folder.rglob("*") if path.is_file()]
+    if command == "the report":  # a run that was cut goes on from its finished steps
+        assert all(".parts" in path.parts and not path.name.startswith(PREFIX) for path in left)
+    else:
+        assert [path.name for path in left] in ([], ["plane.nc.part"])
+    begun = time.monotonic()
+    while (others := session(running.pid)) and time.monotonic() - begun < 20:
+        time.sleep(0.1)
+    assert others == []
 
 
 def test_an_interruption_in_python(monkeypatch, capsys) -> None:

@@ -1,6 +1,7 @@
 """Submissions to HEPData, read back by a YAML parser and checked by HEPData's own validator."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,23 @@ def test_the_command(folder, tmp_path, capsys):
         "submission.yaml", "provenance.json", "plane.yaml", "plane_contour_y.yaml", "profile.yaml",
         "study_mine_limits.yaml",
     }  # fmt: skip
+
+
+def test_an_empty_folder_is_filled(folder, submission, tmp_path):
+    """It stays the same folder, whose parent may be one that cannot be written."""
+    before = tmp_path.stat().st_ino
+    write_hepdata(folder, tmp_path)
+    assert tmp_path.stat().st_ino == before
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in submission.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["a.nc", "a.json"])
+def test_pipes_and_devices_are_no_results(tmp_path: Path, name: str):
+    """Nothing waits for what a pipe may give."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match="it is no regular file"):
+        write_hepdata(tmp_path, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_mistakes_leave_nothing_behind(folder, submission, tmp_path: Path):

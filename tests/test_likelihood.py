@@ -1,10 +1,6 @@
 """The likelihood: its value, derivatives, treatment of constraints, and what it takes as arguments."""
 
 import dataclasses
-import json
-import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -191,86 +187,3 @@ def test_wrong_parameters(likelihood) -> None:
         likelihood.chi2({"sin2_thetaw": 0.2})
     with pytest.raises(InputError, match="not a real number"):
         likelihood.chi2({"sin2_theta_w": "a quarter"})
-
-
-# Wrong types, and what the one line must say. They are tried in a process of their own: the tests' own check of all
-# annotations would answer first here.
-WRONG = {
-    "likelihood.chi2(None)": "parameters are given as a dict of names and values, not as NoneType",
-    "likelihood.chi2([0.2])": "parameters are given as a dict",
-    "likelihood.chi2({1: 2.0})": "the name of a parameter must be a text, not 1",
-    "likelihood.chi2({'norm': True})": "norm = True is not a real number",
-    "likelihood.chi2({'norm': None})": "norm = None is not a real number",
-    "likelihood.chi2({'norm': 1j})": "norm = 1j is not a real number",
-    "cevnsjax.Likelihood(3)": "by its name or the path of a TOML file, not as int",
-    "cevnsjax.Likelihood(['conus_plus'])": "by its name or the path of a TOML file, not as list",
-    "cevnsjax.Likelihood('conus_plus', model=None)": "a model is given by its name",
-    "cevnsjax.Likelihood('conus_plus', channel=None)": "unknown channel 'None'",
-    "cevnsjax.load_experiment(None)": "by its name or the path of a TOML file, not as NoneType",
-    "cevnsjax.load_experiment('conus_plus', ['source'])": "overrides are a dict",
-    "cevnsjax.load_experiment('conus_plus', {1: 2})": "overrides are a dict",
-    "cevnsjax.load_experiment('conus_plus', {'source.power_GW': 'much'})": "source.power_GW = 'much' is wrong: give a",
-    "cevnsjax.load_runs('conus', threshold='low')": "a threshold is a number, not 'low'",
-    "cevnsjax.fit(3)": "3 is no likelihood; give the name of an experiment",
-    "cevnsjax.fit(likelihood, cl='0.9')": "a confidence level of '0.9' is not possible",
-    "cevnsjax.fit(likelihood, cl=0.9999999999999999)": "a confidence level of 0.9999999999999999 is not possible",
-    "cevnsjax.fit(likelihood, free='norm')": "give a list of names, ['norm']",
-    "cevnsjax.fit(likelihood, free=3)": "list of names",
-    "cevnsjax.fit(likelihood, free=[1])": "the name of a parameter must be a text, not 1",
-    "cevnsjax.fit(likelihood, values=['norm'])": "dict",
-    "cevnsjax.fit(likelihood, values={'norm': '1'})": "norm = '1' is not",
-    "cevnsjax.profile(likelihood, 3)": "the name of a parameter must be a text, not 3",
-    "cevnsjax.profile(likelihood, 'norm', points=3.0)": "3.0 points given; a profile takes a whole number",
-    "cevnsjax.profile(likelihood, 'norm', limits=(1.0,))": "two numbers",
-    "cevnsjax.scan(vector, ('m_z', 1.0, 10.0), ('g_bl', 1e-6, 1e-4, 3))": "the axis ('m_z', 1.0, 10.0) is not possible",
-    "cevnsjax.scan(vector, ('m_z', 1.0, 10.0, 3.0), ('g_bl', 1e-6, 1e-4, 3))": "3.0 points given for m_z",
-    "cevnsjax.scan(vector, ('m_z', '1', 10.0, 3), ('g_bl', 1e-6, 1e-4, 3))": "m_z = '1' is not",
-    "cevnsjax.feldman_cousins(likelihood, ('sin2_theta_w', 0.1, 0.4))": "the axis ('sin2_theta_w', 0.1, 0.4) is not",
-    "cevnsjax.feldman_cousins(likelihood, AXIS, toys=100.0)": "100.0 toys given",
-    "cevnsjax.feldman_cousins(likelihood, AXIS, toys=100, seed=1.0)": "a seed of 1.0 is not possible",
-    "cevnsjax.feldman_cousins(likelihood, AXIS, toys=100, seed=-1)": "a seed of -1 is not possible",
-    "cevnsjax.feldman_cousins(likelihood, AXIS, toys=100, seed=2**32)": "a seed of 4294967296 is not possible",
-    "cevnsjax.significance(likelihood, toys=1e3)": "1000.0 toys given",
-    "cevnsjax.significance(likelihood, {'norm': 1.0})": "'norm' is the strength that is tested",
-    "cevnsjax.sample(likelihood, chains=2.0)": "2.0 chains given",
-    "cevnsjax.sample(likelihood, samples='9')": "'9' samples given",
-    "cevnsjax.sample(likelihood, seed=None)": "a seed of None is not possible",
-    "cevnsjax.sample(likelihood, priors={'sin2_theta_w': 'flat:0:1'})": "Prior",
-    "cevnsjax.hessian(likelihood, {})": "derivatives of nothing are not possible",
-    "cevnsjax.fisher(likelihood, {})": "derivatives of nothing are not possible",
-    "cevnsjax.project(likelihood, 'sin2_theta_w', 1.0)": "exposures",
-}
-
-PROGRAM = """
-import json, sys
-import cevnsjax
-from cevnsjax.errors import InputError
-AXIS = ("sin2_theta_w", 0.1, 0.4, 3)
-likelihood = cevnsjax.Likelihood("conus_plus")
-vector = cevnsjax.Likelihood("conus_plus", model="vector_bl")
-found = {}
-for call in json.load(sys.stdin):
-    try:
-        found[call] = ["nothing", repr(eval(call))]
-    except Exception as error:
-        found[call] = [type(error).__name__, str(error)]
-print(json.dumps(found))
-"""
-
-
-@pytest.fixture(scope="module")
-def answers():
-    """Return the kind of error and the message of each call above."""
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM], input=json.dumps(list(WRONG)), capture_output=True, text=True,
-        env=os.environ | {"JAX_PLATFORMS": "cpu"}, check=True,
-    )  # fmt: skip
-    return json.loads(run.stdout)
-
-
-@pytest.mark.parametrize(("call", "message"), WRONG.items(), ids=WRONG)
-def test_wrong_types(call: str, message: str, answers) -> None:
-    kind, said = answers[call]
-    assert kind == "InputError", said
-    assert message in said
-    assert "\n" not in said

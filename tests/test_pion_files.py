@@ -13,6 +13,7 @@ CSI_MISTAKES = {
     "a component too short": ("components = [[0.0059004, ", "components = [[", "as many numbers as there are"),
     "a shift without its component": ("shifts = [0.0, 0.0]", "shifts = [0.0]", "one of shifts for each row"),
     "a logistic curve of three numbers": ("numbers = [1.32045, ", "numbers = [", "needs numbers = [a, b, c, d]"),
+    "an efficiency above one": ("numbers = [1.32045, ", "numbers = [1.42045, ", "the efficiency rises to 1.08"),
     "a parabola without a width": (
         'interpolation = "parabola"\nsigma = 1.0 ',
         'interpolation = "parabola"\nfree = true ',

@@ -23,6 +23,7 @@ from cevnsjax.response import (
     Gamma,
     Gaussian,
     Lindhard,
+    LogisticEfficiency,
     Poisson,
     Polynomial,
     TabulatedEfficiency,
@@ -134,6 +135,18 @@ def test_efficiency_against_the_reconstructed_signal(kind, shift):
             inside = [x for x in (180.0, 250.0, signal + shift) if a < x < b]
             expected = quad(recorded, a, b, points=inside or None, epsabs=1e-13, epsrel=1e-11)[0]
             assert value == pytest.approx(expected, rel=1e-9, abs=1e-11)
+
+
+@pytest.mark.parametrize("b", [1e30, 1e9, 5e-324, 0.0, -1e9])
+def test_a_logistic_efficiency_of_any_steepness(b):
+    """A step, or a constant: no number overflows."""
+    curve = LogisticEfficiency(np.array([0.9, b, 10.0, -0.1]))
+    signal = np.array([0.0, 9.0, 11.0, 1e6])
+    rises = np.array([0.0, 0.0, 0.8, 0.8])
+    expected = rises if b > 1 else rises[::-1] if b < 0 else np.full(4, 0.35)
+    np.testing.assert_allclose(curve(signal), expected)
+    np.testing.assert_array_equal(curve.slope(signal), 0.0)
+    assert np.isfinite(curve.knots).all()
 
 
 def test_efficiency_of_whole_numbers():

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -315,10 +316,11 @@ def test_what_is_sent(radii, likelihood) -> None:
 
 
 @clusters
-def test_nobody_answers(monkeypatch) -> None:
-    monkeypatch.setattr(cluster, "PATIENCE", 1.0)
-    with pytest.raises(InputError, match=r"no Dask scheduler answers at 'tcp://127\.0\.0\.1:1': give"):
-        dask_cluster("tcp://127.0.0.1:1").__enter__()
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "smoke://signals", "http://127.0.0.1:1", ""])
+def test_nobody_answers(address: str, monkeypatch) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+    with pytest.raises(InputError, match=f"no Dask scheduler answers at '{re.escape(address)}': give"):
+        dask_cluster(address).__enter__()
 
 
 @clusters

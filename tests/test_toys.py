@@ -246,6 +246,7 @@ def test_a_coupling_that_the_data_do_not_feel(conus_plus) -> None:
     [
         ((("sin2_theta_w", 0.1, 0.4, 5),), {"toys": 3}, "3 toys given"),
         ((("sin2_theta_w", 0.1, 0.4, 5),), {"toys": 10**9}, "1000000000 toys given"),
+        ((("sin2_theta_w", 0.1, 0.4, 1000),), {"toys": 10**7}, "give no more than 500000 toys"),
         ((("sin2_theta_w", 0.1, 0.4, 5),), {"seed": -1}, "a seed of -1"),
         ((("sin2_theta_w", 0.4, 0.1, 5),), {}, "does not rise"),
         ((("norm", 0.5, 1.5, 5),), {}, "toys cannot test it"),

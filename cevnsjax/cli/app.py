@@ -107,6 +107,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     A wrong input prints one line on standard error and exits with status 2, an interruption with 130.
     """
     if arguments is None:
+        _open_streams()
         end_on_signals()
         warnings.showwarning = _show_warning
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -129,6 +130,13 @@ def run(arguments: Sequence[str] | None = None) -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
+def _open_streams() -> None:
+    """Let standard streams that are closed lead nowhere: else the next file that is opened would take their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
 def _show_warning(
     message: Warning | str,
     category: type[Warning],
@@ -142,7 +150,8 @@ def _show_warning(
 
 
 def _fail(message: str, status: int = 2) -> None:
-    typer.echo("cevnsjax: " + " ".join(message.split()), err=True)
+    with contextlib.suppress(OSError, ValueError):  # nowhere to say it: the status remains
+        typer.echo("cevnsjax: " + " ".join(message.split()), err=True)
     sys.exit(status)
 
 

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: the process ends at once, in one line, and leaves no unfinished file."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -11,6 +12,9 @@ INTERRUPTED = 130
 """The exit status."""
 
 MESSAGE = "interrupted"
+
+PATIENCE = 1.0
+"""Seconds in which a process that is killed must be gone."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -34,6 +38,7 @@ def end_on_signals() -> None:
 def _wait(reader: int, wanted: list[signal.Signals]) -> None:
     while os.read(reader, 1)[0] not in wanted:
         pass
+    _end_workers()
     files = sys.modules.get("cevnsjax.results.files")  # without it there is no file
     if files is not None:
         files.discard_unfinished()
@@ -41,3 +46,13 @@ def _wait(reader: int, wanted: list[signal.Signals]) -> None:
         os.write(2, b"\r\x1b[K\x1b[?25h")  # an empty line, and the cursor that a progress bar hides
     os.write(2, f"cevnsjax: {MESSAGE}\n".encode())
     os._exit(INTERRUPTED)
+
+
+def _end_workers() -> None:
+    """End the processes of `--workers`, which would go on for a while, and write."""
+    multiprocessing = sys.modules.get("multiprocessing")  # without it there are no processes
+    if multiprocessing is not None:
+        for process in multiprocessing.active_children():
+            with contextlib.suppress(OSError, ValueError):  # it has ended already
+                process.kill()
+                process.join(PATIENCE)

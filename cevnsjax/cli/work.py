@@ -9,6 +9,7 @@ from cevnsjax.checkpoint import Checkpoint
 from cevnsjax.cli.inputs import answered
 from cevnsjax.cli.output import Advance, progress
 from cevnsjax.errors import CutOff, InputError
+from cevnsjax.results import temporary_folder
 
 if TYPE_CHECKING:
     from cevnsjax.likelihood import Likelihood
@@ -31,7 +32,7 @@ def spread_over(scheduler: str | None, workers: int | None) -> "Iterator[Spread 
         with dask_cluster(scheduler) as spread:
             yield spread
     elif workers is not None:
-        with local_processes(workers) as spread:
+        with temporary_folder() as scratch, local_processes(workers, scratch) as spread:
             yield spread
     else:
         yield None

@@ -7,7 +7,7 @@ from cevnsjax.experiments.experiment import Experiment, Identity
 from cevnsjax.experiments.files import combination_names, copy_experiment, experiment_names
 from cevnsjax.experiments.loading import describe
 from cevnsjax.experiments.nuisances import SHIFT
-from cevnsjax.experiments.projection import projected
+from cevnsjax.experiments.projection import check_factor, projected
 from cevnsjax.experiments.samples import Sample, formula_counts
 from cevnsjax.experiments.signal import Signal
 
@@ -21,6 +21,7 @@ __all__ = [
     "Nuisance",
     "Sample",
     "Signal",
+    "check_factor",
     "cited_by",
     "combination_names",
     "copy_experiment",

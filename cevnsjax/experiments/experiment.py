@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from cevnsjax.arguments import array_of
 from cevnsjax.display import html_table
 from cevnsjax.experiments.cells import ENERGY_UNITS, Cells
 from cevnsjax.experiments.effects import Nuisance
@@ -213,9 +214,11 @@ class Experiment:
     def with_data(self, observed: Float[np.ndarray, " all"], hypothesis: str = "") -> "Experiment":
         """Return the experiment with other data, `observed` in its unit.
 
-        `hypothesis` is a key of HYPOTHESES where they are expected data.
+        `hypothesis` is a key of HYPOTHESES where they are expected data. Raises `InputError` for anything but finite
+        numbers in as many cells as there are.
         """
-        return dataclasses.replace(self, observed=np.asarray(observed, dtype=float), hypothesis=hypothesis)
+        data = array_of(observed, (self.size,), f"the data of {self.label}")
+        return dataclasses.replace(self, observed=data, hypothesis=hypothesis)
 
     def with_signal(self, signal: Signal) -> "Experiment":
         """Return the experiment with another `signal`."""

@@ -1,11 +1,13 @@
 """Files of experiments and combinations: which there are, how a name leads to one, and how it is read."""
 
+import contextlib
 import os
 import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
 
+from cevnsjax.arguments import choice, path_of
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.experiments.parsing import printable
 from cevnsjax.resources import data_folder, read_text
@@ -41,7 +43,7 @@ def combination_names() -> list[str]:
     return sorted(path.stem for path in (data_folder() / COMBINATIONS).glob("*.toml"))
 
 
-def copy_experiment(name: str, folder: Path) -> list[Path]:
+def copy_experiment(name: str, folder: str | os.PathLike[str]) -> list[Path]:
     """Copy the files of an embedded experiment or combination into a folder, for you to change.
 
     Args:
@@ -61,12 +63,12 @@ def copy_experiment(name: str, folder: Path) -> list[Path]:
         True
         >>> mine = cevnsjax.load_experiment("mine/experiment.toml")
     """
+    choice(name, "experiment", [*experiment_names(), *combination_names()])
+    folder = path_of(folder, "a folder to copy into")
     if name in combination_names():
         files = [data_folder() / COMBINATIONS / f"{name}.toml"]
-    elif name in experiment_names():
-        files = sorted(path for path in (data_folder() / name).iterdir() if path.is_file())
     else:
-        raise unknown_name("experiment", name, [*experiment_names(), *combination_names()])
+        files = sorted(path for path in (data_folder() / name).iterdir() if path.is_file())
     targets = [folder / path.name for path in files]
     if there := [target for target in targets if target.exists()]:
         raise InputError(f"'{there[0]}' exists already; give a folder without it")
@@ -75,6 +77,11 @@ def copy_experiment(name: str, folder: Path) -> list[Path]:
         for path, target in zip(files, targets, strict=True):
             shutil.copyfile(path, target)
     except OSError as error:
+        for target in targets:  # none was there before
+            with contextlib.suppress(OSError):
+                target.unlink()
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # where nothing else is in it
         raise InputError(f"cannot copy into '{folder}': {error.strerror}") from error
     return targets
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.errors import InputError, shown, unknown_name
 from cevnsjax.experiments.schema import FORMAT, Description
 
 __all__ = ["parse", "parse_table", "printable"]
@@ -50,18 +50,15 @@ WORDS = {
 }
 """What is right, by the checker's type of error."""
 
-LONGEST = 60
-"""Characters of a wrong value that an error shows."""
-
 
 def parse(content: dict[str, Any], path: Path) -> Description:
     """Return the checked description; raises `InputError` naming the first key that is wrong, and why."""
     given = content.get("format", 1)
-    if given is True or given != FORMAT:
+    if not isinstance(given, int) or given is True or given != FORMAT:
         old = dict.fromkeys(f"{OLD[key]} for {key}" for key in _keys(content) if key in OLD)
         hint = f"; in it write {', '.join(['[[axes]] for the energy', *old])}" if old else ""
         raise InputError(
-            f"'{path}' has format = {_shown(given)}: write format = {FORMAT}, as docs/experiments.md and "
+            f"'{path}' has format = {shown(given)}: write format = {FORMAT}, as docs/experiments.md and "
             f"'cevnsjax experiments --copy conus_plus FOLDER' show it{hint}"
         )
     return parse_table(Description, content, path)
@@ -92,8 +89,8 @@ def parse_table(table: type[Table], content: dict[str, Any], path: Path, room: s
         raise InputError(f"'{path}': the key '{here}.kind' is missing")
     messages = dict.fromkeys(_message(e) for e in errors if _key(content, e["loc"]) == key)
     nameless = isinstance(first["input"], dict | list) or first["loc"][-1] == "[key]"
-    shown = "" if nameless else f" = {_shown(first['input'])}"
-    where = f"{here}{shown} is wrong: " if here else ""
+    given = "" if nameless else f" = {shown(first['input'])}"
+    where = f"{here}{given} is wrong: " if here else ""
     raise InputError(f"'{path}': {printable(where)}{', or '.join(messages)}")
 
 
@@ -108,15 +105,6 @@ def _message(error: ErrorDetails) -> str:
 def printable(text: str) -> str:
     """Return a text on one line: what is no character to print is written as its code."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def _shown(value: Any) -> str:
-    """Return a value as an error shows it; a number of thousands of digits is no number for Python to print."""
-    try:
-        text = repr(value)
-    except ValueError:
-        return "a number of thousands of digits"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _keys(content: Any) -> Iterator[str]:

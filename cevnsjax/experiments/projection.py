@@ -3,11 +3,11 @@
 import dataclasses
 import math
 
-from cevnsjax.errors import InputError
+from cevnsjax.arguments import real_number
 from cevnsjax.experiments.effects import Nuisance
 from cevnsjax.experiments.experiment import Experiment
 
-__all__ = ["projected"]
+__all__ = ["check_factor", "projected"]
 
 SMALLEST = 1e-9
 
@@ -28,8 +28,7 @@ def projected(
     (4.0, 2.0)
     """
     for name, factor in (("exposure", exposure), ("background", background), ("systematics", systematics)):
-        if not (SMALLEST <= factor <= 1 / SMALLEST):
-            raise InputError(f"a factor of {factor:g} on the {name} is not possible: give a number from 1e-9 to 1e9")
+        check_factor(name, factor)
     samples = tuple(sample.scaled(background) for sample in experiment.samples)
     # A table holds the counts of the whole run, a formula those of a kilogram and a day.
     samples = tuple(s.exposed(exposure) for s in samples)
@@ -50,6 +49,11 @@ def projected(
         sigma=experiment.sigma * math.sqrt(exposure * background) if gaussian else experiment.sigma,
         observed=experiment.observed,
     )
+
+
+def check_factor(name: str, factor: object) -> float:
+    """Return a factor; raises `InputError` for anything but a number from 1e-9 to 1e9."""
+    return real_number(factor, SMALLEST, 1 / SMALLEST, f"a factor of {{}} on the {name} is not possible")
 
 
 def _scaled(nuisance: Nuisance, factor: float) -> Nuisance:

@@ -159,6 +159,8 @@ class EfficiencyTable(Table):
             raise ValueError("a table of efficiencies needs a file, and nothing but `against` beside it")
         if self.kind == "logistic" and (self.file is not None or len(self.numbers) != LOGISTIC):
             raise ValueError("a logistic efficiency needs numbers = [a, b, c, d], and no file")
+        if self.kind == "logistic" and (most := max(self.numbers[3], self.numbers[0] + self.numbers[3])) > 1:
+            raise ValueError(f"the efficiency rises to {most:g}: give numbers whose d and a + d are at most 1")
         _check_components(self.components, self.shifts, len(self.numbers))
         return self
 

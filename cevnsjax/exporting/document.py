@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cevnsjax.errors import unknown_name
+from cevnsjax.arguments import choice, dict_of, list_of_names
 from cevnsjax.exporting.hs3 import hs3
 from cevnsjax.exporting.polynomial import polynomial_likelihood
 from cevnsjax.exporting.workspace import workspace
-from cevnsjax.likelihood import Likelihood
+from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.parameters import canonical
 
 __all__ = ["FORMATS", "export"]
@@ -23,12 +23,12 @@ FORMATS: dict[str, Callable[[Likelihood, Values, Sequence[str] | None], dict[str
 
 
 def export(
-    likelihood: Likelihood, to: str = "json", values: Values | None = None, free: Sequence[str] | None = None
+    likelihood: Given, to: str = "json", values: Values | None = None, free: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Return a likelihood as a document of dicts, lists, texts and numbers, which JSON can hold.
 
     Args:
-        likelihood: the likelihood.
+        likelihood: the likelihood, or names or paths of experiments.
         to: "json" for the likelihood as a polynomial in the couplings and the nuisances, "hs3" for the same by the HEP
             Statistics Serialization Standard, or "pyhf" for a workspace of HistFactory with the strength of the signal,
             `mu`.
@@ -46,8 +46,7 @@ def export(
         >>> sorted(document)[:4], len(json.dumps(document)) > 1000
         (['channel', 'checks', 'couplings', 'experiments'], True)
     """
-    if to not in FORMATS:
-        raise unknown_name("format", str(to), FORMATS)
-    canonical(values or {}, likelihood.parameters)
-    numbers = {name: float(value) for name, value in (values or {}).items()}
-    return FORMATS[to](likelihood, numbers, None if free is None else list(free))
+    likelihood = likelihood_of(likelihood)
+    choice(to, "format", FORMATS)
+    numbers = {name: float(value) for name, value in canonical(dict_of(values), likelihood.parameters).items()}
+    return FORMATS[to](likelihood, numbers, None if free is None else list_of_names(free))

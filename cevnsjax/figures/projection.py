@@ -31,8 +31,8 @@ def projection_figure(curve: "xr.Dataset", parameter: Parameter, exposure: tuple
     """Return the ends of the expected intervals against the exposure.
 
     `curve` is what `results.projection_dataset` gives, and `parameter` is the one that is expected. What fits to
-    expected data will exclude is shaded. `exposure` is the experiment's own, and its unit; without it the axis is in units of
-    that. Points are the exposures that were calculated.
+    expected data will exclude is shaded. `exposure` is the experiment's own, and its unit; without it the axis is in
+    units of that. Points are the exposures that were calculated.
 
     >>> from cevnsjax.figures import projection_figure
     >>> from cevnsjax.results import projection_dataset

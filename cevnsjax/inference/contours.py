@@ -7,7 +7,7 @@ import numpy as np
 from contourpy import FillType
 from jaxtyping import Float
 
-from cevnsjax.errors import InputError
+from cevnsjax.arguments import whole_number
 from cevnsjax.inference.intervals import threshold
 
 __all__ = ["contour_curves", "excluded_regions", "plane_threshold"]
@@ -23,8 +23,7 @@ def plane_threshold(cl: float, dof: int) -> float:
     a level that is not between 0 and 1.
     """
     one = threshold(cl)
-    if dof not in (1, 2):
-        raise InputError(f"{dof} degrees of freedom given; a plane has 1 or 2")
+    dof = whole_number(dof, 1, 2, "{} degrees of freedom of a plane given")
     return one if dof == 1 else -2 * math.log1p(-cl)
 
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from cevnsjax.errors import InputError
+from cevnsjax.arguments import list_of_names, whole_number
+from cevnsjax.errors import InputError, shown
 from cevnsjax.inference.fit_result import FitResult
 from cevnsjax.inference.general import GeneralSearch
 from cevnsjax.inference.intervals import FAR, Interval, allowed_intervals, threshold
@@ -187,7 +188,7 @@ def fit(
     parameters, fixed = checked(likelihood, names, given)
     fitted = Fitted(search_of(likelihood, parameters, fixed))
     wanted = names if of is None else of
-    check_names(wanted, names)
+    check_names(list_of_names(wanted, "of"), names)
     intervals = {}
     for _ in range(2):  # once more if a profile has found a lower minimum
         before = fitted.chi2_min
@@ -248,13 +249,14 @@ def profile(
     """
     likelihood = likelihood_of(likelihood)
     level = threshold(cl)
-    if isinstance(points, bool) or not isinstance(points, int | np.integer) or not 2 <= points <= MOST_POINTS:
-        raise InputError(f"{points!r} points given; a profile takes a whole number from 2 to {MOST_POINTS}")
+    points = whole_number(points, 2, MOST_POINTS, "{} points given")
     names, given = free_or_default(likelihood, free, values)
     check_names([over], likelihood.parameters)
     if limits is not None:
-        if not isinstance(limits, Sequence) or len(limits) != 2:
-            raise InputError(f"limits = {limits!r} are not possible: give two numbers, the ends of the range of {over}")
+        if isinstance(limits, str) or not isinstance(limits, Sequence) or len(limits) != 2:
+            raise InputError(
+                f"limits = {shown(limits)} are not possible: give two numbers, the ends of the range of {over}"
+            )
         low, high = (check_value(likelihood.parameters[over], limit) for limit in limits)
         if low >= high:
             raise InputError(f"the range {low:g} to {high:g} of {over} does not rise")

@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 from jaxtyping import Float
 
-from cevnsjax.errors import InputError
+from cevnsjax.errors import InputError, shown
 from cevnsjax.inference.profile import SECTIONS, Curve
 
 __all__ = ["FAR", "Interval", "allowed_intervals", "lowest", "threshold"]
@@ -40,7 +40,9 @@ def threshold(cl: float) -> float:
     2.706
     """
     if isinstance(cl, bool | str) or not isinstance(cl, int | float) or not 0.0 < cl <= LARGEST_CL:
-        raise InputError(f"a confidence level of {cl!r} is not possible: give a number between 0 and 1, such as 0.90")
+        raise InputError(
+            f"a confidence level of {shown(cl)} is not possible: give a number between 0 and 1, such as 0.90"
+        )
     return NormalDist().inv_cdf((1 + cl) / 2) ** 2
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize_scalar
 
-from cevnsjax.errors import InputError
+from cevnsjax.arguments import whole_number
+from cevnsjax.errors import InputError, shown
 from cevnsjax.inference.contours import contour_curves, excluded_regions, plane_threshold
 from cevnsjax.inference.fit import search_of
 from cevnsjax.inference.lines import Lines, started
@@ -153,7 +154,7 @@ def check_axes(*axes: AxisLimits) -> None:
     for limits in axes:
         if not isinstance(limits, Sequence) or isinstance(limits, str) or len(limits) != 4:
             raise InputError(
-                f"the axis {limits!r} is not possible: give a name, a low and a high end, and a number of values"
+                f"the axis {shown(limits)} is not possible: give a name, a low and a high end, and a number of values"
             )
 
 
@@ -162,10 +163,7 @@ def axis_of(parameter: Parameter, low: float, high: float, points: int) -> Axis:
     low, high = (check_value(parameter, limit) for limit in (low, high))
     if low >= high:
         raise InputError(f"the range {low:g} to {high:g} of {parameter.name} does not rise")
-    if isinstance(points, bool) or not isinstance(points, int | np.integer) or not 2 <= points <= MOST_VALUES:
-        raise InputError(
-            f"{points!r} points given for {parameter.name}; an axis takes a whole number from 2 to {MOST_VALUES}"
-        )
+    points = whole_number(points, 2, MOST_VALUES, f"{{}} points given for {parameter.name}")
     if parameter.logarithmic and low <= 0:
         raise InputError(f"the range of {parameter.name} begins at {low:g}; a logarithmic axis needs a positive end")
     spacing = np.geomspace if parameter.logarithmic else np.linspace

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from cevnsjax.arguments import dict_of, list_of_names
 from cevnsjax.compilation import at_once, over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.likelihood import Likelihood, View
@@ -268,26 +269,20 @@ def free_or_default(
     likelihood: Likelihood, free: Sequence[str] | None, values: Mapping[str, float] | None
 ) -> tuple[list[str], dict[str, float]]:
     """Return the free names, by default the model's own choice less what `values` fixes, and the values."""
-    if not isinstance(values, Mapping | None):
-        raise InputError(f"values = {values!r} is not possible: give a dict of names and values")
-    values = dict(values or {})
-    if isinstance(free, str):
-        raise InputError(f"free = {free!r} is one text; give a list of names, [{free!r}]")
-    if not isinstance(free, Sequence | None):
-        raise InputError(f"free = {free!r} is not possible: give a list of names")
+    given = dict_of(values)
     if free is None:
-        return [name for name in likelihood.model.free if name not in values], values
-    return list(free), values
+        return [name for name in likelihood.model.free if name not in given], given
+    return list_of_names(free), given
 
 
 def checked(
-    likelihood: Likelihood, free: Sequence[str], values: Mapping[str, float], least: int = 1
+    likelihood: Likelihood, free: Sequence[str], values: Mapping[str, float] | None, least: int = 1
 ) -> tuple[tuple[Parameter, ...], dict[str, float]]:
     """Return the free parameters and the values of the fixed ones; raises `InputError` where they make no sense.
 
     `least` is the number of parameters that must be free.
     """
-    known = likelihood.parameters
+    known, values = likelihood.parameters, dict_of(values)
     check_names((*free, *values), known)
     for name, value in values.items():
         check_value(known[name], value)

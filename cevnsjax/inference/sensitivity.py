@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 
-from cevnsjax.errors import InputError
-from cevnsjax.experiments import projected
+from cevnsjax.arguments import dict_of
+from cevnsjax.errors import InputError, shown
+from cevnsjax.experiments import check_factor, projected
 from cevnsjax.inference.fit import search_of
 from cevnsjax.inference.intervals import Interval, allowed_intervals, threshold
 from cevnsjax.inference.profile import Curve
@@ -16,7 +17,7 @@ from cevnsjax.inference.search import checked
 from cevnsjax.inference.starts import search_grid, typical_steps
 from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.likelihood.derivatives import fisher
-from cevnsjax.parameters import canonical
+from cevnsjax.parameters import canonical, check_names
 from cevnsjax.spreading import Gathering, Kept, Spread
 
 __all__ = ["Projection", "asimov", "expected_intervals", "project"]
@@ -60,7 +61,7 @@ def asimov(likelihood: Given, values: Mapping[str, float] | None = None) -> Like
         '0.000'
     """
     likelihood = likelihood_of(likelihood)
-    params = canonical(values or {}, likelihood.parameters)
+    params = canonical(dict_of(values), likelihood.parameters)
     return likelihood.with_data([np.asarray(means) for means in likelihood.expected_in(params)])
 
 
@@ -101,11 +102,12 @@ def project(
     """
     likelihood = likelihood_of(likelihood)
     level = threshold(cl)
-    _check(likelihood, name, values or {})
-    if not isinstance(exposures, Sequence | np.ndarray) or len(exposures) == 0:
-        raise InputError(f"exposures = {exposures!r} are not possible: give a list of at least one number")
-    work = partial(_at_exposure, likelihood, name, dict(values or {}), background, systematics, level)
-    blocks = [float(exposure) for exposure in exposures]
+    given = _checked(likelihood, name, values)
+    if isinstance(exposures, str) or not isinstance(exposures, Sequence | np.ndarray) or len(exposures) == 0:
+        raise InputError(f"exposures = {shown(exposures)} are not possible: give a list of at least one number")
+    blocks = [check_factor("exposure", exposure) for exposure in exposures]
+    factors = check_factor("background", background), check_factor("systematics", systematics)
+    work = partial(_at_exposure, likelihood, name, given, *factors, level)
     # The first row follows from Fisher's information, the others are the pieces of the fit.
     rows = Gathering(spread, kept, advance).results(work, blocks)
     by_fit = [[(_end(low), _end(high)) for low, high in pieces[1:].tolist()] for pieces in rows]
@@ -149,17 +151,18 @@ def expected_intervals(
         (0.183, 0.297)
     """
     likelihood = likelihood_of(likelihood)
-    level, values = threshold(cl), values or {}
-    _check(likelihood, name, values)
-    return _from_curve(asimov(likelihood, values), name, values, level)
+    level, given = threshold(cl), _checked(likelihood, name, values)
+    return _from_curve(asimov(likelihood, given), name, given, level)
 
 
-def _check(likelihood: Likelihood, name: str, values: Mapping[str, float]) -> None:
-    if name in values:
-        raise InputError(f"'{name}' is both projected and set; choose one")
+def _checked(likelihood: Likelihood, name: str, values: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the values; raises `InputError` where they, or the name, are impossible."""
     if likelihood.pull == "marginalised":
         raise InputError("a projection with pull='marginalised' is not possible: choose pull='profiled'")
-    checked(likelihood, [name], values)
+    check_names([name], likelihood.parameters)
+    if name in (given := dict_of(values)):
+        raise InputError(f"'{name}' is both projected and set; choose one")
+    return checked(likelihood, [name], given)[1]
 
 
 def _from_curve(likelihood: Likelihood, name: str, values: Mapping[str, float], level: float) -> list[Interval]:

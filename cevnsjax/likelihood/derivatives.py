@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from cevnsjax.arguments import list_of_names
 from cevnsjax.errors import InputError
+from cevnsjax.likelihood.given import Given, likelihood_of
 from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
 from cevnsjax.likelihood.likelihood import Likelihood
 from cevnsjax.likelihood.terms import LEAST_MEAN, TERMS
@@ -20,11 +22,11 @@ Values = Mapping[str, object]
 Matrix = Float[Array, "parameters parameters"]
 
 
-def gradient(likelihood: Likelihood, params: Values) -> dict[str, Float[Array, ""]]:
+def gradient(likelihood: Given, params: Values) -> dict[str, Float[Array, ""]]:
     """Return the first derivatives of log L with respect to the parameters that are given.
 
     Args:
-        likelihood: the likelihood.
+        likelihood: the likelihood, or names or paths of experiments.
         params: values of parameters by name; the others are treated as in `Likelihood.chi2`.
 
     Returns:
@@ -38,18 +40,19 @@ def gradient(likelihood: Likelihood, params: Values) -> dict[str, Float[Array, "
         >>> round(float(slope["sin2_theta_w"]), 3)
         6.265
     """
+    likelihood = likelihood_of(likelihood)
     values = canonical(params, likelihood.parameters)
     return jax.grad(likelihood.log_likelihood)({name: jnp.asarray(value) for name, value in values.items()})
 
 
-def hessian(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
+def hessian(likelihood: Given, params: Values, names: Sequence[str] | None = None) -> Matrix:
     """Return the second derivatives of -log L, in one over the units of both parameters.
 
     At the best fit the inverse is the covariance that a minimiser reports. A nuisance that `params` leaves out is
     minimised: this is then the Hessian of the profiled likelihood.
 
     Args:
-        likelihood: the likelihood.
+        likelihood: the likelihood, or names or paths of experiments.
         params: values of parameters by name; the others are treated as in `Likelihood.chi2`.
         names: parameters along rows and columns, in this order; by default all of `params`.
 
@@ -60,6 +63,7 @@ def hessian(likelihood: Likelihood, params: Values, names: Sequence[str] | None 
         >>> cevnsjax.hessian(cevnsjax.Likelihood("conus_plus"), {"sin2_theta_w": 0.24}).shape
         (1, 1)
     """
+    likelihood = likelihood_of(likelihood)
     values = canonical(params, likelihood.parameters)
     order = _order(params, names, likelihood)
     scales = np.array([likelihood.parameters[name].scale for name in order])
@@ -72,14 +76,14 @@ def hessian(likelihood: Likelihood, params: Values, names: Sequence[str] | None 
     return jnp.asarray(np.asarray(jax.jit(jax.hessian(minus_log))(np.zeros(len(order)))) / np.outer(scales, scales))
 
 
-def fisher(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
+def fisher(likelihood: Given, params: Values, names: Sequence[str] | None = None) -> Matrix:
     """Return the Fisher information: the expected Hessian of -log L if `params` were true.
 
     It is J^T V^-1 J with the predictions' derivatives J and variances V, and 1 / s^2 for each constraint. Nuisances
     that `params` leaves out and that fits minimise are eliminated, as profiling does on average.
 
     Args:
-        likelihood: the likelihood.
+        likelihood: the likelihood, or names or paths of experiments.
         params: true values of parameters by name.
         names: parameters along rows and columns, in this order; by default all of `params`.
 
@@ -91,6 +95,7 @@ def fisher(likelihood: Likelihood, params: Values, names: Sequence[str] | None =
         >>> round(float(information[0, 0]) ** -0.5, 3)
         0.056
     """
+    likelihood = likelihood_of(likelihood)
     values = canonical(params, likelihood.parameters)
     order = _order(params, names, likelihood)
     view = likelihood.view(values, [name for name in order if _is_variable(likelihood, name)])
@@ -155,7 +160,7 @@ def _information(kernel: Kernel, data: Data, y: Float[Array, " n"]) -> Float[Arr
 
 
 def _order(params: Values, names: Sequence[str] | None, likelihood: Likelihood) -> tuple[str, ...]:
-    order = tuple(params) if names is None else tuple(names)
+    order = tuple(params) if names is None else tuple(list_of_names(names, "names"))
     check_names(order, likelihood.parameters)
     if not order:
         raise InputError(
@@ -166,14 +171,14 @@ def _order(params: Values, names: Sequence[str] | None, likelihood: Likelihood) 
     return order
 
 
-def covariance(likelihood: Likelihood, params: Values, names: Sequence[str] | None = None) -> Matrix:
+def covariance(likelihood: Given, params: Values, names: Sequence[str] | None = None) -> Matrix:
     """Return the inverse of `hessian`: the covariance of the parameters at the best fit.
 
     It means nothing where the Hessian is singular or `params` is no minimum, as at a coupling of zero that enters
     squared: it may then be NaN, or have negative variances.
 
     Args:
-        likelihood: the likelihood.
+        likelihood: the likelihood, or names or paths of experiments.
         params: the best fit: values of parameters by name.
         names: parameters along rows and columns, in this order; by default all of `params`.
 
@@ -185,6 +190,8 @@ def covariance(likelihood: Likelihood, params: Values, names: Sequence[str] | No
         >>> round(float(variance[0, 0]) ** 0.5, 3)
         0.055
     """
+    likelihood = likelihood_of(likelihood)
+    canonical(params, likelihood.parameters)  # refuses what is no dict
     order = _order(params, names, likelihood)
     scales = np.array([likelihood.parameters[name].scale for name in order])
     scaled = np.asarray(hessian(likelihood, params, order)) * np.outer(scales, scales)

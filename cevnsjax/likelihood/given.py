@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from cevnsjax.errors import InputError
+from cevnsjax.errors import InputError, shown
 from cevnsjax.experiments import Experiment
 from cevnsjax.likelihood.likelihood import Likelihood
 
@@ -31,7 +31,7 @@ def likelihood_of(given: object) -> Likelihood:
     experiments: list[Any] = [given] if single else list(given) if isinstance(given, Sequence) else [None]
     if not all(isinstance(e, Experiment | str | os.PathLike) for e in experiments):
         raise InputError(
-            f"{given!r} is no likelihood; give the name of an experiment, 'conus_plus' for instance, a list of names, "
-            "or cevnsjax.Likelihood('conus_plus', model='sm')"
+            f"{shown(given)} is no likelihood; give the name of an experiment, 'conus_plus' for instance, a list of "
+            "names, or cevnsjax.Likelihood('conus_plus', model='sm')"
         )
     return Likelihood(*experiments)

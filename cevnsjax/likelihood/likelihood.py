@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from cevnsjax.arguments import choice, dict_of
+from cevnsjax.compilation import check_precision
 from cevnsjax.display import html_table
-from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.errors import InputError, shown
 from cevnsjax.experiments import Experiment, load_runs
 from cevnsjax.interactions import MODELS, Model
 from cevnsjax.interactions import model as model_by_name
@@ -80,8 +82,7 @@ class Likelihood:
             ("channel", channel, CHANNELS),
             ("treatment of the pull", pull, get_args(Pull)),
         ):
-            if given not in known:
-                raise unknown_name(kind, str(given), known)
+            choice(given, kind, known)
         self.model = model if isinstance(model, Model) else model_by_name(model)
         runs = [run for e in experiments for run in ((e,) if isinstance(e, Experiment) else load_runs(e))]
         labels = [e.label for e in runs]
@@ -90,8 +91,7 @@ class Likelihood:
         if len(set(labels)) < len(labels):
             raise InputError(f"experiments {', '.join(labels)} given; each may stand once in a joint fit")
         for e in runs:
-            if systematics not in e.sets:
-                raise unknown_name(f"systematics of {e.name}", str(systematics), e.sets)
+            choice(systematics, f"systematics of {e.name}", e.sets)
         self.channel: Channel = channel  # type: ignore[assignment]
         self.pull: Pull = pull  # type: ignore[assignment]
         self.systematics = systematics
@@ -156,12 +156,16 @@ class Likelihood:
     def with_data(self, observed: Sequence[Float[np.ndarray, " _all"]], hypothesis: str = "values") -> "Likelihood":
         """Return a likelihood of other data: `observed` has an array of all cells for each experiment, in its unit.
 
-        `hypothesis` is "values" for expected data, which results then say in `notes`, and "" for measured data.
+        `hypothesis` is "values" for expected data, which results then say in `notes`, and "" for measured data. Raises
+        `InputError` for anything but finite numbers in as many cells as there are.
         """
+        if not isinstance(observed, Sequence) or len(observed) != len(self.experiments):
+            names = ", ".join(self.names)
+            raise InputError(f"data {shown(observed)} are not possible: give a list with one array for each of {names}")
         found = object.__new__(Likelihood)
         found.__dict__ |= self.__dict__
         pairs = zip(self.experiments, observed, strict=True)
-        found.experiments = tuple(e.with_data(np.asarray(data), hypothesis) for e, data in pairs)
+        found.experiments = tuple(e.with_data(data, hypothesis) for e, data in pairs)
         found.preparation = self.preparation.with_experiments(found.experiments)
         return found
 
@@ -177,7 +181,7 @@ class Likelihood:
         >>> toys = likelihood.toys(jax.random.key(0), 100, {"sin2_theta_w": 0.24})
         >>> first = likelihood.with_data(toys.data(0))
         """
-        values = {name: float(value) for name, value in canonical(params or {}, self.parameters).items()}
+        values = {name: float(value) for name, value in canonical(dict_of(params), self.parameters).items()}
         means = [np.asarray(mean) for mean in self.expected_in(values)]
         return toy_data(self.experiments, means, self.nuisances, values, key, n)
 
@@ -295,6 +299,7 @@ class Likelihood:
         return tuple(one.signal() for one in self._predictions(canonical(params, self.parameters)))
 
     def _predictions(self, values: Mapping[str, Any]) -> list[Prediction]:
+        check_precision()
         return [Prediction(self.preparation, i, values) for i in range(len(self.experiments))]
 
     def variance_in(self, params: Values) -> tuple[Float[Array, " _all"], ...]:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from cevnsjax.compilation import check_precision
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import Experiment
 from cevnsjax.interactions import Model
@@ -84,8 +85,7 @@ class Preparation:
         and so do all nuisances among them; the rest is built in. `free` couplings must have a `power`; free nuisances
         may be any.
         """
-        if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
-            raise InputError("JAX' double precision was switched off after cevnsjax was imported: switch it on again")
+        check_precision()
         traced = {name for name, value in values.items() if isinstance(value, jax.core.Tracer)}
         couplings = tuple(
             p for p in self.model.parameters

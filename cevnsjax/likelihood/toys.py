@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from cevnsjax.errors import InputError
+from cevnsjax.arguments import whole_number
+from cevnsjax.errors import InputError, shown
 from cevnsjax.experiments import Experiment
 from cevnsjax.likelihood.nuisances import JointNuisance
 from cevnsjax.likelihood.terms import TERMS, Means
@@ -48,8 +49,9 @@ def toy_data(
     Raises `InputError` for an impossible number of toys.
     """
     most = MOST_VALUES // max(sum(e.size for e in experiments) + len(nuisances), 1)
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= most:
-        raise InputError(f"{n!r} toys given; give a whole number from 1 to {most}")
+    n = whole_number(n, 1, most, "{} toys given")
+    if not isinstance(key, jax.Array):
+        raise InputError(f"the key of random numbers cannot be {shown(key)}: give jax.random.key(0) for instance")
     for_centres, *keys = jax.random.split(key, 1 + len(experiments))
     drawn = tuple(
         np.asarray(_drawn(e.term, int(n), own, np.asarray(mean, dtype=float), np.asarray(e.sigma)))

@@ -6,7 +6,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from cevnsjax.numeric import AnyArray, Part, namespace
+from cevnsjax.numeric import AnyArray, Part, namespace, special
 
 __all__ = ["Efficiency", "LogisticEfficiency", "TabulatedEfficiency"]
 
@@ -84,7 +84,7 @@ class LogisticEfficiency(Efficiency):
 
     def _share(self, signal: Float[AnyArray, "*n"]) -> Float[AnyArray, "*n"]:
         _, b, c, _ = self.numbers
-        return 1 / (1 + namespace(signal, self.numbers).exp(-b * (signal - c)))
+        return special(signal, self.numbers).expit(b * (signal - c))
 
     @property
     def knots(self) -> Float[np.ndarray, " knots"]:
@@ -92,4 +92,6 @@ class LogisticEfficiency(Efficiency):
         a, b, c, d = (float(number) for number in np.asarray(self.numbers))
         if not (a > 0 and -a < d < 0):
             return np.zeros(0)
-        return np.array([c - np.log(-a / d - 1) / b])
+        with np.errstate(divide="ignore", over="ignore"):  # a flat curve has none, or one that nobody sees
+            knot = np.array([c - np.divide(np.log(-a / d - 1), b)])
+        return knot[np.isfinite(knot)]

@@ -35,6 +35,7 @@ def check_export(path: Path, to: str) -> None:
     >>> from cevnsjax.results import check_export
     >>> check_export(Path("workspace.json"), "pyhf")
     """
+    check_target(path)  # first: a folder has no name for the file beside it
     for target in export_files(path, to):
         check_target(target)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from cevnsjax.errors import InputError
 from cevnsjax.provenance import provenance_of
+from cevnsjax.resources import check_regular, read_text
 from cevnsjax.results.files import check_folder, temporary_folder, write_json
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def write_hepdata(folder: Path | str, out: Path | str, command_line: Sequence[st
     if not tables:
         raise InputError(f"'{folder}' has no curves and no tables; give the output folder of `cevnsjax reproduce`")
     _check_names([table.name for table in tables])
-    parent = out.absolute().parent
-    with temporary_folder(parent) as temporary:
+    there = out.is_dir()
+    with temporary_folder(out if there else out.absolute().parent) as temporary:
         made = temporary / "submission"
         made.mkdir()
         origin = provenance_of(None, "export", command_line, to="hepdata")
@@ -102,7 +103,11 @@ def write_hepdata(folder: Path | str, out: Path | str, command_line: Sequence[st
         text = "".join(f"---\n{_yaml(document)}\n" for document in documents)
         (made / "submission.yaml").write_text(text, encoding="utf-8")
         try:
-            made.replace(out)  # onto nothing, or an empty folder
+            if there:  # its parent may be one that cannot be written
+                for entry in made.iterdir():
+                    entry.replace(out / entry.name)
+            else:
+                made.replace(out)
         except OSError as error:
             raise InputError(f"cannot make the folder '{out}': {error.strerror}") from error
     return [table.name for table in tables]
@@ -136,6 +141,7 @@ def _curves(folder: Path) -> Iterator[Table]:
     import xarray as xr
 
     for path in sorted(folder.glob("*.nc")):
+        check_regular(path, "curve")
         try:
             with xr.open_dataset(path, engine="h5netcdf") as dataset:
                 content = dataset.load()
@@ -192,8 +198,10 @@ def _studies(folder: Path) -> Iterator[Table]:
     """Yield the lists of rows in the JSON of each study: a report that joins them has no more."""
     for path in sorted(folder.glob("*.json")):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            content = json.loads(read_text(path, "study"))
+        except InputError:
+            raise
+        except (ValueError, RecursionError) as error:
             raise InputError(f"'{path}' is no JSON: {error}") from error
         if path.stem == "report" or not isinstance(content, Mapping):
             continue

@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cevnsjax.errors import InputError, shown
 from cevnsjax.experiments import SIGNAL
 from cevnsjax.inference import FitResult, describe_nuisance
-from cevnsjax.likelihood import JointNuisance, Likelihood
+from cevnsjax.likelihood import Given, JointNuisance, Likelihood, likelihood_of
 
 __all__ = ["nuisance_table"]
 
 
-def nuisance_table(likelihood: Likelihood, fit: FitResult | None = None) -> list[dict[str, Any]]:
+def nuisance_table(likelihood: Given, fit: FitResult | None = None) -> list[dict[str, Any]]:
     """Return one row for each nuisance of a likelihood.
 
     Args:
-        likelihood: the likelihood.
+        likelihood: the likelihood, or names or paths of experiments.
         fit: a fit of the same likelihood, if there is one.
 
     Returns:
@@ -35,6 +36,9 @@ def nuisance_table(likelihood: Likelihood, fit: FitResult | None = None) -> list
         >>> [(row["name"], row["width"], row["effect"]) for row in table if row["width"] != "held"]
         [('norm', 0.2, 'factor on the signal')]
     """
+    likelihood = likelihood_of(likelihood)
+    if fit is not None and not isinstance(fit, FitResult):
+        raise InputError(f"{shown(fit)} is no fit; give the result of cevnsjax.fit for the same likelihood")
     fitted = {} if fit is None else {row["name"]: row for row in fit.nuisances}
     return [_row(likelihood, nuisance, fitted.get(nuisance.name)) for nuisance in likelihood.nuisances]
 

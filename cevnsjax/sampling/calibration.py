@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 from scipy.special import ndtr, ndtri
 
+from cevnsjax.arguments import check_seed, whole_number
 from cevnsjax.errors import InputError
 from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.likelihood.kernel import Data
@@ -93,10 +94,8 @@ def calibrate(
     """
     for name, number in (("sets", sets), ("draws", draws), ("thin", thin), ("warmup", warmup)):
         least, most = LIMITS[name]
-        if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-            raise InputError(f"{name} = {number!r} given; give a whole number from {least} to {most}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise InputError(f"a seed of {seed!r} is not possible: give a whole number from 0 to {2**32 - 1}")
+        whole_number(number, least, most, f"{name} = {{}} given")
+    check_seed(seed)
     likelihood = likelihood_of(likelihood)
     parameters, fixed, own = request_of(likelihood, free, values, priors)
     for n in likelihood.nuisances:

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.arguments import check_seed, choice, whole_number
+from cevnsjax.errors import InputError
 from cevnsjax.likelihood import Given, likelihood_of
 from cevnsjax.programs import program
 from cevnsjax.sampling.density import Density
@@ -91,13 +92,10 @@ def sample(
         True
     """
     likelihood = likelihood_of(likelihood)
-    if sampler not in SAMPLERS:
-        raise unknown_name("sampler", str(sampler), SAMPLERS)
+    choice(sampler, "sampler", SAMPLERS)
     for name, number, least in (("chains", chains, 1), ("samples", samples, 10), ("warmup", warmup, 10)):
-        if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= MOST[name]:
-            raise InputError(f"{number!r} {name} given; give a whole number from {least} to {MOST[name]}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise InputError(f"a seed of {seed!r} is not possible: give a whole number from 0 to {2**32 - 1}")
+        whole_number(number, least, MOST[name], f"{{}} {name} given")
+    check_seed(seed)
     parameters, given, chosen = request_of(likelihood, free, values, priors)
     if chains * samples * len(parameters) > MOST_DRAWS:
         raise InputError(

@@ -5,7 +5,8 @@ import json
 import math
 from typing import Any, Literal, get_args
 
-from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.arguments import REAL, choice
+from cevnsjax.errors import InputError, shown, unknown_name
 from cevnsjax.parameters import Parameter
 
 __all__ = ["KINDS", "Kind", "Prior", "default_prior", "parse_prior"]
@@ -37,10 +38,10 @@ class Prior:
     numbers: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise unknown_name("prior", self.kind, KINDS)
+        choice(self.kind, "prior", KINDS)
         wanted = 1 if self.kind == "half_normal" else 2
-        possible = len(self.numbers) == wanted and all(map(math.isfinite, self.numbers))
+        possible = isinstance(self.numbers, tuple | list) and len(self.numbers) == wanted
+        possible = possible and all(isinstance(n, REAL) and math.isfinite(n) for n in self.numbers)
         if possible:
             first, last = self.numbers[0], self.numbers[-1]
             possible = {"flat": first < last, "log_uniform": 0 < first < last}.get(self.kind, last > 0)
@@ -48,7 +49,8 @@ class Prior:
             raise InputError(f"the prior '{self}' is not possible: give {_FORMS[self.kind]}")
 
     def __str__(self) -> str:
-        return ":".join([self.kind, *(f"{number:g}" for number in self.numbers)])
+        numbers = self.numbers if isinstance(self.numbers, tuple | list) else (self.numbers,)
+        return ":".join([self.kind, *(f"{n:g}" if isinstance(n, REAL) else shown(n) for n in numbers)])
 
     def distribution(self, parameter: Parameter) -> Any:
         """Return the density as a distribution of NumPyro, cut at the bounds of a `parameter`."""

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from cevnsjax.errors import InputError, unknown_name
+from cevnsjax.arguments import choice, dict_of
+from cevnsjax.errors import InputError, shown
 from cevnsjax.inference.fit import STARTS, search_of
 from cevnsjax.inference.search import PolynomialSearch, checked, free_or_default
 from cevnsjax.inference.starts import starting_points, typical_steps
@@ -45,12 +46,11 @@ def request_of(
     names, given = free_or_default(likelihood, free, values)
     drawn = _drawn(likelihood, names, given)
     parameters, fixed = checked(likelihood, drawn, given)
-    priors = dict(priors or {})
+    priors = dict_of(priors, "priors")
     for name, prior in priors.items():
-        if name not in drawn:
-            raise unknown_name("free parameter", name, drawn)
+        choice(name, "free parameter", drawn)
         if not isinstance(prior, Prior):
-            raise InputError(f"{name} = {prior!r} is no Prior; give cevnsjax.Prior('flat', (0, 1)) for instance")
+            raise InputError(f"{name} = {shown(prior)} is no Prior; give cevnsjax.Prior('flat', (0, 1)) for instance")
         if any(n.name == name and n.searched and n.sigma is not None for n in likelihood.nuisances):
             raise InputError(f"'{name}' has its constraint in the experiment's description, and no other prior")
         _check_prior(likelihood.parameters[name], prior)

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import logging
+import os
 import platform
 import queue
 import sys
@@ -12,8 +13,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
+from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any
 
+from cevnsjax.arguments import whole_number
 from cevnsjax.compilation import cache_compilations
 from cevnsjax.errors import CutOff, InputError
 from cevnsjax.spreading.blocks import Spread, Work, in_one_thread
@@ -64,18 +68,22 @@ def dask_cluster(address: str) -> Iterator[Spread]:
 
 
 @contextlib.contextmanager
-def local_processes(number: int) -> Iterator[Spread]:
+def local_processes(number: int, scratch: Path | None = None) -> Iterator[Spread]:
     """Give a way of spreading work over a `number` of new processes of this machine, of one thread each.
 
-    Raises `InputError` for an impossible number, and where Dask is not installed::
+    `scratch` is a folder for Dask's own files, by default in the system's folder of temporary files. Raises
+    `InputError` for an impossible number, and where Dask is not installed::
 
         with local_processes(8) as spread:
             plane = cevnsjax.scan(likelihood, x, y, spread=spread)
     """
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_PROCESSES:
-        raise InputError(f"{number!r} workers given; give a whole number from 1 to {MOST_PROCESSES}")
+    whole_number(number, 1, MOST_PROCESSES, "{} workers given")
     distributed = _distributed()
+    import dask
+
+    _track_quietly()
     with (
+        dask.config.set({} if scratch is None else {"temporary-directory": str(scratch)}),
         _quiet(),
         distributed.LocalCluster(
             n_workers=number,
@@ -95,6 +103,18 @@ def _distributed() -> Any:
     except ImportError as error:
         raise InputError("workers and a scheduler need Dask: pip install 'cevnsjax[cluster]'") from error
     return distributed
+
+
+def _track_quietly() -> None:
+    """Start Python's tracker of semaphores: where this process ends at once it removes them, and need not say so."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        os.environ.pop("PYTHONWARNINGS")
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 @contextlib.contextmanager
@@ -118,7 +138,7 @@ def _client(cluster: Any, name: str) -> Iterator[Spread]:
     with _quiet():
         try:
             client = distributed.Client(cluster, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AssertionError) as error:  # it asserts that its own thread has begun
             raise InputError(
                 f"no Dask scheduler answers at '{cluster}': give an address such as tcp://host:8786"
             ) from error

@@ -7,12 +7,13 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 
+from cevnsjax.arguments import check_seed, dict_of
 from cevnsjax.inference.intervals import threshold
 from cevnsjax.inference.search import PolynomialSearch, checked
 from cevnsjax.likelihood import Given, likelihood_of
 from cevnsjax.parameters import canonical, check_names, check_value
 from cevnsjax.spreading import Kept, Spread
-from cevnsjax.toys.draw import check_seed, check_toys, gathered
+from cevnsjax.toys.draw import check_toys, gathered
 from cevnsjax.toys.fits import check_profiled, check_tested, deltas_of, hypotheses, quantiles
 
 __all__ = ["Coverage", "coverage"]
@@ -94,7 +95,7 @@ def coverage(
     check_toys(toys, 100)
     check_seed(seed)
     check_profiled(likelihood)
-    given = {name: float(value) for name, value in canonical(values or {}, likelihood.parameters).items()}
+    given = {name: float(value) for name, value in canonical(dict_of(values), likelihood.parameters).items()}
     check_names([over], likelihood.parameters)
     parameter = likelihood.parameters[over]
     true = check_value(parameter, given.pop(over, parameter.default))

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key, PRNGKeyArray, Shaped
 
-from cevnsjax.errors import InputError
+from cevnsjax.arguments import whole_number
 from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
 from cevnsjax.likelihood.terms import TERMS
 from cevnsjax.spreading import Gathering, Kept, Spread, Work, own_threads
@@ -19,7 +19,6 @@ from cevnsjax.spreading import Gathering, Kept, Spread, Work, own_threads
 __all__ = [
     "MOST_TOYS",
     "by_threads",
-    "check_seed",
     "check_toys",
     "chunk_keys",
     "chunks",
@@ -38,7 +37,6 @@ LIMIT = 0.05
 """One minus the confidence level of the upper limit on p where no toy was above."""
 
 MOST_TOYS = 10_000_000
-LARGEST_SEED = 2**32 - 1
 
 
 def drawn(kernel: Kernel, y: Float[Array, " n"], key: PRNGKeyArray) -> Data:
@@ -105,11 +103,4 @@ def share_above(above: Shaped[np.ndarray, " toys"]) -> Share:
 
 def check_toys(toys: int, least: int) -> None:
     """Raise `InputError` for a number of toys that is no whole number, too small, or too large."""
-    if isinstance(toys, bool) or not isinstance(toys, int) or not least <= toys <= MOST_TOYS:
-        raise InputError(f"{toys!r} toys given; give a whole number from {least} to {MOST_TOYS}")
-
-
-def check_seed(seed: int) -> None:
-    """Raise `InputError` for a seed that is no whole number of 32 bits."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
-        raise InputError(f"a seed of {seed!r} is not possible: give a whole number from 0 to {LARGEST_SEED}")
+    whole_number(toys, least, MOST_TOYS, "{} toys given")

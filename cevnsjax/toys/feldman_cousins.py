@@ -7,13 +7,14 @@ from functools import partial
 import numpy as np
 from jaxtyping import Bool, Float
 
+from cevnsjax.arguments import check_seed
 from cevnsjax.errors import InputError
 from cevnsjax.inference.intervals import Interval, threshold
 from cevnsjax.inference.scan import Axis, AxisLimits, axis_of, check_axes
 from cevnsjax.inference.search import PolynomialSearch, checked
 from cevnsjax.likelihood import Given, likelihood_of
 from cevnsjax.spreading import Gathering, Kept, Spread
-from cevnsjax.toys.draw import check_seed, check_toys
+from cevnsjax.toys.draw import check_toys
 from cevnsjax.toys.fits import check_profiled, check_tested, deltas_at, hypotheses, quantiles
 
 __all__ = ["FeldmanCousins", "feldman_cousins"]
@@ -22,6 +23,8 @@ BLOCK = 16
 """True points that make one piece of work."""
 
 MOST_POINTS = 100_000
+MOST_FITS = 500_000_000
+"""Toys of all points together: more would not fit into the memory of a workstation."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -96,12 +99,17 @@ def feldman_cousins(
     check_profiled(likelihood)
     limits = [x] if y is None else [x, y]
     check_axes(*limits)
-    parameters, fixed = checked(likelihood, [name for name, *_ in limits], values or {})
+    parameters, fixed = checked(likelihood, [name for name, *_ in limits], values)
     axes = tuple(axis_of(p, *limit[1:]) for p, limit in zip(parameters, limits, strict=True))
     check_tested(likelihood, None, parameters)
     shape = tuple(axis.values.size for axis in axes[::-1])
     if np.prod(shape) > MOST_POINTS:
         raise InputError(f"a grid of {np.prod(shape)} points is not possible: give no more than {MOST_POINTS}")
+    if np.prod(shape) * toys > MOST_FITS:
+        raise InputError(
+            f"{toys} toys at each of {np.prod(shape)} points are not possible: give no more than "
+            f"{MOST_FITS // np.prod(shape)} toys"
+        )
     search = PolynomialSearch(likelihood, parameters, fixed)
     check_tested(likelihood, search, parameters)
     columns = [column.ravel() for column in np.meshgrid(*(axis.values for axis in axes))]

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 from scipy.special import chdtrc
 
+from cevnsjax.arguments import check_seed
 from cevnsjax.compilation import at_once, over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.inference.fit import Fitted
@@ -22,7 +23,7 @@ from cevnsjax.likelihood.objective import with_closed
 from cevnsjax.likelihood.terms import LEAST_MEAN
 from cevnsjax.programs import program
 from cevnsjax.spreading import Spread
-from cevnsjax.toys.draw import by_threads, check_seed, check_toys, chunk_keys, drawn, gathered, share_above
+from cevnsjax.toys.draw import by_threads, check_toys, chunk_keys, drawn, gathered, share_above
 from cevnsjax.toys.fits import TIE, check_profiled
 
 __all__ = ["GoodnessOfFit", "goodness_of_fit"]

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from cevnsjax.arguments import check_seed, dict_of
 from cevnsjax.compilation import at_once, over_devices
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import SIGNAL
@@ -22,7 +23,7 @@ from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import NORM, canonical
 from cevnsjax.programs import program
 from cevnsjax.spreading import Spread
-from cevnsjax.toys.draw import by_threads, check_seed, check_toys, chunk_keys, drawn, gathered, share_above
+from cevnsjax.toys.draw import by_threads, check_toys, chunk_keys, drawn, gathered, share_above
 
 __all__ = ["Significance", "significance"]
 
@@ -94,7 +95,10 @@ def significance(
         3.71
     """
     likelihood = likelihood_of(likelihood)
-    given = {name: float(value) for name, value in canonical(values or {}, likelihood.parameters).items()}
+    if toys is not None:
+        check_toys(toys, 100)
+    check_seed(seed)
+    given = {name: float(value) for name, value in canonical(dict_of(values), likelihood.parameters).items()}
     if NORM.name in given:
         raise InputError(f"'{NORM.name}' is the strength that is tested for; do not set it")
     view = likelihood.view(given)
@@ -102,8 +106,6 @@ def significance(
     kernel, data, y = with_strength(opened(view.kernel), view.data, y)
     test = _Test(kernel, np.array([*(fixed | _held(likelihood, view.layout.names)), False]))
     toys = (MANY, FEW)[bool((~test.held[:-1]).any())] if toys is None else toys
-    check_toys(toys, 100)
-    check_seed(seed)
     alone = jax.tree.map(lambda leaf: np.asarray(leaf)[None], data)
     q0, best, nothing = (np.asarray(found[0]) for found in _q0(test, alone, y))
 
