@@ -78,7 +78,11 @@ def cache_compilations(folder: str | os.PathLike[str] | None = None) -> Path | N
 
 
 def check_precision() -> None:
-    """Raise `InputError` where JAX no longer calculates in double precision, which counts need."""
+    """Raise `InputError` where JAX no longer calculates in double precision, which counts need.
+
+    >>> from cevnsjax.compilation import check_precision
+    >>> check_precision()
+    """
     if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
         raise InputError("JAX' double precision was switched off after cevnsjax was imported: switch it on again")
 

@@ -28,6 +28,10 @@ def shown(value: object) -> str:
     """Return a value as an error shows it: the beginning of what Python prints.
 
     A number of thousands of digits is no number for Python to print.
+
+    >>> from cevnsjax.errors import shown
+    >>> shown("0.9")
+    "'0.9'"
     """
     try:
         text = repr(value)
@@ -51,10 +55,16 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> InputError:
 
 
 def renamed(old: str, new: str, until: str) -> None:
-    """Warn the caller of the function that calls this: a name is old, what to write, and when the old one ends.
+    """Warn the caller of the function that calls this: `old` is now `new`, and ends with version `until`.
 
     The warning is a `FutureWarning`, which Python shows to users by default. docs/policy.md has the rules.
 
-    Example: `renamed("cevnsjax.limits", "cevnsjax.intervals", "0.4")`.
+    >>> import warnings
+    >>> from cevnsjax.errors import renamed
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     renamed("cevnsjax.limits", "cevnsjax.intervals", "0.4")
+    >>> str(told[0].message)
+    'cevnsjax.limits is now cevnsjax.intervals; the old name ends with version 0.4'
     """
     warnings.warn(f"{old} is now {new}; the old name ends with version {until}", FutureWarning, stacklevel=3)

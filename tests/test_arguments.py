@@ -41,6 +41,7 @@ ARGUMENTS = {
     "of": ("None", NAMES),
     "over": ("'sin2_theta_w'", TEXT),
     "name": ("'norm'", TEXT),
+    "model": ("'sm'", ["3", "['sm']", "set()", "'nobody'"]),
     "to": ("'json'", TEXT),
     "sampler": ("'nuts'", TEXT),
     "cl": ("0.9", NUMBER),
@@ -84,7 +85,7 @@ OPTIONAL = {("significance", "toys"): "None", ("feldman_cousins", "y"): "None"}
 """Values that are wrong elsewhere."""
 
 FUNCTIONS = {
-    name: [a for a in inspect.signature(getattr(cevnsjax, name)).parameters if a not in NOT_GIVEN]
+    name: [a for a in inspect.signature(getattr(cevnsjax, name)).parameters if a not in NOT_GIVEN | {"experiments"}]
     for name in cevnsjax.__all__
     if inspect.isfunction(getattr(cevnsjax, name))
 }
@@ -130,6 +131,7 @@ CALLS = {
         for value in ("-3", "{}", "[3]", "array([1, 2])", "10**5000")
     ],
     **{name: calls_of(name) for name in FUNCTIONS},
+    "cite of": [f"cevnsjax.cite({value})" for value in ["'nobody'", *LIKELIHOOD]],
 }
 
 MESSAGES = {

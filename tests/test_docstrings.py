@@ -14,7 +14,18 @@ from examples import EXAMPLES, check_example
 import cevnsjax
 from cevnsjax.errors import InputError
 
-INTERNAL = {"__main__", "checkpoint", "cli", "display", "numeric", "reproduce", "resources"}
+INTERNAL = {
+    "__main__",
+    "arguments",
+    "checkpoint",
+    "cli",
+    "display",
+    "numeric",
+    "programs",
+    "reproduce",
+    "resources",
+    "store",
+}
 """Modules right below the package that no user imports from."""
 
 MODULES = [

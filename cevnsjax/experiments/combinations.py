@@ -94,8 +94,12 @@ def describe_combination(name: str) -> CombinationTable:
 def cited_by(name: str | os.PathLike[str]) -> dict[str, tuple[str, ...]]:
     """Return what the files of an experiment, or of a combination and its members, name to cite, by experiment.
 
-    Items are keys of the bibliography, or BibTeX entries. A combination's own items stand under its own name. Errors
-    are those of `load_runs` for names and for the keys of the files; tables of data are not read.
+    Items are keys of the bibliography, or BibTeX entries. A combination's own items stand under its own name. Tables of
+    data are not read. Raises `InputError` as `load_runs` does for names and for the keys of the files.
+
+    >>> from cevnsjax.experiments import cited_by
+    >>> cited_by("conus_plus")
+    {'conus_plus': ('conusplus2025',)}
     """
     text, part = parts_of(name)
     path, content = read_description(text)

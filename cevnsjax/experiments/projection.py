@@ -52,7 +52,12 @@ def projected(
 
 
 def check_factor(name: str, factor: object) -> float:
-    """Return a factor; raises `InputError` for anything but a number from 1e-9 to 1e9."""
+    """Return a `factor` without a unit on what `name` says; raises `InputError` outside 1e-9 to 1e9.
+
+    >>> from cevnsjax.experiments import check_factor
+    >>> check_factor("exposure", 12)
+    12.0
+    """
     return real_number(factor, SMALLEST, 1 / SMALLEST, f"a factor of {{}} on the {name} is not possible")
 
 

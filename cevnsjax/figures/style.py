@@ -119,7 +119,12 @@ def power_of_ten(value: float, digits: int = 2) -> str:
 
 
 def value_label(parameter: Parameter, value: float, digits: int = 2) -> str:
-    """Return a parameter's symbol, its value and its unit, as legends say it."""
+    r"""Return a parameter's symbol, its `value` to some `digits` and its unit, as legends say it.
+
+    >>> from cevnsjax.figures import value_label
+    >>> value_label(cevnsjax.Likelihood("conus_plus").parameters["norm"], 1.25)
+    '$1+\\alpha = 1.25$'
+    """
     number = f"{value:g}" if 1e-2 <= abs(value) < 1e4 else power_of_ten(value, digits)
     unit = UNITS.get(parameter.unit, parameter.unit)
     return f"${parameter.latex or parameter.name} = {number}" + (rf"\,{unit}$" if unit else "$")

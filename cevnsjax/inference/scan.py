@@ -67,7 +67,7 @@ class ScanResult:
         return dataclasses.replace(self, contours=curves, cl=cl, dof=dof)
 
     def excluded(self) -> list[tuple[Float[np.ndarray, "points 2"], np.ndarray]]:
-        """Return the regions beyond the contours, as `excluded_regions` does."""
+        """Return the regions beyond the contours, in the units of the axes, as `excluded_regions` does."""
         logarithmic = self.x.parameter.logarithmic, self.y.parameter.logarithmic
         level = plane_threshold(self.cl, self.dof)
         return excluded_regions(self.x.values, self.y.values, self.delta_chi2, level, logarithmic)

@@ -94,7 +94,7 @@ class Interaction(eqx.Module):
 
     @property
     def cite(self) -> tuple[str, ...]:
-        """Papers that the formulas are from: keys of `data/references.bib`, or BibTeX entries; assign a tuple."""
+        """Papers that the formulas are from, as keys of `data/references.bib` or BibTeX entries; assign a tuple."""
         return ()
 
     @property

@@ -18,7 +18,7 @@ AUTHORS = "The cevnsjax developers"
 
 @dataclasses.dataclass(frozen=True)
 class Citation:
-    """What to cite: keys for each experiment and for the model, and all entries in order, each once.
+    """What to cite: keys for each of `experiments` and for the `model`, and all `entries` in order, each once.
 
     As a text it is a BibTeX file, whose first lines say which keys belong to what.
     """
@@ -41,15 +41,20 @@ class Citation:
 def cite(*experiments: str | os.PathLike[str], model: str | Model | None = None) -> Citation:
     """Return what to cite for experiments, combinations and a model.
 
-    Experiments are names, with a part after a colon, or paths of TOML files; a combination gives all papers of its
-    members. Without a `model` no formulas are cited.
+    Args:
+        experiments: names, with a part after a colon, or paths of TOML files; a combination gives all papers of its
+            members.
+        model: the model whose formulas are cited, or its name; by default none.
 
-    Raises `InputError` for unknown names, for files that cannot be read, and for a key that the bibliography lacks.
+    Raises:
+        InputError: for unknown names, for files that cannot be read, and for a key that the bibliography lacks.
 
-    Example: `print(cevnsjax.cite("conus_plus", model="millicharge"))`.
+    Examples:
+        >>> cevnsjax.cite("conus_plus", model="millicharge").keys[:2]
+        ('cevnsjax', 'conusplus2025')
     """
     found = {name: given for text in experiments for name, given in cited_by(text).items()}
-    tree = model_of(model) if isinstance(model, str) else model
+    tree = model if model is None or isinstance(model, Model) else model_of(model)
     formulas = () if tree is None else tuple(tree.cite)
     items = [item for given in (*found.values(), formulas) for item in given]
     every = {entry.key: entry for entry in (_package(), *(entry_of(item) for item in items))}

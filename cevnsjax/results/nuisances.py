@@ -31,6 +31,9 @@ def nuisance_table(likelihood: Given, fit: FitResult | None = None) -> list[dict
         With a fit, each nuisance that it minimised also has `value`, `error` (None where the data say nothing), and
         `pull`: the distance from the centre in units of the width, None where there is no constraint.
 
+    Raises:
+        InputError: for what is no likelihood, and for a `fit` that is none.
+
     Examples:
         >>> table = cevnsjax.nuisance_table(cevnsjax.Likelihood("conus_plus"))
         >>> [(row["name"], row["width"], row["effect"]) for row in table if row["width"] != "held"]

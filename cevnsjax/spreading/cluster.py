@@ -135,9 +135,11 @@ def _quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def _client(cluster: Any, name: str) -> Iterator[Spread]:
     distributed = _distributed()
+    # Closed by `with` only: the garbage collector may close it while another one begins, and both wait for ever.
+    kind = type("Client", (distributed.Client,), {"__del__": lambda _: None})
     with _quiet():
         try:
-            client = distributed.Client(cluster, timeout=PATIENCE, set_as_default=False)
+            client = kind(cluster, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError, TypeError, AssertionError) as error:  # it asserts that its own thread has begun
             raise InputError(
                 f"no Dask scheduler answers at '{cluster}': give an address such as tcp://host:8786"
