@@ -85,7 +85,8 @@ class Signals:
             grid = self._grids[key]
             degrees, counts = grid.degrees, grid.coefficients(rates)
         else:
-            degrees, counts = self._once(index, experiment, moved, rates, (couplings, values, places))
+            points = (couplings, values, places) if len(places) == 1 else None
+            degrees, counts = self._once(index, experiment, moved, rates, points)
         # A signal that no model changes is the same at all points.
         counts = np.broadcast_to(counts, (counts.shape[0], len(values), counts.shape[2]))
         each = np.split(counts, len(places), axis=1)
@@ -112,16 +113,17 @@ class Signals:
         return Expanded(grid.degrees, grid.traced(rate)[:, None])
 
     def _once(
-        self, index: int, experiment: Experiment, moved: tuple[Moved, ...], rates: Rates, points: object
+        self, index: int, experiment: Experiment, moved: tuple[Moved, ...], rates: Rates, points: object | None
     ) -> tuple[Degrees, Float[np.ndarray, "terms points all"]]:
         """Return degrees and coefficients of counts at points in the couplings, on disk from an earlier process or not.
 
-        Grids over several numbers take longer than all else in the first fit of a combination.
+        Grids over several numbers take longer than all else in the first fit of a combination. Where `points` are None
+        nothing is kept: a scan has thousands of places, and asks for them once.
         """
         kind = self._kind(experiment, moved)
         known = self._limits.get(kind, ())
         text = None
-        if keeping() and moved:
+        if keeping() and moved and points is not None:
             signal_only = dataclasses.replace(experiment, observed=None)
             text = content_of((signal_only, moved, self.model, self.channel, known, points))
             found = None if text is None else kept("signal", text)
