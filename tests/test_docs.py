@@ -77,3 +77,8 @@ def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
     missing = [t for t in targets if "://" not in t and not (page.parent / t.partition("#")[0]).exists()]
     assert not missing
+
+
+def test_no_page_has_a_path_of_a_machine() -> None:
+    for page in PAGES:
+        assert not re.search(r"(?<![\w.])/(tmp|work|home|root)/", page.read_text(encoding="utf-8")), page
