@@ -75,6 +75,11 @@ class Program(Generic[Result]):
         call, out = made
         return jax.tree.unflatten(out, call(*leaves))
 
+    @property
+    def made(self) -> int:
+        """The number of programs that this process holds."""
+        return len(self._made) + self._jitted._cache_size()  # type: ignore[attr-defined]
+
     def _found(
         self, key: str, tree: Any, fixed: dict[str, Any], leaves: list[Any]
     ) -> tuple[Callable[..., Any], Any] | None:

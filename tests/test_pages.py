@@ -15,6 +15,7 @@ import cevnsjax
 from cevnsjax import resources
 from cevnsjax.cli import main
 from cevnsjax.constants import G_FERMI, W_MASS
+from cevnsjax.resources import docs_folder
 
 DOCS = Path(__file__).parents[1] / "docs"
 GERMANIUM_Z, GERMANIUM_N = 32, 40.71
@@ -123,7 +124,7 @@ def test_docs_lists_the_pages(capsys, monkeypatch, tmp_path: Path) -> None:
     status, out, _ = docs(capsys)
     assert not status
     lines = out.splitlines()
-    assert lines[0] == f"pages: {DOCS}"
+    assert lines[0] == f"pages: {docs_folder()}"
     assert any(line.split(maxsplit=1) == ["conventions", "Conventions"] for line in lines)
     content = json.loads(docs(capsys, "--json")[1])
     assert {row["name"] for row in content["pages"]} == {path.stem for path in DOCS.glob("*.md")}
@@ -138,7 +139,7 @@ def test_docs_lists_the_pages(capsys, monkeypatch, tmp_path: Path) -> None:
 
 
 def test_docs_of_one_page(capsys) -> None:
-    assert docs(capsys, "toys") == (0, f"{DOCS / 'toys.md'}\n", "")
+    assert docs(capsys, "toys") == (0, f"{docs_folder() / 'toys.md'}\n", "")
     status, out, err = docs(capsys, "tois")
     assert (status, out) == (2, "")
     assert err.startswith("cevnsjax: unknown page 'tois'; did you mean 'toys'? (known: adding, ")

@@ -165,6 +165,6 @@ def test_everything_public_is_documented(site: Path, pages: dict[Path, Page]) ->
 
 
 def test_the_picture_of_the_rooms_is_that_of_the_code() -> None:
-    from rooms import PICTURE, picture
+    from room_picture import PICTURE, picture
 
     assert PICTURE.read_text(encoding="utf-8") == picture(Path(cevnsjax.__file__).parent)

@@ -113,13 +113,13 @@ def test_content_tells_experiments_apart():
     assert content_of(plus) != content_of(moved)
 
 
-def test_content_is_the_same_in_another_process():
+def test_content_is_the_same_in_another_process(tmp_path):
     """Sets have no order, and Python shuffles them anew in each process."""
     code = "import cevnsjax; from cevnsjax.store import content_of; "
     code += "print(content_of(cevnsjax.load_experiment('conus_plus')))"
     seed = {"PYTHONHASHSEED": "7"}
     run = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | seed, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | seed, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == content_of(load_experiment("conus_plus"))
 

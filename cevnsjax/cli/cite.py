@@ -21,11 +21,11 @@ def cite(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print what to cite, as BibTeX: the package, papers and data releases of experiments, and the sources of formulas.
+    """Print what to cite, as BibTeX.
 
-    The first lines say which keys belong to which experiment; BibTeX skips them, so that the output is a .bib file. A
-    combination gives all papers of its members. An experiment's file names its papers in `cite`, and so does an
-    interaction of your own.
+    It is the package, papers and data releases of experiments, and the sources of a model's formulas. The first lines
+    say which keys belong to which experiment; BibTeX skips them, so that the output is a .bib file. A combination gives
+    all papers of its members. An experiment's file names its papers in `cite`, and so does an interaction of your own.
 
     **Examples**
 

@@ -57,8 +57,7 @@ def dask_cluster(address: str) -> Iterator[Spread]:
 
     Its scheduler and workers need this package, in the same version. What all blocks share is sent to each worker once,
     and a block whose worker dies is begun anew on another one. Raises `InputError` where Dask is not installed, nothing
-    answers, there is no worker, or a worker has other software, and `CutOff` where the cluster is lost during the
-    work::
+    answers, there is no worker, or a worker has other software, and `CutOff` where the cluster is lost meanwhile::
 
         with dask_cluster("tcp://head:8786") as spread:
             plane = cevnsjax.scan(likelihood, x, y, spread=spread)

@@ -117,7 +117,8 @@ def _docstring(app: Sphinx, what: str, name: str, value: Any, options: Any, line
         deeper = indent > len(before) - len(before.lstrip())
         begins = deeper and bool(written) and not written[-1].strip() and not HEADING.fullmatch(before.strip())
         if not block and begins and not line.lstrip().startswith((">>>", "- ")):
-            written += ["::", ""]  # code or a formula, set apart by its indentation as in Markdown
+            # Code or a formula, set apart by its indentation as in Markdown, if not as in reStructuredText already.
+            written += [] if before.rstrip().endswith("::") else ["::", ""]
             block = indent
         if line.strip():
             block = block if indent >= block else 0

@@ -1,6 +1,6 @@
 """The picture of the rooms: which room of the package imports which, read from the code and drawn as SVG.
 
-    python docs/_ext/rooms.py
+    python docs/_ext/room_picture.py
 
 writes `docs/images/rooms.svg`. A test compares the file with the code. Rooms that all others use are one box at the
 bottom. An arrow that follows from others is left out.
@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs" / "images" / "rooms.svg"
 
 GROUND = (
-    "constants", "errors", "resources", "numeric", "compilation", "flavours", "quadrature", "parameters", "display",
+    "constants", "errors", "arguments", "resources", "numeric", "store", "programs", "compilation", "flavours",
+    "quadrature", "parameters", "display",
 )  # fmt: skip
 """Rooms of one file that hold numbers, messages, files and numerics."""
 
