@@ -37,6 +37,7 @@ __all__ = [
     "Vector",
     "closed_factor",
     "coupling_monomials",
+    "coupling_slopes",
     "means_of",
     "opened",
     "shape_monomials",
@@ -168,6 +169,20 @@ def coupling_monomials(t: Float[Array, "*b couplings"]) -> Float[Array, "*b mono
     """Return 1, t_i, and t_i t_j for i <= j."""
     left, right = np.triu_indices(t.shape[-1])
     return jnp.concatenate([jnp.ones((*t.shape[:-1], 1)), t, t[..., left] * t[..., right]], axis=-1)
+
+
+def coupling_slopes(
+    t: Float[Array, " couplings"],
+) -> tuple[Float[Array, "monomials couplings"], Float[np.ndarray, "monomials couplings couplings"]]:
+    """Return the first derivatives of 1, t_i, and t_i t_j, and the second ones, which are numbers."""
+    number = t.size
+    left, right = np.triu_indices(number)
+    linear = np.concatenate([np.zeros((1, number)), np.eye(number), np.zeros((left.size, number))])
+    pairs = np.arange(left.size) + 1 + number
+    second = np.zeros((len(linear), number, number))
+    np.add.at(second, (pairs, left, right), 1.0)
+    np.add.at(second, (pairs, right, left), 1.0)
+    return jnp.asarray(linear) + jnp.asarray(second) @ t, second
 
 
 def shape_monomials(x: Float[Array, " shapes"], degrees: Degrees) -> Float[Array, " terms"]:

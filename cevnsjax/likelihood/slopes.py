@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from cevnsjax.experiments import formula_counts
-from cevnsjax.likelihood.kernel import Template, Term, coupling_monomials, shape_slopes
+from cevnsjax.likelihood.kernel import Template, Term, coupling_monomials, coupling_slopes, shape_slopes
 
 __all__ = ["Slopes", "bends", "rest_slopes", "signal_slopes"]
 
@@ -93,7 +93,7 @@ def signal_slopes(term: Term, ended: Ended, couplings: int) -> Slopes:
     rows = jnp.concatenate([at[None], on])
     tables = jnp.tensordot(rows, term.coefficients, 1)
     on_shapes = _on(own, term.shape_index) * term.shape_slope
-    along_t = jax.jacfwd(coupling_monomials)(t).T
+    along_t = coupling_slopes(t)[0].T
     at_t = coupling_monomials(t) @ tables  # rows, cells
     moves = [on_strength[:, None], strength * _on(own, jnp.arange(couplings)), strength * on_shapes]
     every = jnp.concatenate([at_t[:1], along_t @ tables[0], at_t[1:]])
@@ -109,8 +109,7 @@ def bends(term: Term, ended: Ended, couplings: int, on_signal: Cells, on_rest: C
     own, t = term.own, ended[:couplings]
     on_t, on_x = _on(own, jnp.arange(couplings)), _on(own, term.shape_index) * term.shape_slope
     at, by_x, by_xx = shape_slopes(term.shape_offset + term.shape_slope * ended[term.shape_index], term.degrees)
-    monomials, by_t = coupling_monomials(t), jax.jacfwd(coupling_monomials)(t)
-    by_tt = jax.jacfwd(jax.jacfwd(coupling_monomials))(t)
+    monomials, (by_t, by_tt) = coupling_monomials(t), coupling_slopes(t)
     pulled = term.coefficients @ on_signal  # terms, monomials
     here = pulled @ monomials
     first = jnp.concatenate([(at @ pulled) @ by_t, by_x @ here])
