@@ -28,8 +28,10 @@ __all__ = ["content_of", "keep", "keep_in", "keeping", "kept", "known_source"]
 PACKAGE = Path(__file__).parent
 
 SOFTWARE = ("jax", "jaxlib", "numpy", "scipy", "equinox", "numpyro")
+"""Packages that calculate an entry: their versions are part of its text."""
 
 KNOWN = ("cevnsjax", *SOFTWARE, "builtins", "collections", "pathlib", "types", "copyreg", "_codecs")
+"""Modules whose classes a name tells: the package's own source is part of the text, too, and Python's do not change."""
 
 LARGEST = 32 << 20
 """Bytes of an entry before compression."""
