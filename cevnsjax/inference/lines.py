@@ -16,7 +16,7 @@ from cevnsjax.likelihood import Along, Likelihood
 from cevnsjax.parameters import Parameter
 from cevnsjax.spreading import Lazy, Work
 
-__all__ = ["LineBlocks", "Lines", "started"]
+__all__ = ["LineBlocks", "LineMinimum", "Lines", "started"]
 
 CHEAP, DEAR = 1024, 16
 """Lines that are prepared together, at most, where nothing is searched for, and where something is."""
@@ -180,8 +180,8 @@ class Lines:
 
     def least(
         self, outer: Float[np.ndarray, " lines"], bounds: tuple[float, float], begins: Sequence[float]
-    ) -> list[tuple[float, dict[str, float]]]:
-        """Return for each line the least chi^2, over the inner parameter within bounds too, and all values there.
+    ) -> list["LineMinimum"]:
+        """Return for each line where chi^2 is least, over the inner parameter within bounds too.
 
         `begins` are values of the inner parameter to start from.
         """
@@ -195,17 +195,29 @@ class Lines:
                 hold = [search.place(self.outer.name)]
                 start[hold[0]] = search.variable(self.outer.name, float(value))
             minima = search.minima(started(search, self.others, start), hold)
-            least, place = float(minima.value[minima.best()]), minima.place[minima.best()]
-            values = {
-                p.name: float(search.value(p.name, place[search.place(p.name)])) for p in (self.inner, *self.others)
-            }
-            found.append((least, values | search.nuisances(place)))
+            best = minima.best()
+            found.append(LineMinimum(float(minima.value[best]), minima.place[best], search, (self.inner, *self.others)))
         return found
 
-    def messages(self, outer: float) -> list[str]:
-        """Return what a reader must know: couplings that do nothing at a value of the outer parameter."""
-        (search,) = self._searches(np.array([outer]))
-        return [f"these data do not depend on {p.name}" for p in (self.inner, *self.others) if not search.acts(p.name)]
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LineMinimum:
+    """The least chi^2 of a line, the variables there, the search that led to them, and the parameters that it moved."""
+
+    chi2: float
+    place: Float[np.ndarray, " n"]
+    search: Search
+    varied: tuple[Parameter, ...]
+
+    def values(self) -> dict[str, float]:
+        """Return the values of the parameters there, and of the nuisances."""
+        search, place = self.search, self.place
+        found = {p.name: float(search.value(p.name, place[search.place(p.name)])) for p in self.varied}
+        return found | search.nuisances(place)
+
+    def messages(self) -> list[str]:
+        """Return what a reader must know: couplings that do nothing on this line."""
+        return [f"these data do not depend on {p.name}" for p in self.varied if not self.search.acts(p.name)]
 
 
 def started(

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize_scalar
 
 from cevnsjax.arguments import whole_number
 from cevnsjax.errors import InputError, shown
 from cevnsjax.inference.contours import contour_curves, excluded_regions, plane_threshold
 from cevnsjax.inference.fit import search_of
-from cevnsjax.inference.lines import Lines, started
+from cevnsjax.inference.least import least_between
+from cevnsjax.inference.lines import LineMinimum, Lines, started
 from cevnsjax.inference.profile import SECTIONS
 from cevnsjax.inference.search import checked, free_or_default
 from cevnsjax.likelihood import Given, Likelihood, likelihood_of
@@ -224,13 +224,14 @@ def _least_of_mass(
     lines = Lines(likelihood, mass, other, parameters[2:], fixed)
     # On each line of the grid the coupling that fits best there, from which its minimum is found.
     begins = axes[1 - which].values[np.argmin(plane if which == 0 else plane.T, axis=0)]
-    found: dict[float, tuple[float, dict[str, float]]] = {}
+    found: dict[float, LineMinimum] = {}
 
-    def look(at: Float[np.ndarray, " n"]) -> list[float]:
+    def look(at: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         """Return chi^2 minimised over the coupling within the plane, at each mass."""
-        near = [begins[min(np.searchsorted(axis.values, value), begins.size - 1)] for value in at]
-        found.update(zip(at.tolist(), lines.least(at, bounds, near), strict=True))
-        return [found[float(value)][0] for value in at]
+        new = np.array([value for value in at if value not in found])
+        near = [begins[min(np.searchsorted(axis.values, value), begins.size - 1)] for value in new]
+        found.update(zip(new.tolist(), lines.least(new, bounds, near), strict=True))
+        return np.array([found[value].chi2 for value in at.tolist()])
 
     # The grid's least point may lie beside the valley: its lines are seen at several masses first.
     last = axis.values.size - 1
@@ -238,19 +239,16 @@ def _least_of_mass(
     nearest = int(np.argmin(look(axis.values[seen])))
     low, high = axis.values[seen[max(nearest - 1, 0)]], axis.values[seen[min(nearest + 1, seen.size - 1)]]
     # A mass that is not logarithmic may begin at zero.
-    to, back = (np.log, np.exp) if mass.logarithmic else (np.asarray, np.asarray)
-    ends = to(np.array([low, high]))
-    minimize_scalar(
-        lambda place: look(back(np.array([place])))[0], bounds=ends, method="bounded",
-        options={"xatol": CLOSE * (1.0 if mass.logarithmic else float(ends[1] - ends[0]))},
-    )  # fmt: skip
-    best = min(found, key=lambda value: found[value][0])
-    value, place = found[best]
-    messages = lines.messages(best)
-    if plane[least] < value:
+    if mass.logarithmic:
+        least_between(lambda at: look(np.exp(at)), float(np.log(low)), float(np.log(high)), CLOSE)
+    else:
+        least_between(look, float(low), float(high), CLOSE * float(high - low))
+    best = min(found, key=lambda value: found[value].chi2)
+    place, messages = found[best].values(), found[best].messages()
+    if plane[least] < found[best].chi2:
         grid = {inside[0].name: inside[0].default, inside[1].name: inside[1].default}
         return {**place, **grid}, float(plane[least]), messages
-    return {inside[which].name: best, **place}, value, messages
+    return {inside[which].name: best, **place}, found[best].chi2, messages
 
 
 def _curves(x: Axis, y: Axis, delta: Float[np.ndarray, "ny nx"], level: float) -> list[Float[np.ndarray, "_ 2"]]:
