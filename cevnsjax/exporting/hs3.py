@@ -186,7 +186,8 @@ class _Writer:
         """Return the name of the function T_degree of a coordinate, made of those of half the degree.
 
         T_(m+n) = 2 T_m T_n - T_(m-n). In powers of x the terms would cancel: T_24 would be wrong by 1e-8. A reader that
-        keeps no values evaluates some `degree` functions for it; with T_n = 2 x T_(n-1) - T_(n-2) it would be millions at 32.
+        keeps no values evaluates some `degree` functions for it. With T_n = 2 x T_(n-1) - T_(n-2) these would be
+        millions at degree 32.
         """
         if degree == 1:
             return x
