@@ -1,4 +1,4 @@
-"""Signs of numbers in text: a minus sign, and ± for +-. A line may break after a hyphen, and would cut 1e-5 in two."""
+"""Signs of numbers in text: a minus sign, ± for +-, no break after <. Lines may break after a hyphen, within 1e-5."""
 
 import re
 from typing import Any
@@ -15,7 +15,8 @@ MINUS = re.compile(r"(?<![\w.])-(?=[\d.])|(?<=[\d\]]e)-(?=\d)")
 
 def signed(text: str) -> str:
     """Return a text with the signs of its numbers."""
-    return MINUS.sub("\N{MINUS SIGN}", text).replace("+-", "±")
+    text = MINUS.sub("\N{MINUS SIGN}", text).replace("+-", "±")
+    return re.sub(r"([<>±]) (?=\d)", "\\1\N{NO-BREAK SPACE}", text)
 
 
 class Signs(SphinxTransform):
