@@ -44,7 +44,7 @@ def cache_compilations(folder: str | os.PathLike[str] | None = None) -> Path | N
             user's caches.
 
     Returns:
-        The folder; None where there is no cache: CEVNSJAX_CACHE is `off`, or the folder cannot be written.
+        The folder. None where there is no cache, as CEVNSJAX_CACHE is `off` or the folder cannot be written.
 
     Examples:
         >>> cevnsjax.cache_compilations()  # doctest: +SKIP

@@ -35,6 +35,7 @@ extensions = [
     "api_pages",
     "command_pages",
     "changes",
+    "signs",
 ]
 exclude_patterns = ["_build", "_ext"]
 suppress_warnings: list[str] = []

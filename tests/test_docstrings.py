@@ -191,6 +191,8 @@ def faults(function, *others):
         yield "does not say its error"
     if has_floats(function) and not says_units(told):
         yield "has no unit"
+    if re.search(r"^Returns:\n.*:( |$)", own, flags=re.MULTILINE):
+        yield "Sphinx reads the first line of what is returned up to a colon as its type"
 
 
 def test_functions():
@@ -229,13 +231,18 @@ def test_what_is_wrong_is_seen():
     """Guards the rules above: each of them has to be able to fail."""
 
     def bad(energy: float) -> float:
-        """Return what is asked for"""
+        """Return what is asked for
+
+        Returns:
+            What is asked for: nothing.
+        """
         if energy < 0:
             raise InputError("a negative energy")
         return energy
 
     assert list(faults(bad)) == [
         "the first line is no sentence", "says nothing of 'energy'", "does not say its error", "has no unit",
+        "Sphinx reads the first line of what is returned up to a colon as its type",
     ]  # fmt: skip
     assert not has_example("cevnsjax.errors.InputError")
     assert sections_of("Return.\n\nArgs:\n    x: a number.\n\nParameters:\n    y\n").keys() == {"Args:", "Parameters:"}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import cevnsjax
-from cevnsjax.cli import main
+from cevnsjax.cli import main, output
 from cevnsjax.errors import InputError
 
 PAGE = Path(__file__).parent.parent / "docs" / "export.md"
@@ -120,7 +120,8 @@ def run(capsys, *words):
     return left.value.code, captured.out, captured.err
 
 
-def test_the_command_writes_a_file_that_can_be_made_again(reader, tmp_path, capsys):
+def test_the_command_writes_a_file_that_can_be_made_again(reader, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(output, "DELAY", 1e6)  # no word of progress on a slow machine
     file = tmp_path / "csi.json"
     status, out, err = run(capsys, "coherent_csi", "--systematics", "rates", "--set", "sns_flux=1.1", "--out", file)
     assert (status, err) == (0, "")

@@ -15,7 +15,8 @@ import pytest
 import cevnsjax
 from cevnsjax.cli import main
 from cevnsjax.errors import InputError
-from cevnsjax.exporting.expressions import chebyshev, number
+from cevnsjax.experiments import copy_experiment
+from cevnsjax.exporting.expressions import number
 
 POINTS = 40
 
@@ -143,11 +144,37 @@ def test_the_document_is_complete() -> None:
     assert len(likelihood["data"]) == 99 + 7
 
 
-@pytest.mark.parametrize("degree", range(1, 9))
-def test_chebyshev_polynomials(degree: int) -> None:
-    for x in np.linspace(-1, 1, 41):
-        found = eval(chebyshev("x", degree), {"x": float(x)})
-        assert found == pytest.approx(math.cos(degree * math.acos(x)), abs=2e-13)
+@pytest.fixture(scope="module")
+def steep(tmp_path_factory: pytest.TempPathFactory) -> cevnsjax.Likelihood:
+    """CONUS+ with an energy scale that is known badly: its polynomial needs a high degree."""
+    folder = tmp_path_factory.mktemp("steep")
+    copy_experiment("conus_plus", folder)
+    text = (folder / "experiment.toml").read_text()
+    head, *nuisances = re.split(r"(?=\[\[nuisance\]\]\n)", text)
+    (shift,) = [n for n in nuisances if 'name = "energy_shift"' in n]
+    (folder / "experiment.toml").write_text(head + re.sub(r"sigma = 5\.5\b", "sigma = 28.0", shift))
+    return cevnsjax.Likelihood(folder / "experiment.toml", systematics="detailed")
+
+
+def test_polynomials_of_high_degree_keep_their_digits(steep: cevnsjax.Likelihood) -> None:
+    document = json.loads(json.dumps(cevnsjax.export(steep, "hs3")))
+    (x,) = [f["name"] for f in document["functions"] if f["name"].endswith("_x0")]
+    degrees = [int(f["name"].rpartition("_t")[2]) for f in document["functions"] if f["name"].startswith(f"{x}_t")]
+    assert max(degrees) >= 24
+    (axis,) = [a for a in document["domains"][0]["axes"] if a["name"] == "energy_shift"]
+    reader, start = Reader(document), document["misc"]["cevnsjax"]["checks"][0]
+    places = np.concatenate([np.linspace(axis["min"], axis["max"], 30), [0.999 * axis["min"], 0.999 * axis["max"]]])
+    expected = np.asarray(
+        jax.jit(jax.vmap(lambda shift: steep.chi2({**start["parameters"], "energy_shift": shift})))(places)
+    )
+    constant = reader.minus_two_log({}) - start["chi2"]
+    for shift, chi2 in zip(places, expected, strict=True):
+        scope = {"energy_shift": float(shift)}
+        place = reader.value(x, scope)
+        assert reader.minus_two_log({"energy_shift": float(shift)}) - constant == pytest.approx(chi2, rel=1e-9)
+        for degree in degrees:  # the error grows as the degree's square
+            t = reader.value(f"{x}_t{degree}", scope)
+            assert t == pytest.approx(math.cos(degree * math.acos(max(-1.0, min(1.0, place)))), abs=1e-15 * degree**2)
 
 
 @pytest.mark.parametrize("value", [0.1, -2.5e-17, 1e22, 1e-5, 3.0, -1e300])

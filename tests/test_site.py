@@ -157,6 +157,16 @@ def test_without_results_pages_have_the_published_numbers_alone() -> None:
         assert rows or name == "coherent_ge"
 
 
+def test_numbers_have_signs() -> None:
+    from signs import signed
+
+    assert signed("[-0.31, 3.79]e-8") == "[\N{MINUS SIGN}0.31, 3.79]e\N{MINUS SIGN}8"
+    assert signed("< 8, 395 +- 106") == "<\N{NO-BREAK SPACE}8, 395 ±\N{NO-BREAK SPACE}106"
+    assert signed("1.2e-10, +0.05 -.06") == "1.2e\N{MINUS SIGN}10, +0.05 \N{MINUS SIGN}.06"
+    for text in ("2-8 keV", "2026-11-29", "hep-ph/0508299", "nu-e", "v0.2-1", "--points", "e-folding"):
+        assert signed(text) == text
+
+
 def test_everything_public_is_documented(site: Path, pages: dict[Path, Page]) -> None:
     anchors = pages[site / "api" / "index.html"].anchors
     assert {f"cevnsjax.{name}" for name in cevnsjax.__all__} <= anchors

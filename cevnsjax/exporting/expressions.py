@@ -1,4 +1,4 @@
-"""Texts of mathematical expressions as HS3 has them: numbers, sums, products, Chebyshev polynomials.
+"""Texts of mathematical expressions as HS3 has them: numbers, sums, products.
 
 Only +, -, *, /, brackets and the functions exp, abs and max occur. Powers are written as products: the sign of a power
 differs between readers.
@@ -8,9 +8,7 @@ import math
 import re
 from collections.abc import Iterable
 
-import numpy as np
-
-__all__ = ["chebyshev", "identifier", "number", "plus", "times"]
+__all__ = ["identifier", "number", "plus", "times"]
 
 
 def number(value: float) -> str:
@@ -34,15 +32,6 @@ def plus(summands: Iterable[str]) -> str:
     """Return a sum in brackets; "0.0" where nothing is added."""
     texts = list(summands)
     return f"({' + '.join(texts)})" if len(texts) > 1 else texts[0] if texts else number(0.0)
-
-
-def chebyshev(x: str, degree: int) -> str:
-    """Return the Chebyshev polynomial T_degree of a variable, by Horner's rule."""
-    coefficients = np.polynomial.chebyshev.cheb2poly([0.0] * degree + [1.0])
-    text = number(coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        text = f"{x}*{text}" if coefficient == 0 else f"({number(coefficient)} + {x}*{text})"
-    return text
 
 
 def identifier(text: str) -> str:

@@ -41,7 +41,7 @@ AXIAL = {"u": (0.521 + 1.2723) / 2, "d": (0.521 - 1.2723) / 2, "s": -0.031}
 """Spin carried by a proton's quarks: F. Bishara et al., arXiv:1707.06998 (Delta u + Delta d = 0.521, g_A = 1.2723)."""
 
 TENSOR = {"u": 0.784, "d": -0.204}
-"""Tensor charges of the proton, MS-bar at 2 GeV: R. Gupta et al., Phys. Rev. D 98, 091501 (2018), arXiv:1806.09006."""
+"""Tensor charges of the proton, MS-bar at 2 GeV: R. Gupta et al., Phys. Rev. D 98, 091501 (2018), arXiv:1808.07597."""
 
 Nucleons = tuple[float, float]
 """The coupling to a proton and to a neutron of a coupling one to a quark."""

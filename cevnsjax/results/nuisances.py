@@ -19,7 +19,7 @@ def nuisance_table(likelihood: Given, fit: FitResult | None = None) -> list[dict
         fit: a fit of the same likelihood, if there is one.
 
     Returns:
-        Dicts with these keys:
+        Dicts with these keys.
 
         - `name`: its name here, as `--set` and `--free` take it;
         - `shared_by`: the experiments and runs that have it, `conus:C1R1` for instance;

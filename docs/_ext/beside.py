@@ -4,7 +4,6 @@ A study's JSON is what `cevnsjax reproduce` wrote. Where it is missing, the rows
 """
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +19,6 @@ HEADER = ("quantity", "unit", "published", "obtained", "source or remark")
 UNITS = {parameter.name: parameter.unit for model in MODELS.values() for parameter in model.parameters}
 
 Studies = Mapping[str, Mapping[str, Any]]
-
-
-SIGN = re.compile(r"(?<![\w.])-(?=[\d.])|(?<=\de)-(?=\d)")
-"""A minus sign of a number, which is no hyphen: lines must not break after it."""
 
 
 class Row(NamedTuple):
@@ -44,16 +39,6 @@ def studies_in(folder: Path) -> dict[str, dict[str, Any]]:
 
 def beside(experiment: str, studies: Studies) -> list[Row]:
     """Return all rows of an experiment, none where nothing published is known to the package."""
-    rows = _rows(experiment, studies)
-    return [
-        row._replace(
-            published=SIGN.sub("\N{MINUS SIGN}", row.published), obtained=SIGN.sub("\N{MINUS SIGN}", row.obtained)
-        )
-        for row in rows
-    ]
-
-
-def _rows(experiment: str, studies: Studies) -> list[Row]:
     if experiment == "conus_plus":
         return _values("conus_plus", "", studies, "conus_plus") + _limits_of_conus_plus(studies)
     if experiment == "conus":
