@@ -13,6 +13,7 @@ import jax
 
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.figures import Overlay, read_overlay
+from cevnsjax.programs import release_memory
 from cevnsjax.provenance import provenance_of
 from cevnsjax.reproduce.markdown import filled
 from cevnsjax.reproduce.progress import progress
@@ -61,6 +62,7 @@ def reproduce(
             content = study.compose(workspace.results)
             origin = provenance_of(None, "reproduce", only=[study.name], overlays=list(overlays), inputs=identity)
             workspace.publish({**content, "provenance": origin}, filled(study.name, study.page(content)))
+            release_memory()  # studies share few programs
     report = _report(out, [study.name for study in studies])
     for workspace in workspaces:
         workspace.clear()
