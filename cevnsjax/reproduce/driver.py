@@ -52,6 +52,8 @@ def reproduce(
     workspaces = []
     with progress(sum(map(len, steps.values()))) as advance:
         for study in studies:
+            if workspaces:
+                release_memory()  # studies share few programs
             workspace = Workspace(out, study.name, identity, drawn)
             workspaces.append(workspace)
             for step in steps[study.name]:
@@ -62,7 +64,6 @@ def reproduce(
             content = study.compose(workspace.results)
             origin = provenance_of(None, "reproduce", only=[study.name], overlays=list(overlays), inputs=identity)
             workspace.publish({**content, "provenance": origin}, filled(study.name, study.page(content)))
-            release_memory()  # studies share few programs
     report = _report(out, [study.name for study in studies])
     for workspace in workspaces:
         workspace.clear()
