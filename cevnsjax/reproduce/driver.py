@@ -49,7 +49,7 @@ def reproduce(
     out.mkdir(exist_ok=True)
     identity = _identity([Path(path) for path in overlays])
     steps = {study.name: study.steps() for study in studies}
-    workspaces = []
+    workspaces: list[Workspace] = []
     with progress(sum(map(len, steps.values()))) as advance:
         for study in studies:
             if workspaces:
