@@ -1,5 +1,6 @@
 """Fits and profiles of the embedded data, against SciPy on the reference prediction."""
 
+import sys
 from functools import partial
 
 import jax
@@ -13,6 +14,8 @@ from scipy.stats import norm
 
 import cevnsjax
 from cevnsjax.errors import InputError
+from cevnsjax.inference import search
+from cevnsjax.inference.value import chi2_at
 from cevnsjax.interactions import Model, StandardModel
 from cevnsjax.interactions.mediators import B_MINUS_L, VectorMediator
 from cevnsjax.parameters import G_BL, M_Z
@@ -208,3 +211,31 @@ def test_intervals_of_some_only() -> None:
     assert one.best_fit.keys() == every.best_fit.keys()
     with pytest.raises(InputError, match="r2_mumu"):
         cevnsjax.fit(likelihood, ["r2_ee"], of=["r2_mumu"])
+
+
+def test_nuisances_are_calculated_when_they_are_asked_for(likelihood, monkeypatch) -> None:
+    asked, rows = [], [{"name": "one"}]
+    module = sys.modules["cevnsjax.inference.fit"]  # `cevnsjax.inference.fit` is the function
+    monkeypatch.setattr(module, "nuisance_results", lambda *given: asked.append(given) or rows)
+    result = cevnsjax.fit(likelihood)
+    assert not asked
+    assert result.nuisances == result.nuisances == rows
+    ((given, of, place),) = asked
+    assert given is likelihood
+    assert of.value("sin2_theta_w", place[of.place("sin2_theta_w")]) == result.best_fit["sin2_theta_w"]
+
+
+def test_chi_squared_beside_a_fit() -> None:
+    """The free background minimised by SciPy at each moment; after the fit no more is compiled."""
+    likelihood = cevnsjax.Likelihood("xenonnt_er", model="magnetic_moment")
+    result = cevnsjax.fit(likelihood, ["mu_nu_e"])
+    ((_, limit),) = result.intervals["mu_nu_e"]
+    by_background = jax.jit(lambda moment, rate: likelihood.chi2({"mu_nu_e": moment, "background_rate": rate}))
+    made = search._minimise.made
+    for moment in (0.0, limit):
+        by_scipy = minimize_scalar(partial(by_background, moment), bounds=(0.5, 1.5), options={"xatol": 1e-9}).fun
+        assert chi2_at(likelihood, {"mu_nu_e": moment}) == pytest.approx(by_scipy, abs=1e-6)
+    assert search._minimise.made == made
+    assert chi2_at(likelihood, {"mu_nu_e": limit}) - result.chi2_min == pytest.approx(2.7055, abs=1e-3)
+    with pytest.raises(InputError, match="mu_nu_x"):
+        chi2_at(likelihood, {"mu_nu_x": 0.0})

@@ -20,7 +20,7 @@ PREDICT = {
 }
 TEN_RUNS = {"Likelihood('conus').expected({})": 5}
 FIT_OF_ONE = {
-    "fit(Likelihood('conus_plus'))": 5,
+    "fit(Likelihood('conus_plus'))": 4,
     "fit(Likelihood('conus_plus', model='vector_bl'))": 2,
     "fit(Likelihood('conus_plus', model='magnetic_moment'), cl=0.68)": 2,
     "fit(Likelihood(plus({'response.nuclear.yield.k': 0.17})))": 0,
@@ -30,15 +30,15 @@ FIT_OF_ONE = {
     "profile(Likelihood('conus_plus'), 'sin2_theta_w')": 0,
 }
 FIT_OF_TWO = {
-    "fit(Likelihood('conus_plus', model='nsi_vector'))": 5,
+    "fit(Likelihood('conus_plus', model='nsi_vector'))": 4,
     "fit(Likelihood('conus_plus', model='nsi_tensor'))": 2,
 }
 FIT_OF_THREE = {
-    "fit(Likelihood('conus_plus', model='charge_radius'))": 5,
+    "fit(Likelihood('conus_plus', model='charge_radius'))": 4,
     "fit(Likelihood('conus_plus', model='millicharge'))": 2,
 }
 WITH_SIX_NUISANCES = {
-    "fit(Likelihood('conus_plus', systematics='detailed'))": 6,
+    "fit(Likelihood('conus_plus', systematics='detailed'))": 5,
     # Another width and another k at once, near enough that the polynomial has the same degrees.
     "fit(Likelihood(plus({'nuisance.quenching_k.sigma': 0.0039, 'response.nuclear.yield.k': 0.163}),"
     " systematics='detailed'))": 0,

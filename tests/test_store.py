@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cevnsjax import Likelihood, fit, load_experiment, store
-from cevnsjax.programs import Program, forget_programs
+from cevnsjax.programs import Program, forget_programs, release_memory
 from cevnsjax.store import content_of, keep, kept
 
 
@@ -49,6 +49,20 @@ def test_a_program_on_disk_is_not_traced_again(folder, traced):
     assert np.array_equal(first["power"], 8.0 + x)
     assert np.array_equal(first["power"], again["power"])
     assert np.array_equal(again["x"][0], x)
+
+
+@pytest.mark.parametrize("keeping", [True, False])
+def test_released_programs_are_made_again(folder, traced, keeping, monkeypatch):
+    if not keeping:
+        monkeypatch.setattr(store, "_folder", None)
+    program, times = traced
+    given = np.arange(3.0), {"base": np.float64(2.0)}, 3
+    first = program(*given)
+    assert program.made == 1
+    release_memory()
+    assert program.made == 0
+    assert np.array_equal(program(*given)["power"], first["power"])
+    assert len(times) == (1 if keeping else 2)
 
 
 def test_other_shapes_types_and_static_arguments_are_other_programs(folder, traced):

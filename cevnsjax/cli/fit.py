@@ -63,6 +63,7 @@ def fit(
     request = {"free": free_names(likelihood, free, values), "values": values, "cl": cl}
     with spread_over(scheduler, workers) as spread, progress("fitting"):
         result, provenance = answered(likelihood, "fit", request, spread=spread)
+        nuisances = result.nuisances  # calculated here
     for message in result.messages:
         warn(message)
     if figure is not None:
@@ -78,7 +79,7 @@ def fit(
     for name, intervals in result.intervals.items():
         unit = unit_of(likelihood, name)
         typer.echo(f"{name} = {result.best_fit[name]:.6g}{unit}, {cl:.4g} CL: {pieces(intervals)}{unit}")
-    for row in result.nuisances:
+    for row in nuisances:
         if row["name"] not in result.intervals:
             typer.echo(nuisance_line(row))
 

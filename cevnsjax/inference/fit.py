@@ -200,9 +200,9 @@ def fit(
             fitted.lower(least)
         if fitted.chi2_min >= before - SAME:
             break
-    pulls = nuisance_results(likelihood, fitted.search, fitted.best)
+    pulls = partial(nuisance_results, likelihood, fitted.search, fitted.best)
     return FitResult(
-        fitted.best_fit(), fitted.chi2_min, intervals, cl, fitted.converged, pulls, fitted.messages(), likelihood, fixed
+        fitted.best_fit(), fitted.chi2_min, intervals, cl, fitted.converged, fitted.messages(), likelihood, fixed, pulls
     )
 
 

@@ -1,6 +1,7 @@
 """What a fit gives: the best fit, intervals, nuisances, and the covariance of all that was varied."""
 
 import dataclasses
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -23,8 +24,8 @@ class FitResult:
     `best_fit` has free parameters and minimised nuisances by name, in their units; `chi2_min` is chi-squared there.
     `intervals` hold, for each free parameter, the pieces allowed at `cl` with the others profiled; an end is
     None where the data give none within the parameter's bounds. `converged` says whether the search ended by itself.
-    `nuisances` have value, error and pull of each nuisance. `messages` are sentences that a reader must know.
-    `likelihood` and the fixed `values` are those of the fit.
+    `messages` are sentences that a reader must know. `likelihood` and the fixed `values` are those of the fit, and
+    `pulls` calculates `nuisances`.
     """
 
     best_fit: dict[str, float]
@@ -32,15 +33,23 @@ class FitResult:
     intervals: dict[str, list[Interval]]
     cl: float
     converged: bool
-    nuisances: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     messages: list[str] = dataclasses.field(default_factory=list)
     likelihood: Likelihood | None = dataclasses.field(default=None, compare=False)
     values: dict[str, float] = dataclasses.field(default_factory=dict, compare=False)
+    pulls: Callable[[], list[dict[str, Any]]] = dataclasses.field(default=list, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The free parameters and the nuisances that were minimised, in the order of `covariance`."""
         return tuple(self.best_fit)
+
+    @cached_property
+    def nuisances(self) -> list[dict[str, Any]]:
+        """Value, error and pull of each nuisance that was minimised, beside its centre and width.
+
+        Calculated when it is first asked for: errors need a program of their own.
+        """
+        return self.pulls()
 
     @cached_property
     def covariance(self) -> Float[np.ndarray, "names names"]:

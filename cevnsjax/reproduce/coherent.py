@@ -9,6 +9,7 @@ from cevnsjax.experiments import load_experiment
 from cevnsjax.figures import Panel, profiles_figure
 from cevnsjax.figures.smooth import smooth_profile
 from cevnsjax.inference import fit, threshold
+from cevnsjax.inference.value import chi2_at
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import NORM
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
@@ -102,7 +103,7 @@ def _strengths(work: Workspace) -> list[dict[str, Any]]:
         ((least, most),) = fit(likelihood, [NORM.name], held, cl=ONE_SIGMA).intervals[NORM.name]
         assert least is not None
         assert most is not None
-        without = float(likelihood.chi2({NORM.name: 0.0})) - result.chi2_min
+        without = chi2_at(likelihood, {NORM.name: 0.0}) - result.chi2_min
         rows.append(
             {
                 "experiment": name,

@@ -7,6 +7,7 @@ from typing import Any
 from cevnsjax.experiments import load_experiment
 from cevnsjax.figures import Strength, strengths_figure
 from cevnsjax.inference import fit
+from cevnsjax.inference.value import chi2_at
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import NORM, QUENCHING_K, QUENCHING_YIELD
 from cevnsjax.reproduce.assumptions import ONE_SIGMA, without_constraint
@@ -59,7 +60,7 @@ def _fitted(name: str, label: str, work: Workspace) -> dict[str, Any]:
     result = fit(likelihood, [NORM.name], cl=ONE_SIGMA)
     on = slice(0, experiment.cells.size)
     (signal,) = likelihood.signal_in({})
-    chi2 = [float(likelihood.chi2({NORM.name: strength})) for strength in (1.0, 0.0)]
+    chi2 = [chi2_at(likelihood, {NORM.name: strength}) for strength in (1.0, 0.0)]
     published = published_by("dresden2", "quantity").get(label) if name == "dresden2" else None
     return {
         "experiment": name,

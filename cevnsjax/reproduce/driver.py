@@ -13,6 +13,7 @@ import jax
 
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.figures import Overlay, read_overlay
+from cevnsjax.programs import release_memory, trim_memory
 from cevnsjax.provenance import provenance_of
 from cevnsjax.reproduce.markdown import filled
 from cevnsjax.reproduce.progress import progress
@@ -48,9 +49,11 @@ def reproduce(
     out.mkdir(exist_ok=True)
     identity = _identity([Path(path) for path in overlays])
     steps = {study.name: study.steps() for study in studies}
-    workspaces = []
+    workspaces: list[Workspace] = []
     with progress(sum(map(len, steps.values()))) as advance:
         for study in studies:
+            if workspaces:
+                release_memory()  # studies share few programs
             workspace = Workspace(out, study.name, identity, drawn)
             workspaces.append(workspace)
             for step in steps[study.name]:
@@ -58,6 +61,7 @@ def reproduce(
                 advance(f"{study.name}: {step.title}", kept)
                 if not kept:
                     workspace.keep(step.name, step.make(workspace))
+                    trim_memory()
             content = study.compose(workspace.results)
             origin = provenance_of(None, "reproduce", only=[study.name], overlays=list(overlays), inputs=identity)
             workspace.publish({**content, "provenance": origin}, filled(study.name, study.page(content)))

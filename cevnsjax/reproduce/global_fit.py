@@ -11,6 +11,7 @@ from cevnsjax.constants import Z_MASS
 from cevnsjax.figures import weak_mixing_angle_figure
 from cevnsjax.inference import Interval, fit
 from cevnsjax.inference.search import PolynomialSearch
+from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import NSI_VECTOR
 from cevnsjax.reproduce.global_planes import ALL, COHERENT, CONUS_PLUS, CSI, ELECTRONS, LAR, PLANES, SOLAR_B8
 from cevnsjax.reproduce.markdown import at_cl, pieces, table, with_errors
@@ -83,11 +84,11 @@ def _quoted(name: str, data: Data) -> Interval | None:
 
 def _second_solution(work: Workspace) -> list[dict[str, Any]]:
     """Return how far chi^2 of the second solution lies above its minimum, over both couplings and all nuisances."""
-    return [_second(data, quark) for data in DARK for quark in SECOND]
+    likelihoods = [(data.label, data.likelihood("nsi_vector")) for data in DARK]
+    return [_second(label, likelihood, quark) for label, likelihood in likelihoods for quark in SECOND]
 
 
-def _second(data: Data, quark: str) -> dict[str, Any]:
-    likelihood = data.likelihood("nsi_vector")
+def _second(label: str, likelihood: Likelihood, quark: str) -> dict[str, Any]:
     column = "ud".index(quark)
     electron, muon = (NSI_VECTOR[pair][column] for pair in ("ee", "mumu"))
     search = PolynomialSearch(likelihood, (electron, muon), {})
@@ -108,7 +109,7 @@ def _second(data: Data, quark: str) -> dict[str, Any]:
     on_lines, _, at = least_of(np.linspace(muons - step, muons + step, 21), near)
     delta = on_lines - fit(likelihood, [electron.name, muon.name], of=[]).chi2_min
     couplings = dict(zip((electron.name, muon.name), at, strict=True))
-    found = {"data": data.label, "quark": quark, "at": couplings, "delta_chi2": delta}
+    found = {"data": label, "quark": quark, "at": couplings, "delta_chi2": delta}
     return found | {"sigma": math.sqrt(max(delta, 0.0))}
 
 

@@ -10,6 +10,7 @@ from cevnsjax.constants import SIN2_THETA_W
 from cevnsjax.figures import Mark, in_latex, plane_figure
 from cevnsjax.figures.smooth import smooth_plane
 from cevnsjax.inference import ScanResult
+from cevnsjax.inference.value import chi2_at
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.markdown import table
 from cevnsjax.reproduce.published import published_by
@@ -74,7 +75,7 @@ class Plane:
             row["best_fit"] = best
             if self.standard is not None:
                 at = dict(zip(names, self.standard, strict=True))
-                row["standard_model"] = float(likelihood.chi2(at)) - result.chi2_min
+                row["standard_model"] = chi2_at(likelihood, at) - result.chi2_min
             rows.append(row)
         smooth = [(in_latex(label), smooth_plane(result)) for label, result in scans]
         if self.total is not None:

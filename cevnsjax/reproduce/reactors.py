@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cevnsjax.inference import expected_intervals
+from cevnsjax.inference.value import chi2_at
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import NORM, QUENCHING_K
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
@@ -105,7 +106,7 @@ class _Numbers:
         if quantity in simple:
             return simple[quantity]
         if quantity == "significance":
-            return math.sqrt(float(self.likelihood.chi2({NORM.name: 0.0})))
+            return math.sqrt(chi2_at(self.likelihood, {NORM.name: 0.0}))
         if quantity == "precision":
             ((low, high),) = expected_intervals(self.likelihood, NORM.name, {}, ONE_SIGMA)
             assert low is not None

@@ -10,6 +10,7 @@ import numpy as np
 from cevnsjax.figures import Panel, Strength, profiles_figure, strengths_figure
 from cevnsjax.figures.smooth import smooth_profile
 from cevnsjax.inference import fit, threshold
+from cevnsjax.inference.value import chi2_at
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.parameters import Parameter
 from cevnsjax.reproduce.assumptions import ONE_SIGMA
@@ -131,7 +132,7 @@ def _flux(one: Measurement, work: Workspace) -> dict[str, Any]:
         "label": one.label,
         "flux": fluxes["free"],
         "flux_efficiency_fixed": fluxes.get("fixed"),
-        "significance": math.sqrt(float(likelihood.chi2({B8_FLUX: least})) - chi2_min),
+        "significance": math.sqrt(chi2_at(likelihood, {B8_FLUX: least}) - chi2_min),
         "chi2_min": chi2_min,
         "published": one.published,
         "profiles": profiles,

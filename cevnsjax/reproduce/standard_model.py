@@ -8,6 +8,7 @@ import numpy as np
 
 from cevnsjax.figures import Panel, profiles_figure, spectrum_figure, value_label
 from cevnsjax.inference import Interval, fit, threshold
+from cevnsjax.inference.value import chi2_at
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.reproduce.assumptions import (
     EXPERIMENT,
@@ -139,7 +140,7 @@ def _variant(name: str, likelihood: Likelihood) -> dict[str, Any]:
     return {
         "name": name, "best": result.best_fit[ANGLE], "low": low, "high": high, "events": events,
         "strength": strength.best_fit["norm"], "strength_low": strength_low, "strength_high": strength_high,
-        "gain": float(free.chi2({"norm": 0.0})) - strength.chi2_min,
+        "gain": chi2_at(free, {"norm": 0.0}) - strength.chi2_min,
     }  # fmt: skip
 
 
