@@ -141,6 +141,39 @@ def test_a_queue_of_searches_is_each_search_by_itself(number: int, together: int
     assert not np.asarray(queue.steps[number:]).any()
 
 
+@pytest.mark.parametrize("together", [1, 3])
+def test_searches_that_follow_each_other(together: int) -> None:
+    """Of five sets of data: the second search begins at a distance from the minimum of the first, the third does not.
+
+    The last two sets have a start without a value, and begin where it is safe.
+    """
+    rng = np.random.default_rng(1)
+    sets = [Data((rng.normal(0.0, 0.5, (1, 2)),), rng.normal(0.0, 0.3, 3) * np.array([0.0, 1.0, 1.0])) for _ in "abcde"]
+    data = jax.tree.map(lambda *leaves: jnp.stack(leaves), *sets)
+    held = np.array([[True, True, False], [True, False, False], [True, False, False]])
+    starts = rng.normal(0.0, 0.5, (5, 3, 3))
+    starts[:, 1, 0] = 0.0
+    starts[3:, 0, 2] = np.nan
+    onward, safe = np.array([False, True, False])[:, None] & np.ones(3, dtype=bool), np.array([9.0, 0.2, 0.1])
+    found = jax.jit(minimise_all, static_argnames="together")(
+        KERNEL, data, starts.reshape(15, 3), np.tile(held, (5, 1)), 15, together=together,
+        onward=np.tile(onward, (5, 1)), safe=safe,
+    )  # fmt: skip
+    one = jax.jit(minimise)
+    for i in range(5):
+        own = jax.tree.map(lambda leaf, i=i: leaf[i], data)
+        begins = starts[i].copy()
+        begins[0] = np.where(np.isnan(begins[0]), safe, begins[0])
+        first = one(KERNEL, own, begins[0], held[0])
+        begins[1] += first.place
+        for j in range(3):
+            alone = one(KERNEL, own, begins[j], held[j])
+            # Searches end 1e-12 above a minimum, and so within 1e-6 of its place.
+            np.testing.assert_allclose(found.place[3 * i + j], alone.place, rtol=0, atol=1e-6)
+            assert found.value[3 * i + j] == pytest.approx(float(alone.value), abs=1e-12)
+            assert found.steps[3 * i + j] == alone.steps + (i >= 3 and j == 0)
+
+
 def test_which_variables_are_held_is_an_array() -> None:
     """One program whatever is held; a start that is held may lie beyond the walls."""
     program = jax.jit(lambda *arguments: minimise(*arguments))  # of its own: jit keeps the programs of one function

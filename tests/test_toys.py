@@ -11,8 +11,11 @@ from scipy import stats
 
 import cevnsjax
 from cevnsjax.errors import InputError
+from cevnsjax.inference.search import PolynomialSearch, checked
 from cevnsjax.likelihood.kernel import Data
 from cevnsjax.likelihood.newton import minimise
+from cevnsjax.toys import fits
+from cevnsjax.toys.draw import chunk_keys, drawn
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +222,30 @@ def test_moved_spectra_are_minimised_for_each_toy(conus_plus) -> None:
         drawn = jax.lax.map(lambda key, y=y, mean=mean: delta(y, mean, key), keys, batch_size=50)
         # Quantiles of 1500 and of 800 draws are known to 0.2 together.
         assert result.critical[truth] == pytest.approx(float(jnp.quantile(drawn[:, truth], 0.9)), abs=0.6)
+
+
+def test_short_cuts_lead_to_the_minima_of_searches_from_the_truth() -> None:
+    """First steps that all toys share, and fits that go on from one another; here each search begins by itself.
+
+    Beside the truth they begin at all coarse values of the angle. Searches of toys end 1e-6 above a minimum.
+    """
+    likelihood = cevnsjax.Likelihood("conus_plus", "coherent_lar")
+    (angle,), _ = checked(likelihood, ["sin2_theta_w"], {})
+    search = PolynomialSearch(likelihood, [angle], {})
+    given, _ = fits.hypotheses(search, [angle], [np.array([angle.default])])
+    kernel, truth, held = jax.tree.map(jnp.asarray, (given.kernel, given.truths[0], given.held))
+    begins = jnp.concatenate([truth[None], jax.vmap(lambda x: truth.at[given.tested].set(x))(given.coarse)])
+    at_truth = held.at[given.tested].set(True)
+
+    @jax.jit
+    def delta(key):
+        data = drawn(kernel, truth, key)
+        free = jax.vmap(lambda start: minimise(kernel, data, start, held).value)(begins)
+        return minimise(kernel, data, truth, at_truth).value - free.min()
+
+    toys = 48
+    expected = [float(delta(key)) for key in chunk_keys(3, 0, 0)[:toys]]
+    np.testing.assert_allclose(fits.deltas_of(given, 3, np.array([0]))[0, :toys], expected, atol=2 * fits.CLOSE)
 
 
 def test_a_given_shape_is_no_nuisance(conus_plus) -> None:

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 from cevnsjax.likelihood.kernel import Data, Kernel
 from cevnsjax.likelihood.objective import chi2, quadratic
 
-__all__ = ["MAX_STEPS", "Local", "Minimum", "descend", "minimise", "minimise_all", "minimum", "place"]
+__all__ = ["MAX_STEPS", "Local", "Minimum", "descend", "first_step", "minimise", "minimise_all", "minimum", "place"]
 
 Vector = Float[Array, " n"]
 Matrix = Float[Array, "n n"]
@@ -97,6 +97,8 @@ def minimise_all(
     together: int,
     close: float = CLOSE,
     far: Float[Array, ""] | float = jnp.inf,
+    onward: Bool[Array, "jobs n"] | None = None,
+    safe: Vector | None = None,
 ) -> Minimum:
     """Return the minima of the first `number` of many searches, `together` of which are under way at any time.
 
@@ -104,11 +106,23 @@ def minimise_all(
     place, so that none waits for the slowest: searches side by side take as many steps as all need together. Minima of
     other jobs are zeros. A search ends where a step would lower chi-squared by no more than `close`, and above `far`
     by no more than a share of what it lies above it.
+
+    Searches of the same data may follow each other: where `onward` a variable's start counts from the minimum of the
+    search before, and the first search of each data has none before. Where chi-squared is not finite at a start the
+    search begins at `safe`.
     """
     jobs = len(start)
-    start = jnp.where(held, start, jnp.clip(start, kernel.low, kernel.high))
     kept = held | (kernel.closed > 0)
     share = jobs // len(data.centre)
+    chain = 1 if onward is None else share
+
+    def begun(job: Array, found: Minimum) -> _State:
+        job = jnp.minimum(job, jobs - 1)
+        first = start[job]
+        if onward is not None:
+            first += jnp.where(onward[job], found.place[job - 1], 0.0)
+        first = jnp.where(held[job], first, jnp.clip(first, kernel.low, kernel.high))
+        return _begun(first, None if safe is None else jnp.where(held[job], first, safe))
 
     def one_step(job: Array, state: _State) -> tuple[_State, Array]:
         given = jax.tree.map(lambda leaf: leaf[job // share], data)
@@ -126,18 +140,22 @@ def minimise_all(
             found,
             jax.vmap(_reached)(state),
         )
-        job = jnp.where(going, job, jnp.max(job) + jnp.cumsum(~going))
-        begun = jax.vmap(_begun)(start[jnp.minimum(job, jobs - 1)])
+        # A lane goes on with the next search of its own data, else with the next data.
+        over = ~going & (job % chain == chain - 1)
+        afresh = chain * (jnp.max(job) // chain + jnp.cumsum(over))
+        job = jnp.where(going, job, jnp.where(over, afresh, job + 1))
         state = jax.tree.map(
-            lambda new, old: jnp.where(going.reshape(-1, *[1] * (old.ndim - 1)), old, new), begun, state
+            lambda new, old: jnp.where(going.reshape(-1, *[1] * (old.ndim - 1)), old, new),
+            jax.vmap(begun, (0, None))(job, found),
+            state,
         )
         return jnp.where(job < number, job, jobs), state, found
 
-    lanes = jnp.arange(together)
+    lanes = chain * jnp.arange(together)
     nothing = Minimum(
         jnp.zeros_like(start), jnp.zeros(jobs), jnp.zeros(jobs, dtype=bool), jnp.zeros(jobs, dtype=lanes.dtype)
     )
-    first = jnp.where(lanes < number, lanes, jobs), jax.vmap(_begun)(start[jnp.minimum(lanes, jobs - 1)]), nothing
+    first = jnp.where(lanes < number, lanes, jobs), jax.vmap(begun, (0, None))(lanes, nothing), nothing
     return jax.lax.while_loop(lambda carry: jnp.any(carry[0] < number), turn, first)[2]
 
 
@@ -163,11 +181,18 @@ def descend(
     return _reached(last)
 
 
-def _begun(start: Vector) -> _State:
-    """Return the state before the first step, which is none: it evaluates the start."""
+def first_step(kernel: Kernel, here: Local, start: Vector, held: Held) -> Vector:
+    """Return where a search's first step leads from a start at which the function is known. Traceable, and vmaps."""
+    kept = held | (kernel.closed > 0)
+    return _improve(lambda _: here, kept, kernel.low, kernel.high, _begun(start)).trial
+
+
+def _begun(start: Vector, safe: Vector | None = None) -> _State:
+    """Return the state before the first step, which is none: it evaluates the start, and if need be `safe`."""
     n, infinite = start.size, jnp.asarray(jnp.inf)
     nowhere = Local(infinite, jnp.zeros(n), jnp.eye(n), jnp.zeros((n, n)))
-    return _State(start, nowhere, start, infinite, infinite, jnp.asarray(DAMPING), jnp.asarray(GROWTH), jnp.asarray(0))
+    place, damping = start if safe is None else safe, jnp.asarray(DAMPING)
+    return _State(place, nowhere, start, infinite, infinite, damping, jnp.asarray(GROWTH), jnp.asarray(0))
 
 
 def _improve(function: Callable[[Vector], Local], kept: Held, low: Vector, high: Vector, state: _State) -> _State:
@@ -225,7 +250,9 @@ def _unfinished(kept: Held, close: float, far: Float[Array, ""] | float, state: 
     small = close + SHARE * jnp.abs(state.here.value) + FAR_SHARE * jnp.maximum(state.here.value - far, 0.0)
     near = (state.gain == 0) | ((state.gain <= small) & (state.damping <= UNDAMPED))
     going = ~near & (state.damping < STIFF) & jnp.isfinite(state.here.value) & ~kept.all()
-    return (state.steps == 0) | (going & (state.steps < MAX_STEPS))
+    # A start where the function is not finite is followed by the place that is said to be safe.
+    begins = (state.steps == 0) | ((state.steps == 1) & ~jnp.isfinite(state.here.value))
+    return begins | (going & (state.steps < MAX_STEPS))
 
 
 def _reached(last: _State) -> Minimum:

@@ -5,10 +5,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from cevnsjax.likelihood.kernel import Data, Kernel, Term, Vector, closed_factor, means_of
-from cevnsjax.likelihood.slopes import bends, rest_slopes, signal_slopes
+from cevnsjax.likelihood.slopes import Slopes, bends, rest_slopes, signal_slopes
 from cevnsjax.likelihood.terms import TERMS, Means, best_norm
 
-__all__ = ["chi2", "quadratic", "with_closed"]
+__all__ = ["Expansion", "chi2", "expansion", "quadratic", "with_closed"]
+
+Expansion = list[tuple[Slopes, Slopes]]
+"""What the terms of each group expect at one point, and the slopes: of the signal, and of all else."""
 
 
 def _constraints(kernel: Kernel, held: Bool[Array, " n"]) -> Vector:
@@ -29,25 +32,35 @@ def chi2(kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]) -> Floa
     return total
 
 
+def expansion(kernel: Kernel, y: Vector) -> Expansion:
+    """Return what all terms expect, and their slopes: the same for all data, so that many may share it."""
+
+    def one(term: Term) -> tuple[Slopes, Slopes]:
+        ended = jnp.append(y, 0.0)
+        return signal_slopes(term, ended, kernel.couplings), rest_slopes(term, ended, term.sigma.size)
+
+    return [jax.vmap(one)(group) for group in kernel.groups]
+
+
 def quadratic(
-    kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"]
+    kernel: Kernel, data: Data, y: Vector, held: Bool[Array, " n"], known: Expansion | None = None
 ) -> tuple[Float[Array, ""], Vector, Float[Array, "n n"], Float[Array, "n n"]]:
     """Return chi-squared, its gradient, its curvature as Gauss and Newton, or Fisher, have it, and what this lacks.
 
     It lacks second derivatives of counts, and of counts observed the difference from those expected. With them the
-    curvature may be indefinite; without them steps creep along a valley that bends, or leap across it.
+    curvature may be indefinite; without them steps creep along a valley that bends, or leap across it. Where the
+    expansion of counts is `known`, second derivatives of counts are left out.
     """
     weight = _constraints(kernel, held)
     value = jnp.sum(weight * (y - data.centre) ** 2)
     gradient = 2 * weight * (y - data.centre)
     curvature = jnp.diag(2 * weight)
     bent = jnp.zeros_like(curvature)
-    for group, observed in zip(kernel.groups, data.observed, strict=True):
+    slopes_of = expansion(kernel, y) if known is None else known
+    for group, observed, expanded in zip(kernel.groups, data.observed, slopes_of, strict=True):
 
-        def one(term: Term, observed: Array) -> tuple[Array, Array, Array, Array]:
-            kind, ended = TERMS[term.kind], jnp.append(y, 0.0)
-            signal = signal_slopes(term, ended, kernel.couplings)
-            rest = rest_slopes(term, ended, observed.size)
+        def one(term: Term, observed: Array, expanded: tuple[Slopes, Slopes]) -> tuple[Array, Array, Array, Array]:
+            kind, ended, (signal, rest) = TERMS[term.kind], jnp.append(y, 0.0), expanded
             factor, variance = closed_factor(term, ended, held, data.centre)
             means = Means(signal.counts, rest.counts, factor, variance)
             along = means._replace(signal=signal.along, rest=rest.along)
@@ -58,9 +71,11 @@ def quadratic(
                 argnums=(0, 1),
             )(means.signal, means.rest)
             gradient, curvature, lacking = kind.quadratic(means, along, observed, term.sigma, kernel.integrated)
-            return value, gradient, curvature, lacking + bends(term, ended, kernel.couplings, *pulls)
+            if known is None:
+                lacking += bends(term, ended, kernel.couplings, *pulls)
+            return value, gradient, curvature, lacking
 
-        values, slopes, curvatures, bent_by = jax.vmap(one)(group, observed)
+        values, slopes, curvatures, bent_by = jax.vmap(one)(group, observed, expanded)
         value += jnp.sum(values)
         gradient = gradient.at[group.own].add(slopes, mode="drop")
         block = group.own[:, :, None], group.own[:, None, :]

@@ -15,8 +15,8 @@ from cevnsjax.inference.fit import Fitted
 from cevnsjax.inference.search import PolynomialSearch
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.kernel import Data, Kernel, with_shapes
-from cevnsjax.likelihood.newton import minimise_all
-from cevnsjax.likelihood.objective import chi2, with_closed
+from cevnsjax.likelihood.newton import Local, first_step, minimise_all
+from cevnsjax.likelihood.objective import chi2, expansion, quadratic, with_closed
 from cevnsjax.parameters import Parameter
 from cevnsjax.programs import program
 from cevnsjax.toys.draw import by_threads, chunk_keys, chunks, drawn
@@ -41,8 +41,9 @@ TIE = 1e-6
 CLOSE = 1e-6
 """A step that would lower a toy's chi-squared by no more ends its search."""
 
-TOGETHER = 32
-"""Searches that a processor does at once: more than for a single fit, as there are enough of them."""
+TOGETHER, LARGE, FEW = 32, 16, 8
+"""Toys that a processor does at once: more than for a single fit, as there are enough of them. Searches of `LARGE` or
+more variables are `FEW`: each keeps the processor busy, and there are fewer idle places when the last ones end."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -159,25 +160,36 @@ def _deltas(
 
     def each(given: tuple[Kernel, Array, Array], keys: Key[Array, " many"]) -> Float[Array, " share"]:
         kernel, truth, masks = given
-        at_shapes = with_shapes(kernel, truth)
+        # All toys share what is expected, at the truth and at the coarse values, and the slopes at the truth.
+        known, at_shapes = expansion(kernel, truth), with_shapes(kernel, truth)
         near = jax.vmap(lambda point: truth.at[tested].set(point))(coarse)
 
-        def begun(key: PRNGKeyArray) -> tuple[Data, Float[Array, "starts n"]]:
+        def begun(key: PRNGKeyArray) -> tuple[Data, Float[Array, "fits n"]]:
             data = drawn(kernel, truth, key)
-            # Where a fit should start: chi^2 over all that data may allow, nuisances as they suit the truth.
+            # The first step from the truth, of both fits: it needs no more of the kernel than all toys share.
+            here = Local(*quadratic(kernel, data, truth, masks[0], known))
+            steps = jax.vmap(partial(first_step, kernel, here, truth))(masks[:2])
+            steps = jnp.where(jnp.isfinite(steps), steps, truth)
+            # Where else a fit should start: chi^2 over all that data may allow, nuisances as they suit the truth.
             around = jax.vmap(partial(chi2, at_shapes, data, held=held))(near)
             _, nearest = jax.lax.top_k(-jnp.where(jnp.isfinite(around), around, jnp.inf), CANDIDATES)
-            return data, jnp.concatenate([truth[None], truth[None], near[nearest]])
+            elsewhere = jnp.where(free, near[nearest], steps[1])
+            return data, jnp.concatenate([steps[:1], steps[1:] - steps[:1], elsewhere])
 
-        data, starts = jax.lax.map(begun, keys, batch_size=at_once(len(keys)))
-        # The fits at the truth and those from all starts are one queue of searches, so that the compiler sees one.
+        free = jnp.zeros(truth.shape, dtype=bool).at[tested].set(True)
+        data, starts = jax.lax.map(begun, keys, batch_size=at_once(len(keys), TOGETHER))
+        # All fits are one queue of searches, so that the compiler sees one. That at the truth begins where the first
+        # step leads; that with the parameters free where this one ended, moved by how far the first steps lie apart.
+        # Those from other values do not follow it: there may be a second minimum in nuisances, which they may find.
         many, fits, n = starts.shape
-        jobs = starts.reshape(many * fits, n)
-        held_of = jnp.tile(masks, (many, 1))
-        found = minimise_all(kernel, data, jobs, held_of, many * fits, at_once(many * fits, TOGETHER), CLOSE)
+        onward = jnp.arange(fits)[:, None] == jnp.full(n, 1)
+        found = minimise_all(
+            kernel, data, starts.reshape(many * fits, n), jnp.tile(masks, (many, 1)), many * fits,
+            at_once(many, FEW if n >= LARGE else TOGETHER), CLOSE, onward=jnp.tile(onward, (many, 1)), safe=truth,
+        )  # fmt: skip
         values = found.value.reshape(many, fits)
-        free = jnp.where(jnp.isfinite(values[:, 1:]), values[:, 1:], jnp.inf)
-        return jnp.maximum(values[:, 0] - jnp.min(free, axis=1), 0.0)
+        free_values = jnp.where(jnp.isfinite(values[:, 1:]), values[:, 1:], jnp.inf)
+        return jnp.maximum(values[:, 0] - jnp.min(free_values, axis=1), 0.0)
 
     return over_devices(each, (kernel, truth, masks), keys)
 
