@@ -7,6 +7,7 @@ left out.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -60,16 +61,17 @@ class SharedNodes:
 
     def mixed(
         self, spectra: list[Float[AnyArray, "*points components nodes"]]
-    ) -> tuple[Float[AnyArray, "rows *points components nodes"], Float[np.ndarray, "rate_terms rows"]]:
+    ) -> tuple[Float[AnyArray, "rows *points components nodes"], Float[np.ndarray, "rate_terms rows"] | None]:
         """Return the members' `spectra`, and what each adds to each polynomial.
 
-        Where polynomials are fewer than members, the spectra are added up to polynomials first.
+        Where polynomials are fewer than members, the spectra are added up first: there is one for each polynomial, and
+        None beside them.
         """
         stacked = namespace(*spectra).stack(spectra)
         terms, number = self.weights.shape
         if number <= terms:
             return stacked, self.weights
-        return (self.weights @ stacked.reshape(number, -1)).reshape(terms, *stacked.shape[1:]), np.eye(terms)
+        return (self.weights @ stacked.reshape(number, -1)).reshape(terms, *stacked.shape[1:]), None
 
 
 class Folding:
@@ -123,11 +125,21 @@ class Folding:
 
     def _blocks(self, shapes: Sequence[tuple[int, ...]]) -> Iterator[slice]:
         """Give the bins in blocks whose probabilities and counts take little memory."""
-        widest = max(shape[-1] for shape in shapes)
-        counts = len(self.responses) * sum(int(np.prod(shape[:-1])) for shape in shapes)
-        step = max(1, min(self.size if self._keeps else BLOCK // widest, COUNTS // counts))
-        for start in range(0, self.size, step):
+        most = max(1, COUNTS // (len(self.responses) * sum(math.prod(shape[:-1]) for shape in shapes)))
+        most = min(most, self.size)
+        start = 0
+        while start < self.size:
+            step = most if self._keeps else min(most, max(1, BLOCK // max(shape[-1] for shape in shapes)))
+            # Of all nodes a block of narrow bins sees few.
+            while 2 * step <= most and 2 * step * self._seen(slice(start, start + 2 * step)) <= BLOCK:
+                step *= 2
             yield slice(start, min(start + step, self.size))
+            start += step
+
+    def _seen(self, block: slice) -> int:
+        """Return the number of nodes that a block sees, by the first of the responses."""
+        parts = [getattr(self.responses[0], one.recoil).reached(one.energy, self._bins(block)) for one in self.nodes]
+        return max(part.stop - part.start for part in parts)
 
     def _bins(self, block: slice) -> Bins:
         """Return the bins of a block."""
@@ -150,20 +162,19 @@ class Folding:
     def _coefficients(
         self,
         counts: Sequence[Float[AnyArray, "rows *points components bins"]],
-        mixing: Float[np.ndarray, "rate_terms rows"],
+        mixing: Float[np.ndarray, "rate_terms rows"] | None,
     ) -> Float[AnyArray, "components terms *points bins"]:
         """Return the coefficients of counts at all responses, the components of the source first."""
         xp, rest = namespace(*counts), counts[0].shape[1:]
-        rows = xp.stack(counts).reshape(len(counts), mixing.shape[1], -1)
-        order, found = [], []
-        for number, weights in enumerate(mixing):
-            some = np.flatnonzero(self.terms.rate_term == number)
-            used = np.flatnonzero(weights)
-            at_rates = xp.tensordot(weights[used], rows[:, used], (0, 1))
-            found.append(self.terms.of_response[self.terms.response_term[some]] @ at_rates)
-            order.append(some)
-        sorted_terms = xp.concatenate(found)[np.argsort(np.concatenate(order))]
-        return xp.moveaxis(sorted_terms.reshape(-1, *rest), -2, 0)
+        rows = xp.stack(counts).reshape(len(counts), len(counts[0]), -1)
+        mixed = rows if mixing is None else mixing @ rows
+        terms = [np.flatnonzero(self.terms.rate_term == number) for number in range(len(self.terms.of_rates))]
+        found = [
+            self.terms.of_response[self.terms.response_term[some]] @ mixed[:, number]
+            for number, some in enumerate(terms)
+        ]
+        ordered = xp.concatenate(found)[np.argsort(np.concatenate(terms))]
+        return xp.moveaxis(ordered.reshape(-1, *rest), -2, 0)
 
 
 def _size(signal: Signal) -> int:

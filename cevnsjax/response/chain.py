@@ -56,11 +56,11 @@ class Response(Part):
 
     @abc.abstractmethod
     def reached(self, energy: Float[np.ndarray, " nodes"], bins: Bins) -> slice:
-        """Return the part of rising visible energies [MeV] beyond which none of some `bins` has any probability."""
+        """Return the part of rising visible energies, `energy` [MeV], beyond which some `bins` have no probability."""
 
     @abc.abstractmethod
     def answers_as(self, other: "Response") -> bool:
-        """Return whether `probabilities` are known to be those of another response."""
+        """Return whether `probabilities` are known to be those of the `other` response."""
 
     @property
     @abc.abstractmethod
@@ -155,13 +155,13 @@ class Chain(Response):
         return below[1:] - below[:-1]
 
     def reached(self, energy: Float[np.ndarray, " nodes"], bins: Bins) -> slice:
-        """Return the energies that the smearing takes into the bins."""
+        """Return the part of rising visible energies, `energy` [MeV], that the smearing takes into some `bins`."""
         low, high = self.low[bins] - self.shift, self.high[bins] - self.shift
         some = np.flatnonzero(self.smearing.reaches(float(low[0]), float(high[-1]), np.asarray(self.gain * energy)))
         return slice(int(some[0]), int(some[-1]) + 1) if some.size else slice(0, 0)
 
     def answers_as(self, other: Response) -> bool:
-        """Return whether both differ in no more than yields, and in where they are integrated."""
+        """Return whether the `other` differs in no more than yields, and in where they are integrated."""
         if not isinstance(other, Chain):
             return False
         own, others = ((c.gain, c.smearing, c.efficiency, c.shift, c.low, c.high) for c in (self, other))

@@ -53,11 +53,11 @@ class Matrix(Response):
         return xp.stack([xp.interp(energy, self.recoil, row, left=0.0, right=0.0) for row in self.table[bins]])
 
     def reached(self, energy: Float[np.ndarray, " nodes"], bins: Bins) -> slice:
-        """Return all energies: the table may have anything."""
+        """Return all of `energy`, visible energies [MeV]: any of some `bins` may have something everywhere."""
         return slice(0, energy.size)
 
     def answers_as(self, other: Response) -> bool:
-        """Return whether it is the same response."""
+        """Return whether the `other` is the same response."""
         return self is other
 
 
