@@ -16,6 +16,7 @@ from cevnsjax.experiments.effects import Nuisance
 from cevnsjax.experiments.samples import Sample, formula_counts
 from cevnsjax.experiments.signal import Signal
 from cevnsjax.numeric import AnyArray, namespace
+from cevnsjax.response import Bins
 
 __all__ = ["HYPOTHESES", "Experiment", "Identity", "Term"]
 
@@ -187,16 +188,35 @@ class Experiment:
                     row *= component.profiles[axis.name][self.cells.index(number)]
         return found if self.shape is None else found * self.shape
 
+    def cells_of(self, bins: Bins) -> Int[np.ndarray, " some"]:
+        """Return the cells of all phases, in rising order, that some `bins` of the response have."""
+        cells, _ = self._of_phase(bins)
+        return np.concatenate([cells + phase * self.cells.size for phase in range(self.phases)])
+
+    def _of_phase(self, bins: Bins) -> tuple[Int[np.ndarray, " some"], Int[np.ndarray, " some"]]:
+        """Return the cells of one phase that some bins have, and which of these bins each of the cells has."""
+        if isinstance(bins, slice):
+            start, end = bins.start or 0, self.cells.size if bins.stop is None else bins.stop
+            cells = np.flatnonzero((self.first >= start) & (self.first < end))
+            return cells, self.first[cells] - start
+        cells = np.flatnonzero(np.isin(self.first, bins))
+        return cells, np.searchsorted(bins, self.first[cells])
+
     def in_cells(
-        self, rates: Float[Array | np.ndarray, "components *n bins"], signal: Signal | None = None
-    ) -> Float[AnyArray, "*n all"]:
+        self,
+        rates: Float[Array | np.ndarray, "components *n bins"],
+        signal: Signal | None = None,
+        bins: Bins = slice(None),
+    ) -> Float[AnyArray, "*n some"]:
         """Return counts in the data's unit from each component's `rates` [kg^-1 s^-1] in the bins of the first axis.
 
-        The profiles are those of `signal`, by default the experiment's own.
+        The profiles are those of `signal`, by default the experiment's own. Rates of some `bins` only give the counts
+        in the cells that `cells_of` has for these.
         """
-        profile = self.profile(self.signal if signal is None else signal)
-        spread = sum(one[..., self.first] * shares for one, shares in zip(rates, profile, strict=True))
-        return self.exposure * namespace(spread).concatenate([spread] * self.phases, axis=-1)
+        cells, places = self._of_phase(bins)
+        profile = self.profile(self.signal if signal is None else signal)[:, cells]
+        spread = sum(one[..., places] * shares for one, shares in zip(rates, profile, strict=True))
+        return self.exposure[self.cells_of(bins)] * namespace(spread).concatenate([spread] * self.phases, axis=-1)
 
     def sample_counts(self, sample: Sample) -> Float[np.ndarray, " all"]:
         """Return the counts of a template, the `sample`, in the data's unit, its numbers as they are."""

@@ -7,18 +7,17 @@ probabilities of the bins. Each kind has points of its own.
 """
 
 import dataclasses
-import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import Experiment, Signal
-from cevnsjax.numeric import AnyArray
+from cevnsjax.likelihood.folding import Folding, SharedNodes, Terms
 from cevnsjax.rates import Channel, ElectronNodes, NuclearNodes, electron_nodes, nuclear_nodes
 from cevnsjax.response import Response
 
@@ -41,11 +40,11 @@ STRETCH = (1.0, 1.35, 1.8)
 EXACT = 1e-6
 """How large the polynomial's error may be, relative to the largest bin."""
 
-KEPT = 20_000_000
-"""Entries of a response matrix up to which it is kept in memory; larger ones are made in blocks, each time anew."""
+SAMPLE = 400
+"""Bins at which the degrees of polynomials are found; the error of the joint one is that of all bins."""
 
-BLOCK = 2_000_000
-"""Entries of a block."""
+LARGEST = 100_000_000
+"""Coefficients of one experiment's signal; a fit takes several times their 0.8 GB."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,16 +85,13 @@ def chebyshev(x: Float[np.ndarray, "points numbers"], degrees: Degrees) -> Float
     return found
 
 
-@functools.lru_cache(maxsize=32)
-def _inverse(places: tuple[tuple[float, ...], ...], degrees: Degrees) -> Float[np.ndarray, "terms points"]:
-    """Return the matrix that gives the coefficients of values at the places.
+def _inverse(x: Float[np.ndarray, "points numbers"], degrees: Degrees) -> Float[np.ndarray, "terms points"]:
+    """Return the matrix that gives the coefficients of values at all products of Chebyshev points.
 
-    Grids of several runs, and of several models, have the same places. With three numbers the matrix takes longer than
-    the rates and the responses.
+    On these points the polynomials are orthogonal, as long as there are fewer degrees than points.
     """
-    matrix = np.linalg.pinv(chebyshev(np.array(places), degrees))
-    matrix.setflags(write=False)
-    return matrix
+    values = chebyshev(x, degrees)
+    return values.T / (values**2).sum(axis=0)[:, None]
 
 
 def _points(number: int) -> Float[np.ndarray, " points"]:
@@ -122,118 +118,121 @@ class Sampled(NamedTuple):
 class SignalGrid:
     """One experiment's signal on a grid of moved numbers: nodes on one side, responses on the other."""
 
-    def __init__(self, experiment: Experiment, moved: Sequence[Moved], limits: Sequence[int], channel: Channel):
-        """Take the numbers that move the signal, the degree of the polynomial in each, and the kinds of recoil."""
+    def __init__(
+        self,
+        experiment: Experiment,
+        moved: Sequence[Moved],
+        limits: Sequence[int],
+        channel: Channel,
+        bins: Int[np.ndarray, " some"] | None = None,
+    ):
+        """Take the numbers that move the signal, the degree of the polynomial in each, and the kinds of recoil.
+
+        Counts are those in the cells of some `bins` of the response, by default of all.
+        """
         self.experiment, self.moved, self.channel, self.limits = experiment, tuple(moved), channel, tuple(limits)
         every = itertools.product(*(range(limit + 1) for limit in limits))
         free = [i for i, m in enumerate(moved) if m.degree is None]
         self.degrees: Degrees = tuple(d for d in every if sum(d[i] / limits[i] for i in free) <= 1 + 1e-9)
+        points = [_points(limit + (2 if m.degree is None else 1)) for limit, m in zip(limits, moved, strict=True)]
         rate_side = [i for i, m in enumerate(moved) if not m.of_response]
         response_side = [i for i, m in enumerate(moved) if m.of_response]
-        points = [_points(limit + (2 if m.degree is None else 1)) for limit, m in zip(limits, moved, strict=True)]
-        self.rate_values = list(_combinations(moved, rate_side, points))
-        self.response_values = list(_combinations(moved, response_side, points))
-        places = [
-            {**dict(zip(response_side, r, strict=True)), **dict(zip(rate_side, s, strict=True))}
-            for r in itertools.product(*(points[i] for i in response_side))
-            for s in itertools.product(*(points[i] for i in rate_side))
-        ]
-        x = np.array([[place[i] for i in range(len(moved))] for place in places]).reshape(len(places), len(moved))
-        self.fit = _inverse(tuple(map(tuple, x.tolist())), self.degrees) if moved else np.ones((1, 1))
-        self._matrices: dict[object, Float[np.ndarray, "bins nodes"]] = {}
-        self._signals = [experiment.signal.at(values) for values in self.rate_values]
-        self._responses = [experiment.signal.at(values) for values in self.response_values]
+        self.rate_values, of_rates, rate_term = _side(moved, rate_side, points, self.degrees)
+        self.response_values, of_response, response_term = _side(moved, response_side, points, self.degrees)
+        signals = [experiment.signal.at(values) for values in self.rate_values]
         given = experiment.template is not None
         unseen = given or channel == "eves" or experiment.signal.nuclear is None
-        self.nuclear = [] if unseen else [Sampled.of(signal, "nuclear") for signal in self._signals]
-        self.electron = [] if given or channel == "cevns" else self._electrons()
-
-    def _electrons(self) -> list["Sampled"]:
-        if self.experiment.signal.electron is None:
-            return []
-        alike = all(m.of_nuclei or m.of_response for m in self.moved)
-        return [Sampled.of(signal, "electron") for signal in (self._signals[:1] if alike else self._signals)]
+        self.nuclear = [] if unseen else [Sampled.of(signal, "nuclear") for signal in signals]
+        unseen = given or channel == "cevns" or experiment.signal.electron is None
+        alike = all(m.of_nuclei or m.of_response for m in moved)
+        of_electrons = [] if unseen else (signals[:1] if alike else signals)
+        self.electron = [Sampled.of(signal, "electron") for signal in of_electrons]
+        nodes = [
+            *_shared("nuclear", self.nuclear, signals, of_rates),
+            *_shared("electron", self.electron, signals, of_rates),
+        ]
+        responses = [experiment.signal.at(values) for values in self.response_values]
+        terms = Terms(of_response, of_rates, response_term, rate_term)
+        self.folding = Folding(experiment, responses, nodes, terms, bins)
 
     def coefficients(self, rates: Rates) -> Float[np.ndarray, "terms points all"]:
         """Return the coefficients of the counts in all cells at several points in the couplings.
 
-        `rates` returns dR/dE at several sets of nodes, for each point and component of the source.
+        `rates` returns dR/dE at several sets of nodes, for each point and component of the source. Raises `InputError`
+        where the coefficients would take too much memory, before they are calculated.
         """
-        total: Float[np.ndarray, "grid points all"] | float = 0.0
-        for recoil, sampled in (("nuclear", self.nuclear), ("electron", self.electron)):
-            if sampled:
-                spectra = rates([one.nodes for one in sampled])
-                weighted = [one.weight * spectrum for one, spectrum in zip(sampled, spectra, strict=True)]
-                total = total + self._binned(recoil, weighted)
-        if isinstance(total, float):
+        spectra = self._spectra(lambda _, sampled: rates([one.nodes for one in sampled]))
+        if not spectra:
             return self._without_rates()[:, None]
-        return np.tensordot(self.fit, total, 1)
-
-    def _without_rates(self) -> Float[np.ndarray, "terms all"]:
-        """Return the coefficients where the model has no say: of a template, or of nothing."""
-        found = np.zeros((len(self.degrees), self.experiment.size))
-        if self.experiment.template is not None:
-            found[[d == (0,) * len(d) for d in self.degrees].index(True)] = self.experiment.template
+        points = next(iter(spectra.values()))[0].shape[0]
+        cells = self.folding.cells.size
+        self._check(points * cells)
+        found = np.empty((len(self.degrees), points, cells))
+        for some, part in self.folding.parts(spectra):
+            found[..., some] = part
         return found
-
-    def _binned(self, recoil: str, spectra: list[np.ndarray]) -> Float[np.ndarray, "grid points all"]:
-        """Return counts for every response and every set of rates."""
-        rows = []
-        for r, signal in enumerate(self._responses):
-            for s, spectrum in enumerate(spectra):
-                bins = np.concatenate(
-                    [spectrum @ block.T for block in self._blocks(recoil, signal, r, s)], axis=-1
-                )  # points, components, bins
-                rows.append(self.experiment.in_cells(np.moveaxis(bins, 1, 0), self._signals[s]))
-            if len(spectra) == 1:
-                rows += [rows[-1]] * (len(self._signals) - 1)
-        return np.stack(rows)
-
-    def _blocks(self, recoil: str, signal: Signal, r: int, s: int) -> Iterator[Float[np.ndarray, "bins nodes"]]:
-        """Give the probabilities of the bins at the nodes of one set of rates, in blocks of bins."""
-        response: Response = getattr(signal, recoil)
-        sampled: list[Sampled] = getattr(self, recoil)
-        energy, first = sampled[s].energy, sampled[0].energy
-        if s and energy.size == first.size and np.array_equal(energy, first):
-            s = 0
-        total = response.size * energy.size * max(len(self._responses), 1)
-        if (recoil, r, s) in self._matrices:
-            yield self._matrices[recoil, r, s]
-        elif total <= KEPT:
-            self._matrices[recoil, r, s] = response.probabilities(energy, slice(None))
-            yield self._matrices[recoil, r, s]
-        else:
-            rows = max(1, BLOCK // energy.size)
-            for start in range(0, response.size, rows):
-                yield response.probabilities(energy, slice(start, start + rows))
 
     def traced(self, rate: TracedRate) -> Float[Array, "terms all"]:
         """Return the coefficients of counts whose rates JAX traces; `rate` returns those at one set of nodes."""
-        total: Array | float = 0.0
-        for recoil, sampled in (("nuclear", self.nuclear), ("electron", self.electron)):
-            if sampled:
-                total = total + self._binned_traced(recoil, [one.weight * rate(recoil, one.nodes) for one in sampled])
-        if isinstance(total, float):
+        spectra = self._spectra(lambda recoil, sampled: [rate(recoil, one.nodes) for one in sampled])
+        if not spectra:
             return jnp.asarray(self._without_rates())
-        return jnp.tensordot(self.fit, total, 1)
+        cells, parts = zip(*self.folding.parts(spectra), strict=True)
+        return jnp.concatenate(parts, axis=-1)[..., np.argsort(np.concatenate(cells))]
 
-    def _binned_traced(
-        self, recoil: str, spectra: Sequence[Float[AnyArray, "components nodes"]]
-    ) -> Float[Array, "grid all"]:
-        """Return counts of traced rates for every response and every set of rates, as `_binned` does."""
-        rows = []
-        for r, signal in enumerate(self._responses):
-            for s, spectrum in enumerate(spectra):
-                bins = [spectrum @ block.T for block in self._blocks(recoil, signal, r, s)]
-                rows.append(self.experiment.in_cells(jnp.concatenate(bins, axis=-1), self._signals[s]))
-            if len(spectra) == 1:
-                rows += [rows[-1]] * (len(self._signals) - 1)
-        return jnp.stack(rows)
+    def _spectra(self, rates: Callable[[str, list["Sampled"]], list[Any]]) -> dict[str, list[Any]]:
+        """Return rates times quadrature weights, for each kind of recoil that is seen."""
+        kinds = {"nuclear": self.nuclear, "electron": self.electron}
+        return {
+            recoil: [one.weight * spectrum for one, spectrum in zip(sampled, rates(recoil, sampled), strict=True)]
+            for recoil, sampled in kinds.items()
+            if sampled
+        }
+
+    def _check(self, each: int) -> None:
+        """Raise `InputError` where terms of `each` so many coefficients are too many."""
+        entries = len(self.degrees) * each
+        if entries > LARGEST:
+            bins = self.folding.size * LARGEST // entries
+            raise InputError(
+                f"{self.experiment.label}: the signal of {self.folding.size} bins as a polynomial in "
+                f"{', '.join(m.name for m in self.moved)} takes {8e-9 * entries:.1f} GB, and fits several times that: "
+                f"give at most {bins} bins, or fewer nuisances that move the signal, or a smaller sigma"
+            )
+
+    def _without_rates(self) -> Float[np.ndarray, "terms all"]:
+        """Return the coefficients where the model has no say: of a template, or of nothing."""
+        found = np.zeros((len(self.degrees), self.folding.cells.size))
+        if self.experiment.template is not None:
+            found[[d == (0,) * len(d) for d in self.degrees].index(True)] = self.experiment.template[self.folding.cells]
+        return found
 
 
-def _combinations(moved: Sequence[Moved], side: list[int], points: list[np.ndarray]) -> Iterator[dict[str, float]]:
-    for values in itertools.product(*(points[i] for i in side)):
-        yield {moved[i].key: moved[i].at(x) for i, x in zip(side, values, strict=True)}
+def _side(
+    moved: Sequence[Moved], side: list[int], points: list[np.ndarray], degrees: Degrees
+) -> tuple[list[dict[str, float]], Float[np.ndarray, "side_terms side_points"], Int[np.ndarray, " terms"]]:
+    """Return the values of some numbers on all products of their points, and the polynomials in them.
+
+    The latter are a matrix that makes their coefficients, and their numbers in all terms of the whole polynomial.
+    """
+    places = list(itertools.product(*(points[i] for i in side)))
+    values = [{moved[i].key: moved[i].at(x) for i, x in zip(side, place, strict=True)} for place in places]
+    own = [tuple(row[i] for i in side) for row in degrees]
+    distinct = tuple(dict.fromkeys(own))
+    inverse = _inverse(np.array(places).reshape(len(places), len(side)), distinct)
+    return values, inverse, np.array([distinct.index(row) for row in own])
+
+
+def _shared(
+    recoil: str, sampled: list[Sampled], signals: list[Signal], of_rates: Float[np.ndarray, "rate_terms rates"]
+) -> list[SharedNodes]:
+    """Return nodes of one kind of recoil, those of several rates together where these have all alike but the rates."""
+    if len(sampled) == 1:
+        return [SharedNodes(recoil, signals[0], sampled[0].energy, (0,), of_rates.sum(axis=1, keepdims=True))]
+    groups: dict[object, list[int]] = {}
+    for number, (one, signal) in enumerate(zip(sampled, signals, strict=False)):
+        groups.setdefault((one.energy.tobytes(), id(signal.components)), []).append(number)
+    return [SharedNodes(recoil, signals[m[0]], sampled[m[0]].energy, tuple(m), of_rates[:, m]) for m in groups.values()]
 
 
 def fitted(
@@ -242,33 +241,46 @@ def fitted(
     """Return a grid on which the polynomial is exact to EXACT of the largest bin, and the coefficients of its counts.
 
     `known` are the degrees that were enough for another run of the experiment, so that these are tried first. The
-    error is measured between the points of the grid. Raises `InputError` where no degree is enough: a number that may
-    move so far changes too much.
+    error is measured between the points of the grid: first in a sample of the bins, then in all. Raises `InputError`
+    where no degree is enough, as a number that may move so far changes too much, and for too many bins.
     """
     if not moved:
         grid = SignalGrid(experiment, (), (), channel)
         return grid, grid.coefficients(rates)
-    limits = known or tuple(_degree(experiment, m, channel, rates) for m in moved)
-    probes = Probes(experiment, moved, channel, rates)
+    sample = _sample(experiment)
+    limits = known or tuple(_degree(experiment, m, channel, rates, sample) for m in moved)
+    tried = [None] if sample is None else [sample, None]
+    probes = {bins is None: Probes(experiment, moved, channel, rates, bins) for bins in tried}
     worst = np.inf
     for stretch in STRETCH:
         stretched = [limit if m.degree else round(limit * stretch) for limit, m in zip(limits, moved, strict=True)]
-        grid = SignalGrid(experiment, moved, stretched, channel)
-        coefficients = grid.coefficients(rates)
-        worst = probes.error(grid.degrees, coefficients)
-        if worst <= EXACT:
+        for bins in tried:
+            grid = SignalGrid(experiment, moved, stretched, channel, bins)
+            coefficients = grid.coefficients(rates)
+            worst = probes[bins is None].error(grid.degrees, coefficients)
+            if worst > EXACT:
+                break
+        else:
             return grid, coefficients
     raise _too_wide(experiment, moved, worst)
 
 
-def _degree(experiment: Experiment, moved: Moved, channel: Channel, rates: Rates) -> int:
-    """Return the degree that one number needs by itself."""
+def _sample(experiment: Experiment) -> Int[np.ndarray, " some"] | None:
+    """Return some of the bins, evenly spread, or None where there are no more than that."""
+    size = int(experiment.first.max()) + 1
+    return None if size <= SAMPLE else np.linspace(0, size - 1, SAMPLE).round().astype(int)
+
+
+def _degree(
+    experiment: Experiment, moved: Moved, channel: Channel, rates: Rates, bins: Int[np.ndarray, " some"] | None
+) -> int:
+    """Return the degree that one number needs by itself, in some bins."""
     if moved.degree is not None:
         return moved.degree
-    probes = Probes(experiment, (moved,), channel, rates)
+    probes = Probes(experiment, (moved,), channel, rates, bins)
     worst = np.inf
     for degree in LADDER:
-        grid = SignalGrid(experiment, (moved,), (degree,), channel)
+        grid = SignalGrid(experiment, (moved,), (degree,), channel, bins)
         worst = probes.error(grid.degrees, grid.coefficients(rates))
         if worst <= EXACT:
             return degree
@@ -286,13 +298,20 @@ def _too_wide(experiment: Experiment, moved: Sequence[Moved], worst: float) -> I
 class Probes:
     """Counts calculated anew, between the points of grids and at corners, with which polynomials are compared."""
 
-    def __init__(self, experiment: Experiment, moved: Sequence[Moved], channel: Channel, rates: Rates):
+    def __init__(
+        self,
+        experiment: Experiment,
+        moved: Sequence[Moved],
+        channel: Channel,
+        rates: Rates,
+        bins: Int[np.ndarray, " some"] | None = None,
+    ):
         """Calculate the counts, by far the longest part of a comparison, once for all degrees."""
         n = len(moved)
         rng = np.random.default_rng(0)
         self.places = np.concatenate([rng.uniform(-1, 1, (4, n)), [np.ones(n)], [-np.ones(n)]])
         given = [{m.key: m.at(v) for m, v in zip(moved, x, strict=True)} for x in self.places]
-        self.exact = [counts_at(experiment, values, channel, rates) for values in given]
+        self.exact = [counts_at(experiment, values, channel, rates, bins) for values in given]
 
     def error(self, degrees: Degrees, coefficients: Float[np.ndarray, "terms points all"]) -> float:
         """Return the largest difference of a polynomial, in units of the largest count at the place."""
@@ -306,8 +325,12 @@ class Probes:
 
 
 def counts_at(
-    experiment: Experiment, values: Mapping[str, float], channel: Channel, rates: Rates
+    experiment: Experiment,
+    values: Mapping[str, float],
+    channel: Channel,
+    rates: Rates,
+    bins: Int[np.ndarray, " some"] | None = None,
 ) -> Float[np.ndarray, "points all"]:
-    """Return the counts in all cells with other numbers of the description, calculated anew."""
+    """Return the counts in all cells, or those of some bins, with other numbers of the description, calculated anew."""
     there = dataclasses.replace(experiment, signal=experiment.signal.at(values))
-    return SignalGrid(there, (), (), channel).coefficients(rates)[0]
+    return SignalGrid(there, (), (), channel, bins).coefficients(rates)[0]

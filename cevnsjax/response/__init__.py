@@ -1,6 +1,6 @@
 """Detector response: yields, smearing, efficiency, and chains of them; or a matrix."""
 
-from cevnsjax.response.chain import RESPONSE_ORDER, Chain, Response, panel_edges
+from cevnsjax.response.chain import RESPONSE_ORDER, Bins, Chain, Response, panel_edges
 from cevnsjax.response.efficiency import Efficiency, LogisticEfficiency, TabulatedEfficiency
 from cevnsjax.response.grid import chebyshev_of, contracted, points_of, weights
 from cevnsjax.response.matrix import Matrix, matrix
@@ -9,6 +9,7 @@ from cevnsjax.response.yields import Full, Lindhard, Polynomial, Tabulated, Yiel
 
 __all__ = [
     "RESPONSE_ORDER",
+    "Bins",
     "Chain",
     "Efficiency",
     "Exact",

@@ -6,7 +6,7 @@ import functools
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cevnsjax.errors import InputError
 from cevnsjax.numeric import AnyArray, Part, namespace
@@ -34,6 +34,10 @@ CLOSEST = 1 / 8
 """Of bins narrower than this share of a standard deviation not every edge needs a panel, as they vary smoothly."""
 
 
+Bins = slice | Int[np.ndarray, " some"]
+"""Some bins: a slice, or their numbers in rising order."""
+
+
 class Response(Part):
     """Response to one kind of recoil: visible energies to integrate over, and the probability of each bin.
 
@@ -47,8 +51,16 @@ class Response(Part):
         """Return visible energies [MeV] and quadrature weights [MeV], of an `order` on each panel."""
 
     @abc.abstractmethod
-    def probabilities(self, energy: Float[AnyArray, " nodes"], bins: slice) -> Float[AnyArray, "_bins nodes"]:
+    def probabilities(self, energy: Float[AnyArray, " nodes"], bins: Bins) -> Float[AnyArray, "_bins nodes"]:
         """Return the probability that a visible `energy` [MeV] is found in each of some `bins` of the first axis."""
+
+    @abc.abstractmethod
+    def reached(self, energy: Float[np.ndarray, " nodes"], bins: Bins) -> slice:
+        """Return the part of rising visible energies, `energy` [MeV], beyond which some `bins` have no probability."""
+
+    @abc.abstractmethod
+    def answers_as(self, other: "Response") -> bool:
+        """Return whether `probabilities` are known to be those of the `other` response."""
 
     @property
     @abc.abstractmethod
@@ -120,20 +132,40 @@ class Chain(Response):
         _, first = np.unique(np.floor(edges / apart), return_index=True)
         return edges[first]
 
-    def probabilities(self, energy: Float[AnyArray, " nodes"], bins: slice) -> Float[AnyArray, "_bins nodes"]:
+    def probabilities(self, energy: Float[AnyArray, " nodes"], bins: Bins) -> Float[AnyArray, "_bins nodes"]:
         """Return the probability of each bin, the efficiency included."""
         mean = self.gain * energy
-        low, high = self.low[bins, None] - self.shift, self.high[bins, None] - self.shift
         if self.efficiency is None:
-            return self.smearing.between(low, high, mean)
+            return self._between(bins, mean)
         if not self.efficiency.reconstructed:
-            return self.smearing.between(low, high, mean) * self.efficiency(mean)
+            return self._between(bins, mean) * self.efficiency(mean)
         if isinstance(self.smearing, Exact):
-            return self.smearing.between(low, high, mean) * self.efficiency(mean + self.shift)
-        rows = [
-            self._recorded(mean, float(start), float(end)) for start, end in zip(low[:, 0], high[:, 0], strict=True)
-        ]
+            return self._between(bins, mean) * self.efficiency(mean + self.shift)
+        low, high = self.low[bins] - self.shift, self.high[bins] - self.shift
+        rows = [self._recorded(mean, float(start), float(end)) for start, end in zip(low, high, strict=True)]
         return namespace(*rows).stack(rows)
+
+    def _between(self, bins: Bins, mean: Float[AnyArray, " nodes"]) -> Float[AnyArray, "_bins nodes"]:
+        """Return the probability of each bin by the smearing alone. Bins that meet share an edge, and what is below."""
+        low, high = self.low[bins] - self.shift, self.high[bins] - self.shift
+        if not (self.contiguous and isinstance(bins, slice) and low.size):
+            return self.smearing.between(low[:, None], high[:, None], mean)
+        xp = namespace(low, high, mean)
+        below = self.smearing.below(xp.concatenate([low, high[-1:]])[:, None], mean)
+        return below[1:] - below[:-1]
+
+    def reached(self, energy: Float[np.ndarray, " nodes"], bins: Bins) -> slice:
+        """Return the part of rising visible energies, `energy` [MeV], that the smearing takes into some `bins`."""
+        low, high = self.low[bins] - self.shift, self.high[bins] - self.shift
+        some = np.flatnonzero(self.smearing.reaches(float(low[0]), float(high[-1]), np.asarray(self.gain * energy)))
+        return slice(int(some[0]), int(some[-1]) + 1) if some.size else slice(0, 0)
+
+    def answers_as(self, other: Response) -> bool:
+        """Return whether the `other` differs in no more than yields, and in where they are integrated."""
+        if not isinstance(other, Chain):
+            return False
+        own, others = ((c.gain, c.smearing, c.efficiency, c.shift, c.low, c.high) for c in (self, other))
+        return bool(eqx.tree_equal(own, others))
 
     def _recorded(self, mean: Float[AnyArray, " nodes"], low: float, high: float) -> Float[AnyArray, " nodes"]:
         """Return the integral of efficiency and density over a bin, by parts: only probabilities are needed.

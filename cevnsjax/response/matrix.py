@@ -14,7 +14,7 @@ from cevnsjax.errors import InputError
 from cevnsjax.numeric import AnyArray, namespace
 from cevnsjax.quadrature import panel_nodes
 from cevnsjax.resources import read_arrays, read_table
-from cevnsjax.response.chain import RESPONSE_ORDER, Response
+from cevnsjax.response.chain import RESPONSE_ORDER, Bins, Response
 from cevnsjax.response.grid import contracted, points_of
 from cevnsjax.response.yields import Full, Yield
 
@@ -47,10 +47,18 @@ class Matrix(Response):
         energy, weight = panel_nodes(self.recoil[:-1], self.recoil[1:], order)
         return energy.ravel(), weight.ravel()
 
-    def probabilities(self, energy: Float[AnyArray, " nodes"], bins: slice) -> Float[AnyArray, "_bins nodes"]:
+    def probabilities(self, energy: Float[AnyArray, " nodes"], bins: Bins) -> Float[AnyArray, "_bins nodes"]:
         """Return the interpolated probabilities."""
         xp = namespace(energy, self.table)
         return xp.stack([xp.interp(energy, self.recoil, row, left=0.0, right=0.0) for row in self.table[bins]])
+
+    def reached(self, energy: Float[np.ndarray, " nodes"], bins: Bins) -> slice:
+        """Return all of `energy`, visible energies [MeV]: any of some `bins` may have something everywhere."""
+        return slice(0, energy.size)
+
+    def answers_as(self, other: Response) -> bool:
+        """Return whether the `other` is the same response."""
+        return self is other
 
 
 def matrix(path: Path, bins: int, at: Mapping[str, float] | None = None) -> Matrix:

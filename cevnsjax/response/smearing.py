@@ -5,7 +5,8 @@ import math
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float
+import scipy.special
+from jaxtyping import Bool, Float
 
 from cevnsjax.numeric import AnyArray, Part, namespace, special
 
@@ -13,6 +14,12 @@ __all__ = ["Exact", "Gamma", "Gaussian", "Poisson", "Smearing"]
 
 REACH = 8.0
 """How many standard deviations beyond the bins the mean signal is integrated over."""
+
+NOTHING = 8.5
+"""Standard deviations beyond which a Gaussian leaves nothing: there the error function is one to its last digit."""
+
+FAINT = 37.5
+"""Minus the logarithm of a probability, 5e-17, that is lost beside one in double precision."""
 
 FINEST = 64
 """Steps of a smearing that vanishes at zero are no narrower than this share of a range."""
@@ -25,10 +32,24 @@ class Smearing(Part):
     """
 
     @abc.abstractmethod
+    def below(self, limit: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]) -> Float[AnyArray, "b n"]:
+        """Return the probability that a `mean` signal is reconstructed below a `limit`.
+
+        A constant may be missing that is the same for all limits.
+        """
+
+    @abc.abstractmethod
+    def reaches(self, low: float, high: float, mean: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Return where a `mean` signal may be reconstructed between `low` and `high`.
+
+        Elsewhere the probability is no more than the rounding of a difference of two that are close to one.
+        """
+
     def between(
         self, low: Float[AnyArray, "#b #n"], high: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]
     ) -> Float[AnyArray, "b n"]:
         """Return the probability that a `mean` signal is reconstructed between two limits, `low` and `high`."""
+        return self.below(high, mean) - self.below(low, mean)
 
     @abc.abstractmethod
     def deviation(self, mean: Float[AnyArray, "*n"] | float) -> Float[AnyArray, "*n"] | float:
@@ -49,12 +70,14 @@ class Exact(Smearing):
            [0., 1.]])
     """
 
-    def between(
-        self, low: Float[AnyArray, "#b #n"], high: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]
-    ) -> Float[AnyArray, "b n"]:
-        """Return one within the limits, else zero."""
+    def below(self, limit: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]) -> Float[AnyArray, "b n"]:
+        """Return one up to the limit, else zero."""
         # A panel of no width lies on the edge where it meets another: closed above, it keeps its derivative.
-        return namespace(mean, low).where((mean > low) & (mean <= high), 1.0, 0.0)
+        return namespace(mean, limit).where(mean <= limit, 1.0, 0.0)
+
+    def reaches(self, low: float, high: float, mean: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Return where the mean signal is within the limits."""
+        return (mean > low) & (mean <= high)
 
     def deviation(self, mean: Float[AnyArray, "*n"] | float) -> Float[AnyArray, "*n"] | float:
         """Return zero."""
@@ -82,17 +105,19 @@ class Gaussian(Smearing):
     linear: Float[AnyArray, ""] | float = 0.0
     truncated: bool = eqx.field(static=True, default=False)
 
-    def between(
-        self, low: Float[AnyArray, "#b #n"], high: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]
-    ) -> Float[AnyArray, "b n"]:
-        """Return the probability of the Gaussian between the limits."""
-        given = mean, low, high, self.noise, self.poisson, self.relative, self.linear
+    def below(self, limit: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]) -> Float[AnyArray, "b n"]:
+        """Return the probability of the Gaussian below the limit, less that below its mean."""
+        given = mean, limit, self.noise, self.poisson, self.relative, self.linear
         xp, erf = namespace(*given), special(*given).erf
         width = 2.0**0.5 * self.deviation(mean)
         if self.truncated:
-            low, high = xp.maximum(low, 0.0), xp.maximum(high, 0.0)
-        found = (erf((high - mean) / width) - erf((low - mean) / width)) / 2
-        return found * (2 / (1 + erf(mean / width))) if self.truncated else found
+            return erf((xp.maximum(limit, 0.0) - mean) / width) / (1 + erf(mean / width))
+        return erf((limit - mean) / width) / 2
+
+    def reaches(self, low: float, high: float, mean: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Return where the limits are less than NOTHING standard deviations away."""
+        far = NOTHING * np.asarray(self.deviation(mean))
+        return (mean + far >= low) & (mean - far <= high)
 
     def deviation(self, mean: Float[AnyArray, "*n"] | float) -> Float[AnyArray, "*n"] | float:
         """Return sigma."""
@@ -111,15 +136,19 @@ class Gamma(Smearing):
 
     shape_slope: Float[AnyArray, ""] | float
 
-    def between(
-        self, low: Float[AnyArray, "#b #n"], high: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]
-    ) -> Float[AnyArray, "b n"]:
-        """Return the probability of the gamma distribution between the limits."""
-        given = mean, low, high, self.shape_slope
+    def below(self, limit: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]) -> Float[AnyArray, "b n"]:
+        """Return the probability of the gamma distribution below the limit."""
+        given = mean, limit, self.shape_slope
         xp, gammainc = namespace(*given), special(*given).gammainc
         shape = 1 + self.shape_slope * mean
-        below, above = (xp.maximum(limit, 0.0) * shape / mean for limit in (low, high))
-        return gammainc(shape, above) - gammainc(shape, below)
+        return gammainc(shape, xp.maximum(limit, 0.0) * shape / mean)
+
+    def reaches(self, low: float, high: float, mean: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Return where no limit is so far out in a tail that no more than exp(-FAINT) is left."""
+        shape = 1 + self.shape_slope * mean
+        first, last = (max(limit, 0.0) * shape / mean for limit in (low, high))
+        above, under = (shape < first) & _faint(shape, first), (shape > last) & _faint(shape, last)
+        return ~(above | under)
 
     def deviation(self, mean: Float[AnyArray, "*n"] | float) -> Float[AnyArray, "*n"] | float:
         """Return mean / sqrt(shape)."""
@@ -135,18 +164,17 @@ class Poisson(Smearing):
            [0.368]])
     """
 
-    def between(
-        self, low: Float[AnyArray, "#b #n"], high: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]
-    ) -> Float[AnyArray, "b n"]:
-        """Return the sum of probabilities of the whole numbers between the limits."""
-        xp, gammaincc = namespace(mean, low, high), special(mean, low, high).gammaincc
-        first, last = xp.ceil(xp.maximum(low, 0.0)), xp.ceil(xp.maximum(high, 0.0))
+    def below(self, limit: Float[AnyArray, "#b #n"], mean: Float[AnyArray, " n"]) -> Float[AnyArray, "b n"]:
+        """Return the sum of probabilities of the whole numbers below the limit."""
+        xp, gammaincc = namespace(mean, limit), special(mean, limit).gammaincc
+        n = xp.ceil(xp.maximum(limit, 0.0))
+        return xp.where(n > 0, gammaincc(xp.maximum(n, 1.0), mean), 0.0)
 
-        def up_to(n: AnyArray) -> AnyArray:
-            """Return the probability of a number below n."""
-            return xp.where(n > 0, gammaincc(xp.maximum(n, 1.0), mean), 0.0)
-
-        return up_to(last) - up_to(first)
+    def reaches(self, low: float, high: float, mean: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Return where no limit is so far out in a tail that no more than exp(-FAINT) is left."""
+        first, last = (np.ceil(max(limit, 0.0)) for limit in (low, high))
+        above, under = (mean < first) & _faint(first, mean), (mean > last) & _faint(last, mean)
+        return (last > 0) & ~(above | under)
 
     def deviation(self, mean: Float[AnyArray, "*n"] | float) -> Float[AnyArray, "*n"] | float:
         """Return the root of the `mean`, at least one so that panels near zero have a width; in the axis' unit."""
@@ -155,3 +183,11 @@ class Poisson(Smearing):
     def steps(self, low: float, high: float) -> Float[np.ndarray, " steps"]:
         """Return the whole numbers between `low` and `high`, beside these limits."""
         return np.unique([low, *np.arange(math.ceil(low), high), high])
+
+
+def _faint(number: Float[AnyArray, "#n"] | float, mean: Float[AnyArray, "#n"]) -> Bool[np.ndarray, " n"]:
+    """Return where a Poisson distribution of some `mean` has less than exp(-FAINT) from a `number` outwards.
+
+    By Chernoff's bound, exp(-(m - n + n ln(n / m))). It is that of a gamma distribution of shape n beyond m, too.
+    """
+    return np.asarray(scipy.special.kl_div(number, mean) > FAINT)
