@@ -168,7 +168,12 @@ class PolynomialSearch(Search):
         """Return the values of all nuisances that are not given."""
         best = np.array(y)
         kernel = self.view.kernel
-        for group, observed, means in zip(kernel.groups, self.view.data.observed, self.means(y[None]), strict=True):
+        # Where no factor is closed nothing is left to calculate, and nothing to compile for it.
+        pairs = zip(kernel.groups, self.view.data.observed, strict=True)
+        closed = [(group, observed) for group, observed in pairs if np.size(group.closed_index)]
+        groups = tuple(group for group, _ in closed)
+        expected = self.means(y[None], dataclasses.replace(kernel, groups=groups)) if closed else []
+        for (group, observed), means in zip(closed, expected, strict=True):
             for t in range(len(observed)):
                 signal, rest, centre, variance = (np.asarray(part)[0, t] for part in means)
                 unit, data = signal / group.sigma[t], (observed[t] - rest) / group.sigma[t]
