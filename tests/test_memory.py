@@ -79,7 +79,9 @@ def written(folder: Path, bins: int, more: str) -> Path:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux, which tells of a process's memory")
-@pytest.mark.parametrize(("bins", "more", "largest"), [(1000, SHAPES, 1.0), (20_000, "", 2.0)], ids=["shapes", "plain"])
+@pytest.mark.parametrize(
+    ("bins", "more", "largest"), [(10_000, SHAPES, 1.0), (20_000, "", 2.0)], ids=["shapes", "plain"]
+)
 def test_the_largest_memory(tmp_path, bins: int, more: str, largest: float) -> None:
     path = written(tmp_path, bins, more)
     run = subprocess.run(

@@ -123,3 +123,26 @@ def test_jax_gives_the_same_values(smearing):
     between = jax.jit(lambda mean: smearing.between(LOW, HIGH, mean), compiler_options=QUICK)
     values = between(mean)
     np.testing.assert_allclose(values, smearing.between(LOW, HIGH, mean), rtol=1e-11, atol=1e-14)
+
+
+REACHING = {name: pair for name, pair in KINDS.items() if name != "relative"} | {
+    "poisson": (Poisson(), lambda m: stats.poisson(m)),
+    "gamma of photo-electrons": (Gamma(0.07), lambda m: gamma(m, 0.07)),
+}
+
+
+@pytest.mark.parametrize("kind", REACHING)
+@given(low=st.floats(0.0, 400.0), width=st.floats(0.01, 50.0))
+def test_what_is_left_out_of_a_bin_is_lost_in_rounding(kind, low, width):
+    """Means that do not reach a bin, by SciPy's distributions; those within it do."""
+    smearing, distribution = REACHING[kind]
+    mean = np.geomspace(0.05, 4000.0, 400)
+    reaches = smearing.reaches(low, low + width, mean)
+    left = mean[~reaches]
+    # A Poisson bin holds low <= n < high, and SciPy's function counts its limit in.
+    first, last = (np.ceil(low) - 1, np.ceil(low + width) - 1) if kind == "poisson" else (low, low + width)
+    below, above = distribution(left).cdf(last), distribution(left).sf(first)
+    assert (np.minimum(below, above) < 6e-17).all()
+    if kind != "poisson" or last > first:
+        assert reaches[(mean > low) & (mean < low + width)].all()
+    assert left.size

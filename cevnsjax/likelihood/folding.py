@@ -20,7 +20,7 @@ from cevnsjax.response import Bins, Response
 
 __all__ = ["Folding", "SharedNodes", "Terms"]
 
-KEPT = 4_000_000
+KEPT = 2_000_000
 """Entries of response matrices up to which a grid keeps them in memory; others are made anew each time."""
 
 BLOCK = 500_000

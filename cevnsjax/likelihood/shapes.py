@@ -165,9 +165,8 @@ class SignalGrid:
         if not spectra:
             return self._without_rates()[:, None]
         points = next(iter(spectra.values()))[0].shape[0]
-        cells = self.folding.cells.size
-        self._check(points * cells)
-        found = np.empty((len(self.degrees), points, cells))
+        self._check(points)
+        found = np.empty((len(self.degrees), points, self.folding.cells.size))
         for some, part in self.folding.parts(spectra):
             found[..., some] = part
         return found
@@ -189,15 +188,15 @@ class SignalGrid:
             if sampled
         }
 
-    def _check(self, each: int) -> None:
-        """Raise `InputError` where terms of `each` so many coefficients are too many."""
-        entries = len(self.degrees) * each
+    def _check(self, points: int) -> None:
+        """Raise `InputError` where the coefficients in all bins, not only those of a sample, are too many."""
+        entries = len(self.degrees) * points * self.experiment.size
         if entries > LARGEST:
-            bins = self.folding.size * LARGEST // entries
+            bins = int(self.experiment.first.max()) + 1
             raise InputError(
-                f"{self.experiment.label}: the signal of {self.folding.size} bins as a polynomial in "
-                f"{', '.join(m.name for m in self.moved)} takes {8e-9 * entries:.1f} GB, and fits several times that: "
-                f"give at most {bins} bins, or fewer nuisances that move the signal, or a smaller sigma"
+                f"{self.experiment.label}: the signal in {bins} bins as a polynomial in "
+                f"{', '.join(m.name for m in self.moved) or 'the couplings'} takes {8e-9 * entries:.3g} GB, and a fit "
+                f"several times that: give at most {bins * LARGEST // entries} bins, or fewer such nuisances"
             )
 
     def _without_rates(self) -> Float[np.ndarray, "terms all"]:
