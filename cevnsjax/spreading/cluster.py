@@ -40,8 +40,7 @@ FETCH, FETCHERS = 60.0, 8
 """Seconds in which a finished result must arrive, else its block is begun anew; and how many are fetched at once."""
 
 TRIES = 3
-"""How often blocks whose workers died are begun anew: each, and all together while no block is finished. Before,
-Dask itself has tried four workers each time."""
+"""How often a block is begun anew after four of its workers died, as Dask tries; or all while none is finished."""
 
 SOFTWARE = ("cevnsjax", "jax", "jaxlib", "numpy")
 """Packages whose versions must be the same on all workers, as numbers depend on them."""
@@ -276,10 +275,8 @@ class _Crew:
             self.seen = time.monotonic()  # there are workers, if only for moments in which nobody looks
             if self.tries[block] > TRIES or self.vain > TRIES:
                 which = f"block {block + 1} of {len(self.blocks)}" if self.tries[block] > TRIES else "a block"
-                raise CutOff(
-                    f"workers of {self.name} died whenever they did {which}, most often for want of memory; "
-                    f"{self._finished(number)}"
-                ) from error
+                why = f"died whenever they did {which}, most often for want of memory"
+                raise CutOff(f"workers of {self.name} {why}; {self._finished(number)}") from error
         elif not isinstance(error, TimeoutError | OSError | distributed.client.FutureCancelledError):
             raise error
         self._begin(block)
