@@ -62,6 +62,7 @@ def test_a_linear_likelihood(straight) -> None:
     assert result.statistical == pytest.approx(np.sqrt((covariance @ a.T @ a @ covariance)[0, 0]), rel=1e-6)
     assert result.systematic == pytest.approx(np.sqrt((covariance @ w @ covariance)[0, 0]), rel=1e-6)
     assert result.closure == pytest.approx(1.0, rel=1e-6)
+    assert result.bending == pytest.approx(0.0, abs=1e-6)
     assert result.statistical_held == pytest.approx((a[:, 0] @ a[:, 0]) ** -0.5, rel=1e-6)
     assert result.systematic_held == pytest.approx(np.sqrt(error[0] ** 2 - result.statistical_held**2), rel=1e-6)
     rows = rows_of(result)
@@ -167,6 +168,29 @@ def test_statistical_by_shifting_each_observation(detailed, conus) -> None:
     square = np.sum((up - down) ** 2)
     assert conus.statistical == pytest.approx(square**0.5, rel=0.02)
     assert conus.closure == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("parameter", ["sin2_theta_w", "norm"])
+def test_what_second_derivatives_of_counts_change(detailed, parameter: str) -> None:
+    """Chi-squared is twice as curved as J^T V^-1 J + W, but for the residuals times second derivatives of counts."""
+    result = cevnsjax.impacts(detailed, parameter)
+    (experiment,) = detailed.experiments
+    nuisances = {n.name: n for n in detailed.nuisances}
+    values = {parameter: result.value} | {row["name"]: row["value"] for row in result.nuisances}
+    names, width = list(values), np.array([nuisances[n].sigma if n in nuisances else 1.0 for n in values])
+    width[0] = result.error
+    best = np.array(list(values.values()))
+
+    def at(x):
+        return {name: best[i] + width[i] * x[i] for i, name in enumerate(names)}
+
+    zero = np.zeros(len(names))
+    half = np.asarray(jax.hessian(lambda x: detailed.chi2(at(x)))(zero)) / 2
+    slopes = np.asarray(jax.jacfwd(lambda x: detailed.expected_in(at(x))[0])(zero)) / experiment.sigma[:, None]
+    constraint = np.diag([float(name in nuisances and name != parameter) for name in names])
+    row = np.linalg.inv(half)[0]
+    assert result.bending == pytest.approx(1 - row @ (slopes.T @ slopes + constraint) @ row / row[0], abs=1e-5)
+    assert abs(result.bending) > 1e-3
 
 
 @pytest.mark.parametrize("systematics", sorted({"detailed", "literature"} & set(load_experiment("conus_plus").sets)))

@@ -42,8 +42,8 @@ def covariance_of(hessian: Float[np.ndarray, "n n"], varied: Bool[np.ndarray, " 
 
 def shifted_observations(
     kernel: Kernel, data: Data, y: Float[np.ndarray, " n"], along: Float[np.ndarray, " n"]
-) -> tuple[Float[np.ndarray, "_terms _cells"], ...]:
-    """Return the shift of all observations by one standard deviation that moves a variable farthest.
+) -> tuple[tuple[Float[np.ndarray, "_terms _cells"], ...], float]:
+    """Return the shift of all observations by one standard deviation that moves a variable farthest, and how far.
 
     `along` is the variable's row of the covariance. To first order the minimum moves by g_i = -along . d^2 chi^2 /
     (2 dy dn_i) with observation n_i. Among all shifts of chi-squared one, d V^-1 d = 1 with the covariance V of the
@@ -56,7 +56,7 @@ def shifted_observations(
         for group, slope, observed in zip(kernel.groups, slopes, data.observed, strict=True)
     ]
     length = np.sqrt(sum(float((slope * shift).sum()) for slope, shift in zip(slopes, shifts, strict=True)))
-    return tuple(shift / length if length > 0 else shift for shift in shifts)
+    return tuple(shift / length if length > 0 else shift for shift in shifts), float(length)
 
 
 def _all_held(y: Vector) -> Bool[Array, " n"]:

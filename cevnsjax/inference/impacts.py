@@ -37,7 +37,9 @@ class Impacts:
     `statistical` is the error from fluctuations of the observations alone, `systematic` that of all constraints, each
     the response of the best fit to its own shift: constraints' centres by one width, observations by one standard
     deviation. `own_constraint` is the share of a constraint of the parameter itself, None without one. `closure` is
-    the root of the sum of squares over `error`: one for a problem that is linear and Gaussian.
+    the root of the sum of squares over `error`: one for a problem that is linear and Gaussian. `bending` is the share
+    of the variance by the curvature of chi-squared that comes from second derivatives of counts, times the differences
+    of the data from what is expected: sqrt(1 - bending) is what the closure would be if chi-squared were a parabola.
 
     `statistical_held` is the error with all nuisances held at their best values, and `systematic_held` the quadrature
     difference from `error`. It counts nuisances that the data themselves determine as systematic.
@@ -65,6 +67,7 @@ class Impacts:
     systematic: float
     own_constraint: float | None
     closure: float
+    bending: float
     statistical_held: float
     systematic_held: float
     best_fit: dict[str, float]
@@ -145,7 +148,7 @@ def _result(
     systematic = float(np.linalg.norm(parts))
     closure = math.hypot(statistical, systematic) / whole
     if abs(closure - 1) > CLOSURE:
-        messages = [*messages, f"the parts add up to {closure:.3f} of the error, which is not linear in the data"]
+        messages = [*messages, _not_closed(closure, shifted.bending)]
     own = contributions.get(around.over)
     best_fit = {p.name: float(search.value(p.name, around.best[search.place(p.name)])) for p in search.free}
     return Impacts(
@@ -158,12 +161,22 @@ def _result(
         systematic=systematic,
         own_constraint=None if own is None else abs(own),
         closure=closure,
+        bending=shifted.bending,
         statistical_held=held,
         systematic_held=math.sqrt(max(whole**2 - held**2, 0.0)),
         best_fit=best_fit | search.nuisances(around.best),
         chi2_min=around.least,
         nuisances=_rows(likelihood, around, (up, down), errors, shifted.prefit, contributions),
         messages=messages,
+    )
+
+
+def _not_closed(closure: float, bending: float) -> str:
+    """Return why the parts miss the error: a minimum that moves with the data, and chi-squared that is no parabola."""
+    curved = math.sqrt(max(1 - bending, 0.0))
+    return (
+        f"the parts add up to {closure:.3f} of the error, which is not linear in the data: {curved:.3f} of it by the "
+        "second derivatives of the counts at the data, the rest as chi-squared is no parabola"
     )
 
 

@@ -30,13 +30,15 @@ class Shifted(NamedTuple):
 
     `prefit`: each nuisance held one width above and below its best value, NaN without a constraint. `centres`: the
     centre of each constraint of `constrained` variables. `observed`: all observations, in the direction that moves the
-    parameter farthest.
+    parameter farthest. `bending` is the share of the parameter's variance by the curvature of chi-squared that neither
+    observations nor centres make to first order: that of second derivatives of counts.
     """
 
     prefit: Float[np.ndarray, "nuisances 2"]
     constrained: Int[np.ndarray, " constraints"]
     centres: Float[np.ndarray, "constraints 2"]
     observed: Float[np.ndarray, " 2"]
+    bending: float
 
 
 @dataclasses.dataclass
@@ -148,8 +150,10 @@ class Variations:
             centre[job : job + 2, i] += [1.0, -1.0]
             job += 2
         choice[job:] = 1, 2
-        shift = shifted_observations(search.view.kernel, search.view.data, best, self.covariance[self.over])
+        row = self.covariance[self.over]
+        shift, farthest = shifted_observations(search.view.kernel, search.view.data, best, row)
+        bending = 1 - (farthest**2 + row @ (weight * row)) / row[self.over]
         found = self.values(self.refit(start, held, centre, shift, choice).place).reshape(-1, 2)
         prefit = np.full((len(self.rows), 2), np.nan)
         prefit[[self.rows.index(i) for i in widths]] = found[: len(widths)]
-        return Shifted(prefit, constrained, found[len(widths) : -1], found[-1])
+        return Shifted(prefit, constrained, found[len(widths) : -1], found[-1], float(bending))

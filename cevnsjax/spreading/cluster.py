@@ -40,7 +40,7 @@ FETCH, FETCHERS = 60.0, 8
 """Seconds in which a finished result must arrive, else its block is begun anew; and how many are fetched at once."""
 
 TRIES = 3
-"""How often a block is begun anew whose worker died; before, Dask itself has tried four workers each time."""
+"""How often a block is begun anew after four of its workers died, as Dask tries; or all while none is finished."""
 
 SOFTWARE = ("cevnsjax", "jax", "jaxlib", "numpy")
 """Packages whose versions must be the same on all workers, as numbers depend on them."""
@@ -210,6 +210,7 @@ class _Crew:
         self.pool = ThreadPoolExecutor(FETCHERS)
         self.running: dict[Any, int] = {}
         self.tries: dict[int, int] = {}
+        self.vain = 0  # blocks that were given up since the last result
         self.done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.threads = max(sum(self.client.nthreads().values()), 1)
         self.looked = self.seen = time.monotonic()
@@ -225,7 +226,7 @@ class _Crew:
                 self._look(number)
             for block, result in self._arrived(number):
                 number += 1
-                self.seen = time.monotonic()
+                self.seen, self.vain = time.monotonic(), 0
                 yield block, result
 
     def _arrived(self, number: int) -> Iterator[tuple[int, Any]]:
@@ -270,11 +271,12 @@ class _Crew:
             raise CutOff(f"a worker of {self.name} lacks what is needed ({error}): {needed}") from error
         if isinstance(error, distributed.KilledWorker):
             self.tries[block] = self.tries.get(block, 0) + 1
-            if self.tries[block] > TRIES:
-                raise CutOff(
-                    f"workers of {self.name} died whenever they did block {block + 1} of {len(self.blocks)}, most "
-                    f"often for want of memory; {self._finished(number)}"
-                ) from error
+            self.vain += 1
+            self.seen = time.monotonic()  # there are workers, if only for moments in which nobody looks
+            if self.tries[block] > TRIES or self.vain > TRIES:
+                which = f"block {block + 1} of {len(self.blocks)}" if self.tries[block] > TRIES else "a block"
+                why = f"died whenever they did {which}, most often for want of memory"
+                raise CutOff(f"workers of {self.name} {why}; {self._finished(number)}") from error
         elif not isinstance(error, TimeoutError | OSError | distributed.client.FutureCancelledError):
             raise error
         self._begin(block)
