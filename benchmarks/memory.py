@@ -1,7 +1,7 @@
 """The largest memory of a fit with many bins, as a whole process of the command line.
 
-The bins of CONUS+ are cut into equal parts: a thousand with six nuisances, and twenty thousand with one coupling and
-the norm. The rival is the same command with the measured bins: what the program takes before any bin is added.
+The region of CONUS+ is cut into equal bins: one and ten thousand with six nuisances, and twenty thousand with one coupling
+and the norm. The rival is the same command with the measured bins: what the program takes before any bin is added.
 """
 
 from typing import Any
@@ -14,6 +14,7 @@ __all__ = ["run"]
 GIGABYTE = 1e9
 CASES = {
     "six nuisances": (1000, ("--systematics", "detailed"), 1.0),
+    "six nuisances as well": (10_000, ("--systematics", "detailed"), 2.0),
     "one coupling": (20_000, ("--free", "sin2_theta_w"), 2.0),
 }
 """The number of bins, options of `cevnsjax fit`, and the aim [GB]."""
