@@ -1,7 +1,8 @@
 """The largest memory of a fit with many bins, as a whole process of the command line.
 
 The region of CONUS+ is cut into equal bins: one and ten thousand with six nuisances, and twenty thousand with one
-coupling and the norm. The rival is the same command with the measured bins: what the program takes before any bin is added.
+coupling and the norm. The rival is the same command with the measured bins: what the program takes before any bin is
+added.
 """
 
 from typing import Any

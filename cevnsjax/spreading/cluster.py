@@ -40,7 +40,7 @@ FETCH, FETCHERS = 60.0, 8
 """Seconds in which a finished result must arrive, else its block is begun anew; and how many are fetched at once."""
 
 TRIES = 3
-"""How often Dask may give up a block, after four of its workers died; or blocks one after the other without a result."""
+"""How often Dask may give up a block, after four of its workers died; or blocks in a row, without a result."""
 
 SOFTWARE = ("cevnsjax", "jax", "jaxlib", "numpy")
 """Packages whose versions must be the same on all workers, as numbers depend on them."""
