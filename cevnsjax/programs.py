@@ -21,7 +21,7 @@ from jax import export
 
 from cevnsjax.store import keep, keeping, kept, known_source
 
-__all__ = ["Program", "forget_programs", "program", "release_memory", "trim_memory"]
+__all__ = ["Program", "forget_programs", "program", "release_memory"]
 
 Result = TypeVar("Result")
 
@@ -43,10 +43,10 @@ def release_memory() -> None:
     forget_programs()
     jax.clear_caches()
     gc.collect()
-    trim_memory()
+    _trim_memory()
 
 
-def trim_memory() -> None:
+def _trim_memory() -> None:
     """Give memory that is no longer used back to the system, in milliseconds; programs stay.
 
     The compiler leaves some 40 MB behind for each program, in pieces that the C library keeps unless it is asked. Only
@@ -90,7 +90,8 @@ class Program(Generic[Result]):
             return self._jitted(*args, **kwargs)
         leaves = [leaf if isinstance(leaf, jax.Array) else np.asarray(leaf) for leaf in leaves]
         key = tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves), tuple(fixed.items())
-        if key not in self._made:
+        new = key not in self._made
+        if new:
             with self._lock:  # threads share the work on one grid, and wait for one compiler
                 if key not in self._made:
                     self._made[key] = self._found(f"{key} {self._options}", tree, fixed, leaves)
@@ -98,7 +99,10 @@ class Program(Generic[Result]):
         if made is None:
             return self._jitted(*args, **kwargs)
         call, out = made
-        return jax.tree.unflatten(out, call(*leaves))
+        result = jax.tree.unflatten(out, call(*leaves))
+        if new:
+            _trim_memory()  # its first call has compiled it
+        return result
 
     @property
     def made(self) -> int:

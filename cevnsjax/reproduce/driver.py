@@ -13,7 +13,7 @@ import jax
 
 from cevnsjax.errors import InputError, unknown_name
 from cevnsjax.figures import Overlay, read_overlay
-from cevnsjax.programs import release_memory, trim_memory
+from cevnsjax.programs import release_memory
 from cevnsjax.provenance import provenance_of
 from cevnsjax.reproduce.markdown import filled
 from cevnsjax.reproduce.progress import progress
@@ -61,7 +61,6 @@ def reproduce(
                 advance(f"{study.name}: {step.title}", kept)
                 if not kept:
                     workspace.keep(step.name, step.make(workspace))
-                    trim_memory()
             content = study.compose(workspace.results)
             origin = provenance_of(None, "reproduce", only=[study.name], overlays=list(overlays), inputs=identity)
             workspace.publish({**content, "provenance": origin}, filled(study.name, study.page(content)))
