@@ -34,12 +34,14 @@ def forget_programs() -> None:
         each._made.clear()
 
 
-def release_memory() -> None:
-    """Forget all programs, JAX's own too, and give memory that is no longer used back to the system.
+def release_memory(above: int = 0) -> None:
+    """Forget all programs, JAX's own too, where there are more than `above`, and give their memory to the system.
 
     A program takes 10 to 20 MB. One that is used again is read from disk or compiled again. Results do not depend on
     it.
     """
+    if sum(each.made for each in _every) <= above:
+        return
     forget_programs()
     jax.clear_caches()
     gc.collect()

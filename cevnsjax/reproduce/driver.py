@@ -27,6 +27,9 @@ __all__ = ["reproduce"]
 
 REPORT = "report"
 
+PROGRAMS = 24
+"""Programs that steps of a study hand on to each other: some half gigabyte."""
+
 
 def reproduce(
     out: Path | str, overlays: Sequence[Path | str] = (), only: Sequence[str] | None = None
@@ -61,6 +64,7 @@ def reproduce(
                 advance(f"{study.name}: {step.title}", kept)
                 if not kept:
                     workspace.keep(step.name, step.make(workspace))
+                    release_memory(above=PROGRAMS)
             content = study.compose(workspace.results)
             origin = provenance_of(None, "reproduce", only=[study.name], overlays=list(overlays), inputs=identity)
             workspace.publish({**content, "provenance": origin}, filled(study.name, study.page(content)))
