@@ -83,8 +83,6 @@ class Program(Generic[Result]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Result:
         """Return the function's result, by a program that is there, is on disk, or is made now."""
-        if not keeping() or jax.device_count() > 1:  # with several devices a program belongs to their arrangement
-            return self._jitted(*args, **kwargs)
         given: dict[str, Any] = self._signature.bind(*args, **kwargs).arguments
         fixed = {name: given.pop(name) for name in self._static}
         leaves, tree = jax.tree.flatten(given)
@@ -92,16 +90,20 @@ class Program(Generic[Result]):
             return self._jitted(*args, **kwargs)
         leaves = [leaf if isinstance(leaf, jax.Array) else np.asarray(leaf) for leaf in leaves]
         key = tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves), tuple(fixed.items())
-        new = key not in self._made
+        # With several devices a program belongs to their arrangement, and is not kept.
+        keeps = keeping() and jax.device_count() == 1
+        new = (keeps, key) not in self._made
         if new:
             with self._lock:  # threads share the work on one grid, and wait for one compiler
-                if key not in self._made:
-                    self._made[key] = self._found(f"{key} {self._options}", tree, fixed, leaves)
-        made = self._made[key]
+                if (keeps, key) not in self._made:
+                    found = self._found(f"{key} {self._options}", tree, fixed, leaves) if keeps else None
+                    self._made[keeps, key] = found
+        made = self._made[keeps, key]
         if made is None:
-            return self._jitted(*args, **kwargs)
-        call, out = made
-        result = jax.tree.unflatten(out, call(*leaves))
+            result = self._jitted(*args, **kwargs)
+        else:
+            call, out = made
+            result = jax.tree.unflatten(out, call(*leaves))
         if new:
             _trim_memory()  # its first call has compiled it
         return result
@@ -109,7 +111,7 @@ class Program(Generic[Result]):
     @property
     def made(self) -> int:
         """The number of programs that this process holds."""
-        return len(self._made) + self._jitted._cache_size()  # type: ignore[attr-defined]
+        return len(self._made)
 
     def _found(
         self, key: str, tree: Any, fixed: dict[str, Any], leaves: list[Any]

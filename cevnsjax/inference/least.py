@@ -1,5 +1,4 @@
-"""The least value of a smooth function of one number that answers for several places at once, hardly slower than for
-one."""
+"""The least value of a smooth function of one number that is asked at several places at once."""
 
 from collections.abc import Callable
 
@@ -20,7 +19,8 @@ def least_between(
 ) -> float:
     """Return where a function is least between `low` and `high`, to `close`.
 
-    `look` returns values at several places. Each round asks at the minimum of the polynomial through the nearest places
+    `look` returns values at several places, for which it takes hardly longer than for one. `close` is in the unit of
+    the ends. Each round asks at the minimum of the polynomial through the nearest places
     and on both sides of it, which is soon exact where the function is smooth, and halves the bracket where it is not.
 
     >>> from cevnsjax.inference.least import least_between

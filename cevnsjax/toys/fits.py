@@ -182,7 +182,7 @@ def _deltas(
         # step leads; that with the parameters free where this one ended, moved by how far the first steps lie apart.
         # Those from other values do not follow it: there may be a second minimum in nuisances, which they may find.
         many, fits, n = starts.shape
-        onward = jnp.arange(fits)[:, None] == jnp.full(n, 1)
+        onward = jnp.zeros((fits, n), dtype=bool).at[1].set(True)
         found = minimise_all(
             kernel, data, starts.reshape(many * fits, n), jnp.tile(masks, (many, 1)), many * fits,
             at_once(many, FEW if n >= LARGE else TOGETHER), CLOSE, onward=jnp.tile(onward, (many, 1)), safe=truth,
