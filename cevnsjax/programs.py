@@ -25,6 +25,9 @@ __all__ = ["Program", "forget_programs", "program", "release_memory"]
 
 Result = TypeVar("Result")
 
+OLDER: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}
+"""The option of XLA that chooses the older of two ways to make a processor's code of joined operations."""
+
 _every: list["Program[Any]"] = []
 
 
@@ -67,6 +70,24 @@ def program(*static: str, effort: int | None = None) -> Callable[[Callable[..., 
     return lambda function: Program(function, static, effort)
 
 
+def _options(effort: int | None) -> dict[str, Any] | None:
+    """Return the options of the compiler for its effort; without a wish there are none."""
+    return None if effort is None else {"xla_backend_optimization_level": effort, **_older()}
+
+
+@functools.cache
+def _older() -> dict[str, Any]:
+    """Return the option of the older way to make code, and nothing where the compiler does not know it.
+
+    It takes two thirds of the newer way's time, and what it makes is as fast for a fit.
+    """
+    try:
+        jax.jit(lambda x: x, compiler_options=OLDER).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:  # no such option, as in later versions
+        return {}
+    return OLDER
+
+
 class Program(Generic[Result]):
     """A function of arrays that JAX compiles once for arguments of the same shapes, and keeps on disk."""
 
@@ -74,9 +95,7 @@ class Program(Generic[Result]):
         """Take the function, the names of its static arguments, and the compiler's effort."""
         functools.update_wrapper(self, function)
         self._function, self._static = function, static
-        self._options = None if effort is None else {"xla_backend_optimization_level": effort}
-        self._signature = inspect.signature(function)
-        self._jitted = jax.jit(function, static_argnames=static, compiler_options=self._options)
+        self._signature, self._effort = inspect.signature(function), effort
         self._made: dict[object, tuple[Callable[..., Any], Any] | None] = {}
         self._lock = threading.Lock()
         _every.append(self)
@@ -96,7 +115,7 @@ class Program(Generic[Result]):
         if new:
             with self._lock:  # threads share the work on one grid, and wait for one compiler
                 if (keeps, key) not in self._made:
-                    found = self._found(f"{key} {self._options}", tree, fixed, leaves) if keeps else None
+                    found = self._found(f"{key} {_options(self._effort)}", tree, fixed, leaves) if keeps else None
                     self._made[keeps, key] = found
         made = self._made[keeps, key]
         if made is None:
@@ -107,6 +126,11 @@ class Program(Generic[Result]):
         if new:
             _trim_memory()  # its first call has compiled it
         return result
+
+    @functools.cached_property
+    def _jitted(self) -> Callable[..., Any]:
+        """The program of `jax.jit`, made when it is first called: its options ask for a device."""
+        return jax.jit(self._function, static_argnames=self._static, compiler_options=_options(self._effort))
 
     @property
     def made(self) -> int:
@@ -133,7 +157,7 @@ class Program(Generic[Result]):
             return exported.call(*leaves)
 
         call.__name__ = self._function.__name__
-        return jax.jit(call, compiler_options=self._options), out
+        return jax.jit(call, compiler_options=_options(self._effort)), out
 
     def _exported(self, tree: Any, fixed: dict[str, Any], leaves: list[Any]) -> tuple[bytearray, Any] | None:
         """Return the function of a flat list of arrays as it goes to the compiler, and the structure of its result."""

@@ -13,7 +13,8 @@ import pytest
 
 # A block starts without programs; what stands below it follows in the same process. Beside each call: the bound.
 PREDICT = {
-    "Likelihood('conus_plus').expected({})": 3,
+    # One asks whether the compiler knows an option.
+    "Likelihood('conus_plus').expected({})": 4,
     "Likelihood('conus_plus').expected({'sin2_theta_w': 0.2, 'norm': 1.1})": 0,
     "Likelihood(plus({'response.nuclear.yield.k': 0.17})).expected({})": 0,
     "Likelihood('conus_plus', model='scalar').expected({'g_phi': 1e-6})": 2,

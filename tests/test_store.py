@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cevnsjax import Likelihood, fit, load_experiment, store
+from cevnsjax import Likelihood, fit, load_experiment, programs, store
 from cevnsjax.programs import Program, forget_programs, release_memory
 from cevnsjax.store import content_of, keep, kept
 
@@ -185,3 +185,12 @@ def test_a_changed_table_is_another_signal(folder, copied):
     finally:
         store.keep_in(monkey)
     assert (after > before).any()
+
+
+def test_an_option_that_the_compiler_does_not_know_is_left_out(monkeypatch):
+    """Versions of JAX differ in the older way to make code: without it programs are the same."""
+    older = programs._older.__wrapped__
+    assert programs._options(None) is None
+    assert programs._options(1) == {"xla_backend_optimization_level": 1, **older()}
+    monkeypatch.setattr(programs, "OLDER", {"xla_no_such_option": False})
+    assert older() == {}
