@@ -27,7 +27,17 @@ from cevnsjax.parameters import Parameter, check_names, check_value
 from cevnsjax.programs import program
 from cevnsjax.spreading import Gathering, Lazy, Work
 
-__all__ = ["BATCH", "Minima", "PolynomialSearch", "Search", "checked", "filled", "free_or_default", "rows_of"]
+__all__ = [
+    "BATCH",
+    "Minima",
+    "PolynomialSearch",
+    "Search",
+    "checked",
+    "filled",
+    "free_or_default",
+    "means_at",
+    "rows_of",
+]
 
 BATCH = 64
 """Searches that one call of a program takes."""
@@ -189,15 +199,18 @@ class PolynomialSearch(Search):
 
     def means(self, y: Float[np.ndarray, "lanes n"], kernel: Kernel | None = None) -> list[Means]:
         """Return what each group of terms expects at several places, with lanes as the leading axis."""
-        parts = []
-        for chunk in _batches(len(y)):
-            parts.append(_means(self.view.kernel if kernel is None else kernel, y[chunk], self.held))
-        together = jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)
-        return jax.tree.map(lambda leaf: leaf[: len(y)], together)
+        return means_at(self.view.kernel if kernel is None else kernel, y, self.held)
 
     def acts(self, name: str) -> bool:
         """Return whether anything depends on a coupling."""
         return self.view.acts.get(name, True)
+
+
+def means_at(kernel: Kernel, y: Float[np.ndarray, "lanes n"], held: Bool[np.ndarray, " n"]) -> list[Means]:
+    """Return what each group of a kernel's terms expects at several places, with lanes as the leading axis."""
+    parts = [_means(kernel, y[chunk], held) for chunk in _batches(len(y))]
+    together = jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)
+    return jax.tree.map(lambda leaf: leaf[: len(y)], together)
 
 
 def _batches(number: int) -> list[np.ndarray]:

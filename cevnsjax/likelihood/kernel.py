@@ -138,10 +138,13 @@ class Term(eqx.Module):
 
 
 class Data(eqx.Module):
-    """What was observed in each group of terms, and where the constraints are centred, in units of their widths."""
+    """What was observed in each group of terms, and where the constraints are centred, in units of their widths.
 
-    observed: tuple[Float[AnyArray, "_terms _cells"], ...]
-    centre: Float[AnyArray, " n"]
+    Several sets, toys for instance, lie along a leading axis.
+    """
+
+    observed: tuple[Float[AnyArray, "*sets _terms _cells"], ...]
+    centre: Float[AnyArray, "*sets n"]
 
 
 class Kernel(eqx.Module):

@@ -16,10 +16,9 @@ Poisson terms: -2 log(L / L_saturated), S. Baker and R. D. Cousins, Nucl. Instru
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from cevnsjax.numeric import AnyArray, namespace, special
 
@@ -27,6 +26,7 @@ __all__ = ["LEAST_MEAN", "TERMS", "Means", "best_norm", "deviance", "norm_width"
 
 Cells = Float[AnyArray, "*t cells"]
 Scalar = Float[AnyArray, "*t"]
+HostCells = Float[np.ndarray, "..."]
 
 LEAST_MEAN = 1e-12
 """Counts in a cell by which a curvature may divide."""
@@ -107,9 +107,9 @@ class _Gaussian:
         return gradient, curvature, jnp.zeros_like(curvature)
 
     @staticmethod
-    def draw(key: PRNGKeyArray, means: Means, sigma: Cells) -> Cells:
-        """Return toy data of a given n = centre."""
-        return means.centre * means.signal + means.rest + sigma * jax.random.normal(key, sigma.shape)
+    def draw(rng: np.random.Generator, mean: HostCells, sigma: HostCells) -> HostCells:
+        """Return toy data around each mean."""
+        return mean + sigma * rng.standard_normal(mean.shape)
 
     @staticmethod
     def variance(means: Means, sigma: Cells) -> Cells:
@@ -157,10 +157,12 @@ class _Poisson:
         return gradient, expected, 2 * (along * (observed * share**2)) @ along.T - expected
 
     @staticmethod
-    def draw(key: PRNGKeyArray, means: Means, sigma: Cells) -> Cells:
-        """Return toy counts."""
-        mean = jnp.maximum(means.centre * means.signal + means.rest, 0.0)
-        return jax.random.poisson(key, mean).astype(float)
+    def draw(rng: np.random.Generator, mean: HostCells, sigma: HostCells) -> HostCells:
+        """Return toy counts of each mean.
+
+        NumPy's generator takes a fifth of the time that JAX's takes on a processor, and no compiler.
+        """
+        return rng.poisson(np.maximum(mean, 0.0)).astype(float)
 
     @staticmethod
     def variance(means: Means, sigma: Cells) -> Cells:

@@ -4,16 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from cevnsjax.arguments import whole_number
 from cevnsjax.errors import InputError, shown
 from cevnsjax.experiments import Experiment
 from cevnsjax.likelihood.nuisances import JointNuisance
-from cevnsjax.likelihood.terms import TERMS, Means
-from cevnsjax.programs import program
+from cevnsjax.likelihood.terms import TERMS
 
 __all__ = ["ToyData", "toy_data"]
 
@@ -52,28 +50,15 @@ def toy_data(
     n = whole_number(n, 1, most, "{} toys given")
     if not isinstance(key, jax.Array):
         raise InputError(f"the key of random numbers cannot be {shown(key)}: give jax.random.key(0) for instance")
-    for_centres, *keys = jax.random.split(key, 1 + len(experiments))
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
     drawn = tuple(
-        np.asarray(_drawn(e.term, int(n), own, np.asarray(mean, dtype=float), np.asarray(e.sigma)))
-        for e, mean, own in zip(experiments, means, keys, strict=True)
+        TERMS[e.term].draw(rng, np.broadcast_to(np.asarray(mean, dtype=float), (n, mean.size)), np.asarray(e.sigma))
+        for e, mean in zip(experiments, means, strict=True)
     )
     constrained = [(joint, joint.sigma) for joint in nuisances if joint.sigma is not None]
-    normal = np.asarray(_normal(for_centres, (int(n), len(constrained))))
+    normal = rng.standard_normal((n, len(constrained)))
     centres = {
         joint.name: float(values.get(joint.name, joint.centre)) + sigma * normal[:, i]
         for i, (joint, sigma) in enumerate(constrained)
     }
     return ToyData(drawn, centres)
-
-
-@program("kind", "n")
-def _drawn(
-    kind: str, n: int, key: PRNGKeyArray, mean: Float[Array, " cells"], sigma: Float[Array, " cells"]
-) -> Float[Array, "n cells"]:
-    means = Means(jnp.zeros_like(mean), mean, jnp.zeros(()), jnp.zeros(()))
-    return jax.vmap(lambda own: TERMS[kind].draw(own, means, sigma))(jax.random.split(key, n))
-
-
-@program("shape")
-def _normal(key: PRNGKeyArray, shape: tuple[int, int]) -> Float[Array, "toys nuisances"]:
-    return jax.random.normal(key, shape)

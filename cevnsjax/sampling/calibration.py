@@ -18,6 +18,7 @@ from cevnsjax.arguments import check_seed, whole_number
 from cevnsjax.errors import InputError
 from cevnsjax.likelihood import Given, Likelihood, likelihood_of
 from cevnsjax.likelihood.kernel import Data
+from cevnsjax.likelihood.terms import TERMS
 from cevnsjax.parameters import Parameter
 from cevnsjax.programs import program
 from cevnsjax.sampling.density import Frame, PolynomialDensity
@@ -167,8 +168,7 @@ def _data(
     each = []
     for i, e in enumerate(likelihood.experiments):
         mean = np.stack([one[i] for one in means])
-        counts = e.term == "poisson"
-        each.append(rng.poisson(np.maximum(mean, 0.0)).astype(float) if counts else rng.normal(mean, e.sigma))
+        each.append(TERMS[e.term].draw(rng, mean, np.asarray(e.sigma)))
     return [np.stack([each[i] for i in members], axis=1) for members in density.groups]
 
 

@@ -134,15 +134,7 @@ def _replicated(
 ) -> Float[np.ndarray, "draws cells"]:
     """Return data drawn around predictions."""
     pairs = zip(likelihood.experiments, _by_experiment(likelihood, expected), strict=True)
-    return np.concatenate(
-        [
-            rng.poisson(np.maximum(mean, 0.0)).astype(float)
-            if e.term == "poisson"
-            else mean + e.sigma * rng.standard_normal(mean.shape)
-            for e, mean in pairs
-        ],
-        axis=1,
-    )
+    return np.concatenate([TERMS[e.term].draw(rng, mean, np.asarray(e.sigma)) for e, mean in pairs], axis=1)
 
 
 def _prior(

@@ -1,18 +1,16 @@
 """Toy data of a kernel: counts and the centres of constraints, drawn at given variables."""
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int, Key, PRNGKeyArray, Shaped
+from jaxtyping import ArrayLike, Float, Int, Shaped
 
 from cevnsjax.arguments import whole_number
-from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
+from cevnsjax.inference.search import means_at
+from cevnsjax.likelihood.kernel import Data, Kernel
 from cevnsjax.likelihood.terms import TERMS
 from cevnsjax.spreading import Gathering, Kept, Spread, Work, own_threads
 
@@ -20,7 +18,6 @@ __all__ = [
     "MOST_TOYS",
     "by_threads",
     "check_toys",
-    "chunk_keys",
     "chunks",
     "drawn",
     "gathered",
@@ -28,7 +25,7 @@ __all__ = [
 ]
 
 CHUNK = 256
-"""Toys that one call of a program takes."""
+"""Toys that are drawn, and go into a program, together."""
 
 BLOCK = 4
 """Chunks that make one piece of work."""
@@ -39,26 +36,20 @@ LIMIT = 0.05
 MOST_TOYS = 10_000_000
 
 
-def drawn(kernel: Kernel, y: Float[Array, " n"], key: PRNGKeyArray) -> Data:
-    """Return toy data of the expectation at y; constraints are centred on values drawn around y. Traceable."""
-    pulls, *keys = jax.random.split(key, 1 + len(kernel.groups))
-    held = jnp.ones(y.shape, dtype=bool)
+def drawn(kernel: Kernel, y: Float[np.ndarray, " n"], seed: int, *numbers: int) -> Data:
+    """Return one chunk of toy data of the expectation at y, toys along the leading axis of each array.
+
+    Constraints are centred on values drawn around y. Toys depend on the seed, and on the numbers: of a point, and of
+    the chunk.
+    """
+    rng = np.random.default_rng([seed, *numbers])
     observed = []
-    for group, own in zip(kernel.groups, keys, strict=True):
-
-        def one(term: Term, key: PRNGKeyArray) -> Array:
-            return TERMS[term.kind].draw(key, means_of(kernel, term, y, held, y), term.sigma)
-
-        number = group.coefficients.shape[0]
-        observed.append(jax.vmap(one)(group, jax.random.split(own, number)))
-    centre = jnp.where(jnp.asarray(kernel.weight) > 0, y + jax.random.normal(pulls, y.shape), 0.0)
+    for group, means in zip(kernel.groups, means_at(kernel, y[None], np.ones(y.size, dtype=bool)), strict=True):
+        (mean,) = means.centre[..., None] * means.signal + means.rest
+        toys = np.broadcast_to(mean, (CHUNK, *mean.shape))
+        observed.append(TERMS[group.kind].draw(rng, toys, np.asarray(group.sigma)))
+    centre = np.where(np.asarray(kernel.weight) > 0, y + rng.standard_normal((CHUNK, y.size)), 0.0)
     return Data(tuple(observed), centre)
-
-
-def chunk_keys(seed: int, *numbers: int) -> Key[Array, " chunk"]:
-    """Return the keys of the toys of one chunk, which depend on the seed and on numbers: of a point, of the chunk."""
-    key = functools.reduce(jax.random.fold_in, numbers, jax.random.key(seed))
-    return jax.random.split(key, CHUNK)
 
 
 def chunks(toys: int) -> Int[np.ndarray, " chunks"]:

@@ -7,7 +7,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int
 
 from cevnsjax.compilation import at_once, over_devices
 from cevnsjax.errors import InputError
@@ -19,7 +19,7 @@ from cevnsjax.likelihood.newton import Local, first_step, minimise_all
 from cevnsjax.likelihood.objective import chi2, expansion, quadratic, with_closed
 from cevnsjax.parameters import Parameter
 from cevnsjax.programs import program
-from cevnsjax.toys.draw import by_threads, chunk_keys, chunks, drawn
+from cevnsjax.toys.draw import by_threads, chunks, drawn
 
 __all__ = ["Hypotheses", "check_profiled", "check_tested", "deltas_at", "deltas_of", "hypotheses", "quantiles"]
 
@@ -141,31 +141,30 @@ def deltas_of(given: Hypotheses, seed: int, numbers: Int[np.ndarray, " chunks"])
 def _chunk(given: Hypotheses, seed: int, piece: tuple[int, int]) -> Float[Array, " chunk"]:
     """Return Delta chi^2 of the toys of one chunk; a piece is the number of a point and that of a chunk."""
     point, _ = piece
-    keys = chunk_keys(seed, *piece)
-    return _deltas(given.kernel, given.truths[point], given.held, given.tested, given.coarse, keys)
+    data = drawn(given.kernel, given.truths[point], seed, *piece)
+    return _deltas(given.kernel, data, given.truths[point], given.held, given.tested, given.coarse)
 
 
 @program()
 def _deltas(
     kernel: Kernel,
+    data: Data,
     truth: Float[Array, " n"],
     held: Bool[Array, " n"],
     tested: Int[Array, " parameters"],
     coarse: Float[Array, "candidates parameters"],
-    keys: Key[Array, " many"],
 ) -> Float[Array, " toys"]:
     """Return Delta chi^2 at the truth for each toy."""
     at_truth = held.at[tested].set(True)
     masks = jnp.stack([at_truth, *[held] * (1 + CANDIDATES)])
 
-    def each(given: tuple[Kernel, Array, Array], keys: Key[Array, " many"]) -> Float[Array, " share"]:
+    def each(given: tuple[Kernel, Array, Array], data: Data) -> Float[Array, " share"]:
         kernel, truth, masks = given
         # All toys share what is expected, at the truth and at the coarse values, and the slopes at the truth.
         known, at_shapes = expansion(kernel, truth), with_shapes(kernel, truth)
         near = jax.vmap(lambda point: truth.at[tested].set(point))(coarse)
 
-        def begun(key: PRNGKeyArray) -> tuple[Data, Float[Array, "fits n"]]:
-            data = drawn(kernel, truth, key)
+        def begun(data: Data) -> Float[Array, "fits n"]:
             # The first step from the truth, of both fits: it needs no more of the kernel than all toys share.
             here = Local(*quadratic(kernel, data, truth, masks[0], known))
             steps = jax.vmap(partial(first_step, kernel, here, truth))(masks[:2])
@@ -174,10 +173,10 @@ def _deltas(
             around = jax.vmap(partial(chi2, at_shapes, data, held=held))(near)
             _, nearest = jax.lax.top_k(-jnp.where(jnp.isfinite(around), around, jnp.inf), CANDIDATES)
             elsewhere = jnp.where(free, near[nearest], steps[1])
-            return data, jnp.concatenate([steps[:1], steps[1:] - steps[:1], elsewhere])
+            return jnp.concatenate([steps[:1], steps[1:] - steps[:1], elsewhere])
 
         free = jnp.zeros(truth.shape, dtype=bool).at[tested].set(True)
-        data, starts = jax.lax.map(begun, keys, batch_size=at_once(len(keys), TOGETHER))
+        starts = jax.lax.map(begun, data, batch_size=at_once(len(data.centre), TOGETHER))
         # All fits are one queue of searches, so that the compiler sees one. That at the truth begins where the first
         # step leads; that with the parameters free where this one ended, moved by how far the first steps lie apart.
         # Those from other values do not follow it: there may be a second minimum in nuisances, which they may find.
@@ -191,7 +190,7 @@ def _deltas(
         free_values = jnp.where(jnp.isfinite(values[:, 1:]), values[:, 1:], jnp.inf)
         return jnp.maximum(values[:, 0] - jnp.min(free_values, axis=1), 0.0)
 
-    return over_devices(each, (kernel, truth, masks), keys)
+    return over_devices(each, (kernel, truth, masks), data)
 
 
 def quantiles(

@@ -4,10 +4,9 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int
 from scipy.special import chdtrc
 
 from cevnsjax.arguments import check_seed
@@ -17,13 +16,13 @@ from cevnsjax.inference.fit import Fitted
 from cevnsjax.inference.rank import determined
 from cevnsjax.inference.search import PolynomialSearch, checked, free_or_default
 from cevnsjax.likelihood import Given, likelihood_of
-from cevnsjax.likelihood.kernel import Kernel
+from cevnsjax.likelihood.kernel import Data, Kernel
 from cevnsjax.likelihood.newton import minimise_all
 from cevnsjax.likelihood.objective import with_closed
 from cevnsjax.likelihood.terms import LEAST_MEAN
 from cevnsjax.programs import program
 from cevnsjax.spreading import Spread
-from cevnsjax.toys.draw import by_threads, check_toys, chunk_keys, drawn, gathered, share_above
+from cevnsjax.toys.draw import by_threads, check_toys, drawn, gathered, share_above
 from cevnsjax.toys.fits import TIE, check_profiled
 
 __all__ = ["GoodnessOfFit", "goodness_of_fit"]
@@ -153,7 +152,7 @@ def _cells(search: PolynomialSearch, truth: Float[np.ndarray, " n"]) -> tuple[in
 def _least_of(toys: _Toys, seed: int, numbers: Int[np.ndarray, " block"]) -> Float[np.ndarray, "block toys"]:
     """Return the least chi-squared of all toys of some chunks."""
     return by_threads(
-        lambda number: _least(toys.kernel, toys.truth, toys.starts, toys.held, chunk_keys(seed, number)),
+        lambda number: _least(toys.kernel, drawn(toys.kernel, toys.truth, seed, number), toys.starts, toys.held),
         numbers.tolist(),
     )
 
@@ -163,22 +162,18 @@ _closed = program()(with_closed)
 
 @program()
 def _least(
-    kernel: Kernel,
-    truth: Float[Array, " n"],
-    starts: Float[Array, "starts n"],
-    held: Bool[Array, " n"],
-    keys: Key[Array, " many"],
+    kernel: Kernel, data: Data, starts: Float[Array, "starts n"], held: Bool[Array, " n"]
 ) -> Float[Array, " toys"]:
-    """Return the least chi-squared of toys drawn at the truth, each fitted from all starts."""
+    """Return the least chi-squared of toys, each fitted from all starts."""
 
-    def each(given: tuple[Kernel, Array, Array, Array], keys: Key[Array, " many"]) -> Float[Array, " share"]:
-        kernel, truth, starts, held = given
-        data = jax.lax.map(partial(drawn, kernel, truth), keys, batch_size=at_once(len(keys)))
-        jobs = len(keys) * len(starts)
+    def each(given: tuple[Kernel, Array, Array], data: Data) -> Float[Array, " share"]:
+        kernel, starts, held = given
+        many = len(data.centre)
+        jobs = many * len(starts)
         found = minimise_all(
-            kernel, data, jnp.tile(starts, (len(keys), 1)), jnp.tile(held, (jobs, 1)), jobs, at_once(jobs), CLOSE
+            kernel, data, jnp.tile(starts, (many, 1)), jnp.tile(held, (jobs, 1)), jobs, at_once(jobs), CLOSE
         )
-        values = found.value.reshape(len(keys), len(starts))
+        values = found.value.reshape(many, len(starts))
         return jnp.min(jnp.where(jnp.isfinite(values), values, jnp.inf), axis=1)
 
-    return over_devices(each, (kernel, truth, starts, held), keys)
+    return over_devices(each, (kernel, starts, held), data)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int
 
 from cevnsjax.arguments import check_seed, dict_of
 from cevnsjax.compilation import at_once, over_devices
@@ -23,7 +23,7 @@ from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import NORM, canonical
 from cevnsjax.programs import program
 from cevnsjax.spreading import Spread
-from cevnsjax.toys.draw import by_threads, check_toys, chunk_keys, drawn, gathered, share_above
+from cevnsjax.toys.draw import by_threads, check_toys, drawn, gathered, share_above
 
 __all__ = ["Significance", "significance"]
 
@@ -140,7 +140,7 @@ def _chunks(
     test: _Test, nothing: Float[np.ndarray, " n"], seed: int, numbers: Int[np.ndarray, " chunks"]
 ) -> Float[np.ndarray, "chunks chunk"]:
     """Return q0 of chunks of toys without a signal."""
-    return by_threads(lambda number: _above(test, nothing, chunk_keys(seed, number)), numbers.tolist())
+    return by_threads(lambda number: _above(test, nothing, drawn(test.kernel, nothing, seed, number)), numbers.tolist())
 
 
 @program()
@@ -164,12 +164,11 @@ def _q0(
 
 
 @program()
-def _above(test: _Test, nothing: Float[Array, " n"], keys: Key[Array, " many"]) -> Float[Array, " toys"]:
+def _above(test: _Test, nothing: Float[Array, " n"], data: Data) -> Float[Array, " toys"]:
     """Return q0 of toys without a signal."""
 
-    def each(given: tuple[_Test, Array], keys: Key[Array, " many"]) -> Float[Array, " toys"]:
+    def each(given: tuple[_Test, Array], data: Data) -> Float[Array, " toys"]:
         test, nothing = given
-        data = jax.lax.map(lambda key: drawn(test.kernel, nothing, key), keys, batch_size=at_once(len(keys)))
         return _q0(test, data, nothing.at[-1].set(0.0))[0]  # a signal is begun at the prediction itself
 
-    return over_devices(each, (test, nothing), keys)
+    return over_devices(each, (test, nothing), data)
