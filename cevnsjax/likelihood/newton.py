@@ -14,11 +14,11 @@ from jaxtyping import Array, Bool, Float, Int
 
 from cevnsjax.likelihood.kernel import Data, Kernel
 from cevnsjax.likelihood.objective import chi2, quadratic
+from cevnsjax.likelihood.steps import STIFF, UNDAMPED, Local, State, begun, improved, scale_of, within
 
 __all__ = ["MAX_STEPS", "Local", "Minimum", "descend", "first_step", "minimise", "minimise_all", "minimum", "place"]
 
 Vector = Float[Array, " n"]
-Matrix = Float[Array, "n n"]
 Held = Bool[Array, " n"]
 
 MAX_STEPS = 100
@@ -30,20 +30,6 @@ CLOSE, SHARE = 1e-12, 1e-13
 FAR_SHARE = 1e-3
 """The share of chi-squared above `far` that a search may leave: nobody asks for its digits there."""
 
-DAMPING, UNDAMPED, STIFF = 1e-3, 1e-2, 1e12
-"""First damping; largest damping at which a small step ends the search; damping at which the search gives up."""
-
-EASED, GROWTH, AFRESH = 0.1, 2.0, 1e-4
-"""Least factor on the damping after a step that was taken; that after one that was not, doubled for each further one;
-and the least damping after such a step: where a curvature changes of a sudden, it may have fallen far below."""
-
-FLAT = 1e-3
-"""Damping takes no diagonal element for smaller than this share of the largest: a coupling that enters squared has none
-at zero, and would move without end."""
-
-RIDGE = 1e-12
-"""Added to the curvature, relative to its largest diagonal element, so that a flat direction has a finite step."""
-
 
 class Minimum(NamedTuple):
     """Where chi-squared is least, its value, whether the search ended by itself, and the number of steps."""
@@ -52,29 +38,6 @@ class Minimum(NamedTuple):
     value: Float[Array, ""]
     converged: Bool[Array, ""]
     steps: Int[Array, ""]
-
-
-class Local(NamedTuple):
-    """A function at a point: its value and gradient, a curvature that is positive semi-definite, and what this lacks.
-
-    Curvature and `bent` together are the better approximation of the Hessian, but perhaps indefinite.
-    """
-
-    value: Float[Array, ""]
-    gradient: Vector
-    curvature: Matrix
-    bent: Matrix
-
-
-class _State(NamedTuple):
-    place: Vector
-    here: Local
-    trial: Vector
-    gain: Array
-    predicted: Array
-    damping: Array
-    growth: Array
-    steps: Array
 
 
 def minimise(kernel: Kernel, data: Data, start: Vector, held: Held, close: float = CLOSE) -> Minimum:
@@ -116,24 +79,22 @@ def minimise_all(
     share = jobs // len(data.centre)
     chain = 1 if onward is None else share
 
-    def begun(job: Array, found: Minimum) -> _State:
+    def from_start(job: Array, found: Minimum) -> State:
         job = jnp.minimum(job, jobs - 1)
         first = start[job]
         if onward is not None:
             first += jnp.where(onward[job], found.place[job - 1], 0.0)
         first = jnp.where(held[job], first, jnp.clip(first, kernel.low, kernel.high))
-        return _begun(first, None if safe is None else jnp.where(held[job], first, safe))
+        return begun(first, None if safe is None else jnp.where(held[job], first, safe))
 
-    def one_step(job: Array, state: _State) -> tuple[_State, Array]:
-        given = jax.tree.map(lambda leaf: leaf[job // share], data)
-        state = _improve(
-            lambda y: Local(*quadratic(kernel, given, y, held[job])), kept[job], kernel.low, kernel.high, state
-        )
-        return state, _unfinished(kept[job], close, far, state)
+    def at_trial(job: Array, trial: Vector) -> Local:
+        return Local(*quadratic(kernel, jax.tree.map(lambda leaf: leaf[job // share], data), trial, held[job]))
 
-    def turn(carry: tuple[Array, _State, Minimum]) -> tuple[Array, _State, Minimum]:
+    def turn(carry: tuple[Array, State, Minimum]) -> tuple[Array, State, Minimum]:
         job, state, found = carry
-        state, going = jax.vmap(one_step)(jnp.minimum(job, jobs - 1), state)
+        lane = jnp.minimum(job, jobs - 1)
+        state = improved(jax.vmap(at_trial)(lane, state.trial), kept[lane], kernel.low, kernel.high, state)
+        going = jax.vmap(_unfinished, (0, None, None, 0))(kept[lane], close, far, state)
         # Lanes without a job write nowhere.
         found = jax.tree.map(
             lambda all_jobs, lanes: all_jobs.at[jnp.where(going, jobs, job)].set(lanes, mode="drop"),
@@ -146,7 +107,7 @@ def minimise_all(
         job = jnp.where(going, job, jnp.where(over, afresh, job + 1))
         state = jax.tree.map(
             lambda new, old: jnp.where(going.reshape(-1, *[1] * (old.ndim - 1)), old, new),
-            jax.vmap(begun, (0, None))(job, found),
+            jax.vmap(from_start, (0, None))(job, found),
             state,
         )
         return jnp.where(job < number, job, jobs), state, found
@@ -155,7 +116,7 @@ def minimise_all(
     nothing = Minimum(
         jnp.zeros_like(start), jnp.zeros(jobs), jnp.zeros(jobs, dtype=bool), jnp.zeros(jobs, dtype=lanes.dtype)
     )
-    first = jnp.where(lanes < number, lanes, jobs), jax.vmap(begun, (0, None))(lanes, nothing), nothing
+    first = jnp.where(lanes < number, lanes, jobs), jax.vmap(from_start, (0, None))(lanes, nothing), nothing
     return jax.lax.while_loop(lambda carry: jnp.any(carry[0] < number), turn, first)[2]
 
 
@@ -175,8 +136,8 @@ def descend(
     """
     last = jax.lax.while_loop(
         lambda state: _unfinished(kept, close, far, state),
-        lambda state: _improve(function, kept, low, high, state),
-        _begun(start),
+        lambda state: _one_improved(function(state.trial), kept, low, high, state),
+        begun(start),
     )
     return _reached(last)
 
@@ -184,69 +145,16 @@ def descend(
 def first_step(kernel: Kernel, here: Local, start: Vector, held: Held) -> Vector:
     """Return where a search's first step leads from a start at which the function is known. Traceable, and vmaps."""
     kept = held | (kernel.closed > 0)
-    return _improve(lambda _: here, kept, kernel.low, kernel.high, _begun(start)).trial
+    return _one_improved(here, kept, kernel.low, kernel.high, begun(start)).trial
 
 
-def _begun(start: Vector, safe: Vector | None = None) -> _State:
-    """Return the state before the first step, which is none: it evaluates the start, and if need be `safe`."""
-    n, infinite = start.size, jnp.asarray(jnp.inf)
-    nowhere = Local(infinite, jnp.zeros(n), jnp.eye(n), jnp.zeros((n, n)))
-    place, damping = start if safe is None else safe, jnp.asarray(DAMPING)
-    return _State(place, nowhere, start, infinite, infinite, damping, jnp.asarray(GROWTH), jnp.asarray(0))
+def _one_improved(there: Local, kept: Held, low: Vector, high: Vector, state: State) -> State:
+    """Return the state of one search after a step."""
+    there, kept, state = jax.tree.map(lambda leaf: leaf[None], (there, kept, state))
+    return jax.tree.map(lambda leaf: leaf[0], improved(there, kept, low, high, state))
 
 
-def _improve(function: Callable[[Vector], Local], kept: Held, low: Vector, high: Vector, state: _State) -> _State:
-    """Return the state after a step: the trial point of the one before is evaluated, and the next one chosen.
-
-    So a program contains the function once. The damping follows how well the last step was predicted (H. B. Nielsen,
-    IMM-REP-1999-05, Technical University of Denmark).
-    """
-    there = function(state.trial)
-    better = there.value < state.here.value
-    ratio = (state.here.value - there.value) / state.predicted
-    eased = jnp.maximum(EASED, 1 - (2 * ratio - 1) ** 3)
-    damping = jnp.where(better, state.damping * eased, jnp.maximum(state.damping * state.growth, AFRESH))
-    damping = jnp.where(state.steps == 0, DAMPING, damping)
-    place = jnp.where(better, state.trial, state.place)
-    here = jax.tree.map(lambda new, old: jnp.where(better, new, old), there, state.here)
-    downhill = -here.gradient
-    stuck = kept | ((place >= high) & (downhill > 0)) | ((place <= low) & (downhill < 0))
-    diagonal = jnp.diag(here.curvature)
-    largest = jnp.max(jnp.where(stuck, 0.0, diagonal))
-    ridge = damping * jnp.maximum(diagonal, FLAT * largest) + RIDGE * largest
-    damped = here.curvature + jnp.diag(ridge)
-    systems = jnp.stack([damped + here.bent, damped])
-    (exact, plain), (definite, _) = jax.vmap(lambda one: _solved(*_within(stuck, one, downhill)))(systems)
-    step = jnp.where(definite, exact, plain)
-    system = jnp.where(definite, systems[0], systems[1])
-    step = _within_walls(stuck, system, downhill, step, low - place, high - place)
-    # The sum may pass a wall by its last digit.
-    trial = jnp.where(stuck, place, jnp.clip(place + step, low, high))
-    gain = downhill @ step
-    predicted = gain - step @ (system @ step - ridge * step) / 2
-    growth = jnp.where(better, GROWTH, GROWTH * state.growth)
-    return _State(place, here, trial, gain, predicted, damping, growth, state.steps + 1)
-
-
-def _within_walls(stuck: Held, matrix: Matrix, downhill: Vector, step: Vector, below: Vector, above: Vector) -> Vector:
-    """Return a step within walls, from one that may lead beyond them.
-
-    It is the best of three by the quadratic model: the step up to the first wall, the step with each variable stopped
-    at its own wall, and the same with the other variables at their best for that. The first always leads downhill.
-    """
-    share = jnp.where(step > 0, above, below) / jnp.where(step == 0, 1.0, step)
-    shortest = jnp.min(jnp.where(stuck | (step == 0), 1.0, jnp.minimum(share, 1.0)))
-    stopped = jnp.where(stuck, 0.0, jnp.clip(step, below, above))
-    beyond = ~stuck & (stopped != step)
-    to_wall = jnp.where(beyond, stopped, 0.0)
-    others, _ = _solved(*_within(stuck | beyond, matrix, downhill - matrix @ to_wall))
-    along = jnp.clip(jnp.where(beyond, stopped, others), below, above)
-    choices = jnp.stack([shortest * jnp.where(stuck, 0.0, step), stopped, jnp.where(stuck, 0.0, along)])
-    falls = jax.vmap(lambda one: downhill @ one - one @ (matrix @ one) / 2)(choices)
-    return choices[jnp.argmax(falls)]
-
-
-def _unfinished(kept: Held, close: float, far: Float[Array, ""] | float, state: _State) -> Bool[Array, ""]:
+def _unfinished(kept: Held, close: float, far: Float[Array, ""] | float, state: State) -> Bool[Array, ""]:
     small = close + SHARE * jnp.abs(state.here.value) + FAR_SHARE * jnp.maximum(state.here.value - far, 0.0)
     near = (state.gain == 0) | ((state.gain <= small) & (state.damping <= UNDAMPED))
     going = ~near & (state.damping < STIFF) & jnp.isfinite(state.here.value) & ~kept.all()
@@ -255,7 +163,7 @@ def _unfinished(kept: Held, close: float, far: Float[Array, ""] | float, state: 
     return begins | (going & (state.steps < MAX_STEPS))
 
 
-def _reached(last: _State) -> Minimum:
+def _reached(last: State) -> Minimum:
     converged = jnp.isfinite(last.here.value) & (last.steps < MAX_STEPS)
     return Minimum(last.place, last.here.value, converged, last.steps)
 
@@ -307,38 +215,8 @@ def _move_of_place(primals: Any, tangents: Any) -> tuple[Vector, Vector]:
     )
     # Nor does a variable move on which nothing depends: the decay of a component whose height is zero.
     kept |= jnp.diag(second) == 0
-    matrix, vector = _within(kept, second, mixed)
-    scale = _scale(matrix)
+    matrix, vector = within(kept, second, mixed)
+    scale = scale_of(matrix)
     # LAPACK's solution is linear in the vector also for JAX, which transposes it for a gradient.
     step = jnp.linalg.solve(matrix / scale[:, None] / scale, vector / scale) / scale
     return best, jnp.where(held, moved[2], step)
-
-
-def _within(kept: Held, matrix: Matrix, vector: Vector) -> tuple[Matrix, Vector]:
-    """Return a system of equations that leaves some variables where they are."""
-    free = jnp.outer(~kept, ~kept)
-    return jnp.where(free, matrix, jnp.eye(kept.size)), jnp.where(kept, 0.0, vector)
-
-
-def _solved(matrix: Matrix, vector: Vector) -> tuple[Vector, Bool[Array, ""]]:
-    """Return the solution of a symmetric system of equations, and whether its matrix is positive definite.
-
-    Gauss' and Jordan's elimination, which vectorises, as LAPACK does not: systems are small and many. (Where two of its
-    calls ran side by side, a program once waited for ever.) Rows and columns are brought to one scale, as variables
-    may differ by orders of magnitude.
-    """
-    scale = _scale(matrix)
-    rows = jnp.concatenate([matrix / scale[:, None] / scale, (vector / scale)[:, None]], axis=1)
-
-    def eliminate(rows: Array, i: Array) -> tuple[Array, Array]:
-        pivot = rows[i, i]
-        row = rows[i] / pivot
-        return (rows - jnp.outer(rows[:, i], row)).at[i].set(row), pivot
-
-    rows, pivots = jax.lax.scan(eliminate, rows, jnp.arange(vector.size))
-    return rows[:, -1] / scale, pivots.min() > 0
-
-
-def _scale(matrix: Matrix) -> Vector:
-    """Return factors that bring rows and columns to one scale: divided by them the diagonal is one."""
-    return jnp.sqrt(jnp.maximum(jnp.abs(jnp.diag(matrix)), 1e-300))
