@@ -216,15 +216,17 @@ def shape_slopes(
     return derived(), first, second
 
 
-def _factors(x: Float[Array, " shapes"], degrees: Degrees, order: int) -> list[Float[Array, "orders terms"]]:
-    """Return each number's polynomial in all terms, below it its derivatives up to an order."""
+def _factors(x: Float[Array, " shapes"], degrees: Degrees, order: int) -> list[list[Float[Array, " terms"]]]:
+    """Return each number's polynomial in all terms, and behind it its derivatives up to an order."""
     columns = np.array(degrees, dtype=int).reshape(len(degrees), len(degrees[0])).T
     found = []
     for number, column in enumerate(columns):
-        rising = [jnp.ones_like(x[number]), x[number]]
+        at = x[number]
+        rising, twice = [jnp.ones_like(at), at], 2 * at
         for _ in range(2, int(column.max()) + 1):
-            rising.append(2 * x[number] * rising[-1] - rising[-2])
-        found.append(jnp.asarray(_derivatives(len(rising), order)[:, column]) @ jnp.stack(rising))
+            rising.append(twice * rising[-1] - rising[-2])
+        every = jnp.stack(rising)
+        found.append([rows[column] @ every for rows in _derivatives(len(rising), order)])
     return found
 
 

@@ -64,16 +64,11 @@ def quadratic(
             factor, variance = closed_factor(term, ended, held, data.centre)
             means = Means(signal.counts, rest.counts, factor, variance)
             along = means._replace(signal=signal.along, rest=rest.along)
-            value, pulls = jax.value_and_grad(
-                lambda signal, rest: kind.chi2(
-                    Means(signal, rest, factor, variance), observed, term.sigma, kernel.integrated
-                ),
-                argnums=(0, 1),
-            )(means.signal, means.rest)
-            gradient, curvature, lacking = kind.quadratic(means, along, observed, term.sigma, kernel.integrated)
+            value = kind.chi2(means, observed, term.sigma, kernel.integrated)
+            *on, curvature, lacking = kind.quadratic(means, along, observed, term.sigma, kernel.integrated)
             if known is None:
-                lacking += bends(term, ended, kernel.couplings, *pulls)
-            return value, gradient, curvature, lacking
+                lacking += bends(term, ended, kernel.couplings, *on)
+            return value, along.signal @ on[0] + along.rest @ on[1], curvature, lacking
 
         values, slopes, curvatures, bent_by = jax.vmap(one)(group, observed, expanded)
         value += jnp.sum(values)

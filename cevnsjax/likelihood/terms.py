@@ -91,20 +91,20 @@ class _Gaussian:
     @staticmethod
     def quadratic(
         means: Means, slopes: Means, observed: Cells, sigma: Cells, integrated: Scalar
-    ) -> tuple[Array, Array, Array]:
-        """Return gradient, Gauss-Newton curvature, and what this lacks while counts are linear: nothing.
+    ) -> tuple[Cells, Cells, Array, Array]:
+        """Return the slopes of chi^2 in signal and rest, the curvature of Gauss and Newton, and what this lacks.
 
-        `slopes` have derivatives along a leading axis.
+        While counts are linear it lacks nothing. `slopes` are those of counts, in variables along a leading axis.
         """
         unit, data, square, mixed = _sums(means, observed, sigma)
         spread = 1 + means.variance * square
         norm = (means.centre + means.variance * mixed) / spread
         along = (norm * slopes.signal + slopes.rest) / sigma
-        gradient = 2 * along @ (norm * unit - data)
-        gradient += integrated * 2 * means.variance * (slopes.signal / sigma) @ unit / spread
+        on_rest = 2 * (norm * unit - data) / sigma
+        on_signal = norm * on_rest + integrated * 2 * means.variance * unit / (sigma * spread)
         overlap = along @ unit
         curvature = 2 * (along @ along.T - (means.variance / spread) * jnp.outer(overlap, overlap))
-        return gradient, curvature, jnp.zeros_like(curvature)
+        return on_signal, on_rest, curvature, jnp.zeros_like(curvature)
 
     @staticmethod
     def draw(rng: np.random.Generator, mean: HostCells, sigma: HostCells) -> HostCells:
@@ -147,14 +147,14 @@ class _Poisson:
     @staticmethod
     def quadratic(
         means: Means, slopes: Means, observed: Cells, sigma: Cells, integrated: Scalar
-    ) -> tuple[Array, Array, Array]:
-        """Return the gradient, the expected Hessian of Fisher's scoring, and how the observed one differs."""
+    ) -> tuple[Cells, Cells, Array, Array]:
+        """Return slopes of chi^2 in signal and rest, Fisher's expected Hessian, and how the observed one differs."""
         mean = jnp.maximum(means.centre * means.signal + means.rest, LEAST_MEAN)
         along = means.centre * slopes.signal + slopes.rest
         share = 1 / mean
-        gradient = 2 * along @ (1 - observed * share)
+        on_rest = 2 * (1 - observed * share)
         expected = 2 * (along * share) @ along.T
-        return gradient, expected, 2 * (along * (observed * share**2)) @ along.T - expected
+        return means.centre * on_rest, on_rest, expected, 2 * (along * (observed * share**2)) @ along.T - expected
 
     @staticmethod
     def draw(rng: np.random.Generator, mean: HostCells, sigma: HostCells) -> HostCells:
