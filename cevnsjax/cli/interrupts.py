@@ -49,8 +49,11 @@ def _wait(reader: int, wanted: list[signal.Signals]) -> None:
 
 
 def _end_workers() -> None:
-    """End the processes of `--workers`, which would go on for a while, and write."""
-    multiprocessing = sys.modules.get("multiprocessing")  # without it there are no processes
+    """End the processes of `--workers` and `--processes`, which would go on for a while, and write."""
+    spreading = sys.modules.get("cevnsjax.spreading")  # without it, and without the next, there are no processes
+    if spreading is not None:
+        spreading.end_interpreters()
+    multiprocessing = sys.modules.get("multiprocessing")
     if multiprocessing is not None:
         for process in multiprocessing.active_children():
             with contextlib.suppress(OSError, ValueError):  # it has ended already
