@@ -62,7 +62,7 @@ class Interpreter:
         while True:
             try:
                 answer = _received(process.stdout)
-            except EOFError as error:
+            except (EOFError, ValueError) as error:  # the stream has ended, or is closed here
                 raise CutOff(f"its process {self._last_words(process)}") from error
             kind, *content = pickle.loads(answer)
             if kind == "result":
@@ -87,6 +87,7 @@ class Interpreter:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        cast(BinaryIO, process.stdout).close()
 
     def _begun(self) -> "subprocess.Popen[bytes]":
         """Return the process, started if it is not."""
