@@ -37,23 +37,27 @@ class Interpreter:
     """A process with a Python of its own, started when it is first called.
 
     It imports from where this process does, has its warning filters and its cache of programs. It shows its warnings
-    here, and what it prints goes to standard error. One thread may call it at a time::
+    here, and what it prints goes to standard error. One thread may call it at a time. Where it is ended in the middle
+    of its work it calls `at_end`, a function of a module.
 
-        with contextlib.closing(Interpreter()) as other:
-            other.call(math.sqrt, 2.0)
+    >>> import contextlib, math
+    >>> from cevnsjax.spreading import Interpreter
+    >>> with contextlib.closing(Interpreter()) as other:
+    ...     other.call(math.sqrt, 4.0)
+    2.0
     """
 
     def __init__(self, at_end: Callable[[], None] | None = None):
-        """Take what the process does when it is ended in the middle of its work, a function of a module."""
+        """Take what the process calls at a sudden end."""
         self._at_end = at_end
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
         self._lock = threading.Lock()
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what a function returns there, a function of a module or a `partial` of one.
+        """Return what a `function` returns there for its `arguments`: a function of a module, or a `partial` of one.
 
-        Raises what the function raises, with the text of its traceback as a note, and `CutOff` where the process dies.
+        Raises what it raises, with the text of its traceback as a note, and `CutOff` where the process dies.
         """
         order = pickle.dumps((function, arguments))
         process = self._begun()
@@ -123,7 +127,11 @@ class Interpreter:
 
 
 def end_interpreters() -> None:
-    """End the processes of all interpreters, for the sudden end of this one."""
+    """End the processes of all interpreters, for the sudden end of this one.
+
+    >>> from cevnsjax.spreading import end_interpreters
+    >>> end_interpreters()
+    """
     for each in list(_every):
         each.close()
 
