@@ -72,7 +72,16 @@ def _make(studies: Sequence[Study], works: Mapping[str, Workspace], processes: i
     # Side by side the last studies, which are the longest, are begun first: short steps at the end keep all busy.
     queue = Queue(steps if processes == 1 else dict(reversed(steps.items())))
     unwritten = list(studies)
-    with progress(sum(map(len, steps.values()))) as advance, contextlib.ExitStack() as stack:
+
+    def write_finished() -> None:
+        for study in [study for study in unwritten if queue.finished(study.name)]:
+            results = works[study.name].results
+            content = study.compose({step.name: results[step.name] for step in steps[study.name]})
+            origin = provenance_of(None, "reproduce", only=[study.name], **request)
+            works[study.name].publish({**content, "provenance": origin}, filled(study.name, study.page(content)))
+            unwritten.remove(study)
+
+    with progress(sum(map(len, steps.values()))) as advance:
 
         def begin(task: Task) -> Workspace | None:
             workspace, step = works[task.study], task.step
@@ -83,13 +92,9 @@ def _make(studies: Sequence[Study], works: Mapping[str, Workspace], processes: i
         def end(task: Task, result: Any) -> None:
             works[task.study].results[task.step.name] = result
 
-        for _ in stack.enter_context(contextlib.closing(do_all(queue, processes, begin, end))):
-            for study in [study for study in unwritten if queue.finished(study.name)]:
-                results = works[study.name].results
-                content = study.compose({step.name: results[step.name] for step in steps[study.name]})
-                origin = provenance_of(None, "reproduce", only=[study.name], **request)
-                works[study.name].publish({**content, "provenance": origin}, filled(study.name, study.page(content)))
-                unwritten.remove(study)
+        with contextlib.closing(do_all(queue, processes, begin, end)) as turns:
+            for _ in turns:
+                write_finished()
 
 
 def _chosen(only: Sequence[str] | None) -> list[Study]:
