@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.image import imread
-from toy_steps import act
+from toy_steps import act, broken
 
 from cevnsjax.errors import CutOff, InputError
 from cevnsjax.reproduce import STUDIES, driver, markdown, reproduce
@@ -82,7 +82,6 @@ def test_two_processes_write_what_one_does(two, tmp_path: Path, capsys) -> None:
     ("end", "kind", "message"),
     [
         ("refused", InputError, "refused elsewhere$"),
-        ("broken", RuntimeError, "KeyError: 'broken elsewhere'"),
         (
             "dies",
             CutOff,
@@ -214,6 +213,8 @@ def test_an_interpreter_is_called_again_after_an_error() -> None:
         assert "Traceback" in raised.value.__notes__[0]
         assert other.call(math.sqrt, 4.0) == 2.0
         assert other.call(os.getpid) != os.getpid()
+        with pytest.raises(RuntimeError, match="KeyError: 'broken elsewhere'"):
+            other.call(broken)
         with pytest.raises(CutOff, match="ended with status 3"):
             other.call(os._exit, 3)
     with pytest.raises(CutOff, match="was ended"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from cevnsjax.errors import InputError
 from cevnsjax.reproduce.workspace import Workspace
 
-__all__ = ["ENDS", "act"]
+__all__ = ["ENDS", "act", "broken"]
 
 PATIENCE = 60.0
 """Seconds in which another process must have begun."""
@@ -43,7 +43,7 @@ def warns() -> None:
     warnings.warn("warned elsewhere", UserWarning, stacklevel=1)
 
 
-ENDS = {end.__name__: end for end in (refused, broken, dies, sleeps, warns)}
+ENDS = {end.__name__: end for end in (refused, dies, sleeps, warns)}
 
 
 def act(here: int, end: str, folder: Path, work: Workspace) -> str:
