@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from cevnsjax.resources import data_folder
 
-__all__ = ["content_of", "keep", "keep_in", "keeping", "kept", "known_source"]
+__all__ = ["content_of", "keep", "keep_in", "keeping", "keeping_in", "kept", "known_source"]
 
 PACKAGE = Path(__file__).parent
 
@@ -48,6 +48,11 @@ def keep_in(folder: Path | None) -> None:
 def keeping() -> bool:
     """Return whether there is a folder."""
     return _folder is not None
+
+
+def keeping_in() -> Path | None:
+    """Return the folder, None where there is none."""
+    return _folder
 
 
 def kept(kind: str, text: str) -> Any:

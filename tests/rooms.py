@@ -17,8 +17,8 @@ ROOMS = {
     "provenance": "provenance cite data_versions",
     "results": "hepdata overlays display checkpoint",
     "figures": "fit_figures overlays",
-    "reproduce": "reproduce running studies weak_mixing_angle systematics",
-    "spreading": "spreading",
+    "reproduce": "reproduce running studies processes weak_mixing_angle systematics",
+    "spreading": "spreading processes",
     "cli": "cli cli_surroundings",
     "docs": "docs recipes experiment_docs architecture habits",
 }

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ from matplotlib.figure import Figure
 
 from cevnsjax.errors import InputError
 from cevnsjax.likelihood import Likelihood
-from cevnsjax.reproduce import STUDIES, driver, markdown, reproduce
+from cevnsjax.reproduce import STUDIES, driver, markdown
 from cevnsjax.reproduce.study import Step, Study
 from cevnsjax.reproduce.workspace import PARTS
+
+reproduce = partial(driver.reproduce, processes=1)
+"""In this process alone, which counts what is made."""
 
 
 class Toys:
@@ -29,7 +33,8 @@ class Toys:
         self.studies = {name: self.study(name) for name in ("first", "second")}
 
     def study(self, name):
-        steps = (Step(f"{name}_curve", "a curve", self.curve), Step(f"{name}_number", "a number", self.number))
+        curve = Step(f"{name}_curve", "a curve", self.curve)
+        steps = (curve, Step(f"{name}_number", "a number", self.number, reads=(curve.name,)))
         planes = (("m_z", "g_z"),) if name == "first" else ()
         return Study(name, lambda: steps, lambda r: {"results": dict(r)}, lambda c: {"text": json.dumps(c)}, planes)
 

@@ -49,8 +49,12 @@ def _wait(reader: int, wanted: list[signal.Signals]) -> None:
 
 
 def _end_workers() -> None:
-    """End the processes of `--workers`, which would go on for a while, and write."""
-    multiprocessing = sys.modules.get("multiprocessing")  # without it there are no processes
+    """End the processes of `--workers` and `--processes`, which would go on for a while, and write."""
+    # Modules that are not there yet, or not whole, have begun no processes.
+    end_interpreters = getattr(sys.modules.get("cevnsjax.spreading"), "end_interpreters", None)
+    if end_interpreters is not None:
+        end_interpreters()
+    multiprocessing = sys.modules.get("multiprocessing")
     if multiprocessing is not None:
         for process in multiprocessing.active_children():
             with contextlib.suppress(OSError, ValueError):  # it has ended already

@@ -24,7 +24,7 @@ K_OF_LIMIT, K_OF_EVENTS = 0.16, 0.18
 def conus_event_steps() -> tuple[Step, ...]:
     """Return the steps: one for each k, and the figure."""
     each = [Step(f"events_{k:g}", f"events at k = {k:g}", partial(_at, k)) for k in QUENCHING]
-    return (*each, Step("events", "events against the quenching", _draw))
+    return (*each, Step("events", "events against the quenching", _draw, tuple(step.name for step in each)))
 
 
 def conus_events(results: Results) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def _steps() -> tuple[Step, ...]:
         Step(f"{name.replace(':', '_')}_{label}", f"{name}, quenching {label}", partial(_fitted, name, label))
         for name, label in CASES
     ]
-    return (*each, Step("strengths", "strengths of the signal", _draw))
+    return (*each, Step("strengths", "strengths of the signal", _draw, tuple(step.name for step in each)))
 
 
 def _overrides(name: str, label: str) -> dict[str, object]:

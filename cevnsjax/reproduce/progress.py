@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 __all__ = ["progress"]
@@ -12,17 +13,17 @@ Advance = Callable[[str, bool], None]
 
 @contextlib.contextmanager
 def progress(steps: int) -> Iterator[Advance]:
-    """Give the function that each step calls when it begins."""
+    """Give the function that each step calls when it begins, from whatever thread."""
     if sys.stderr.isatty():
         with _bar(steps) as advance:
             yield advance
         return
-    done = 0
+    done, lock = 0, threading.Lock()
 
     def line(title: str, kept: bool) -> None:
         nonlocal done
-        done += 1
-        with contextlib.suppress(OSError):  # nobody reads it any more: no reason to stop
+        with lock, contextlib.suppress(OSError):  # nobody reads it any more: no reason to stop
+            done += 1
             print(
                 f"cevnsjax: {done} of {steps}: {title}{' (done before)' if kept else ''}", file=sys.stderr, flush=True
             )

@@ -101,7 +101,7 @@ def b8_steps() -> tuple[Step, ...]:
     fluxes = [Step(f"flux_{one.name}", f"flux of 8B: {one.label}", partial(_flux, one)) for one in MEASUREMENTS]
     return (
         *fluxes,
-        Step("b8_figures", "figures of the flux of 8B", _draw),
+        Step("b8_figures", "figures of the flux of 8B", _draw, tuple(step.name for step in fluxes)),
         Step("b8_angles", "weak mixing angle from 8B", _angles),
         Step("b8_limits", "limits from 8B", _limits),
     )

@@ -76,8 +76,8 @@ def electron_steps() -> tuple[Step, ...]:
     ]
     return (
         *limits,
-        Step("electrons_profiles", "profiles of electromagnetic properties", _draw),
-        Step("electrons_spectrum", "electron recoils, spectrum", _spectrum),
+        Step("electrons_profiles", "profiles of electromagnetic properties", _draw, tuple(one.name for one in limits)),
+        Step("electrons_spectrum", "electron recoils, spectrum", _spectrum, ("electrons_mu_nu",)),
         Step("electrons_expected", "expected limit on the effective moment", _expected),
         Step("electrons_mediators", "mediators off electrons", _mediators),
     )

@@ -15,13 +15,15 @@ Results = Mapping[str, Any]
 class Step(NamedTuple):
     """One piece of a study: a name that serves as a file's, what progress says of it, and the function that does it.
 
-    The function saves curves and figures in the workspace and returns plain data for JSON. It may read the results of
-    earlier steps there.
+    The function saves curves and figures in the workspace and returns plain data for JSON. Other processes do it,
+    too: it is a function of a module, a `partial` of one, or an object that can be called. `reads` names the earlier
+    steps whose results it finds there, in this order.
     """
 
     name: str
     title: str
     make: Callable[[Workspace], Any]
+    reads: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,7 +27,8 @@ class Workspace:
     """A study's own folder among the parts of a run.
 
     Each step leaves its curves and figures there, and a record NAME.json: its result, the names and digests of its
-    files, and the identity of all that it depends on. `results` are those of the steps that are done, by name.
+    files, and the identity of all that it depends on. `results` are those of the steps that are done, by name; for a
+    step, those that it reads.
     """
 
     def __init__(self, out: Path, study: str, identity: str, overlays: Sequence[Overlay] = ()):
@@ -73,6 +74,12 @@ class Workspace:
         self._files += [path.name for path in save(figure, self.folder / name, likelihood.notes, origin)]
 
     # For the driver.
+
+    def for_step(self, reads: Sequence[str]) -> "Workspace":
+        """Return a workspace in the same folder for one step, with the results that it reads."""
+        workspace = Workspace(self.out, self.folder.name, self.identity, self.overlays)
+        workspace.results = {name: self.results[name] for name in reads}
+        return workspace
 
     def finished(self, step: str) -> bool:
         """Return whether an earlier run has done a step with the same inputs, and its files are as it left them.

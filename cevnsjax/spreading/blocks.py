@@ -4,6 +4,7 @@ A verb cuts its work into blocks that do not depend on each other: lines of a pl
 depends on the work alone, and never on who does it, so that numbers are the same wherever they were calculated.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -14,7 +15,18 @@ from typing import Any, Protocol, TypeVar, overload, runtime_checkable
 import jax
 import numpy as np
 
-__all__ = ["Gathering", "Kept", "Lazy", "Spread", "Work", "in_one_thread", "in_threads", "one_by_one", "own_threads"]
+__all__ = [
+    "Gathering",
+    "Kept",
+    "Lazy",
+    "Spread",
+    "Work",
+    "few_threads",
+    "in_one_thread",
+    "in_threads",
+    "one_by_one",
+    "own_threads",
+]
 
 Block = TypeVar("Block")
 
@@ -179,10 +191,23 @@ def own_threads() -> int:
     return _threads.get((os.cpu_count() or 1) if alone else 1)
 
 
-def in_one_thread(work: Work, block: Any) -> Any:
-    """Do a block in this thread alone, as others are busy with their own."""
-    token = _threads.set(1)
+@contextlib.contextmanager
+def few_threads(number: int) -> Iterator[None]:
+    """Let a block of work use no more than a `number` of threads, as other processes are busy on the same machine.
+
+    >>> from cevnsjax.spreading import few_threads, own_threads
+    >>> with few_threads(1):
+    ...     own_threads()
+    1
+    """
+    token = _threads.set(min(number, own_threads()))
     try:
-        return work(block)
+        yield
     finally:
         _threads.reset(token)
+
+
+def in_one_thread(work: Work, block: Any) -> Any:
+    """Do a block in this thread alone, as others are busy with their own."""
+    with few_threads(1):
+        return work(block)
