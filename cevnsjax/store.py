@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from cevnsjax.resources import data_folder
 
-__all__ = ["content_of", "keep", "keep_in", "keeping", "kept", "known_source"]
+__all__ = ["content_of", "keep", "keep_in", "keeping", "kept", "known_source", "known_structure"]
 
 PACKAGE = Path(__file__).parent
 
@@ -106,6 +106,12 @@ class _ForeignError(Exception):
 def known_source(of: type | FunctionType) -> bool:
     """Return whether a class or function is Python's, of this package, or of one whose version is known."""
     return of.__module__.split(".")[0] in KNOWN
+
+
+def known_structure(tree: Any) -> bool:
+    """Return whether all classes of a pytree's structure are of known source."""
+    data = tree.node_data()
+    return (data is None or known_source(data[0])) and all(known_structure(child) for child in tree.children())
 
 
 def content_of(value: Any) -> str | None:
