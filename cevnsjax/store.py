@@ -19,6 +19,7 @@ from types import FunctionType
 from typing import Any
 
 import jax
+import numpy as np
 from pydantic import BaseModel
 
 from cevnsjax.resources import data_folder
@@ -96,6 +97,10 @@ class _Content(pickle.Pickler):
             return str, (f"{type(value).__qualname__} {value.model_dump()}",)
         if isinstance(value, type | FunctionType) and not known_source(value):
             raise _ForeignError(value)
+        if isinstance(value, np.ndarray) and value.flags.writeable:  # which is no part of its content
+            value = value.view()
+            value.setflags(write=False)
+            return value.__reduce_ex__(5)
         return NotImplemented
 
 
