@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from jax import export
 
-from cevnsjax.store import keep, keeping, kept, known_source
+from cevnsjax.store import keep, keeping, kept, known_structure
 
 __all__ = ["Program", "forget_programs", "program", "release_memory"]
 
@@ -142,7 +142,7 @@ class Program(Generic[Result]):
     ) -> tuple[Callable[..., Any], Any] | None:
         """Return a program and the structure of its result, from disk if it is there; None if it cannot be kept."""
         # An address, an array cut short, or a class of a user's: the text does not tell what the program depends on.
-        if " at 0x" in key or "..." in key or not _of_package(tree):
+        if " at 0x" in key or "..." in key or not known_structure(tree):
             return None
         text = f"{self._function.__module__}.{self._function.__qualname__} {key}"
         found = kept("program", text)
@@ -173,9 +173,3 @@ class Program(Generic[Result]):
             return export.export(jax.jit(flat))(*leaves).serialize(), structure[-1]
         except (ValueError, NotImplementedError):  # it calls what JAX does not promise to call in later versions
             return None
-
-
-def _of_package(tree: Any) -> bool:
-    """Return whether all classes of a structure are of known source."""
-    data = tree.node_data()
-    return (data is None or known_source(data[0])) and all(_of_package(child) for child in tree.children())

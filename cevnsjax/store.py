@@ -19,11 +19,21 @@ from types import FunctionType
 from typing import Any
 
 import jax
+import numpy as np
 from pydantic import BaseModel
 
 from cevnsjax.resources import data_folder
 
-__all__ = ["content_of", "keep", "keep_in", "keeping", "keeping_in", "kept", "known_source"]
+__all__ = [
+    "content_of",
+    "keep",
+    "keep_in",
+    "keeping",
+    "keeping_in",
+    "kept",
+    "known_source",
+    "known_structure",
+]
 
 PACKAGE = Path(__file__).parent
 
@@ -101,6 +111,10 @@ class _Content(pickle.Pickler):
             return str, (f"{type(value).__qualname__} {value.model_dump()}",)
         if isinstance(value, type | FunctionType) and not known_source(value):
             raise _ForeignError(value)
+        if isinstance(value, np.ndarray) and value.flags.writeable:  # which is no part of its content
+            value = value.view()
+            value.setflags(write=False)
+            return value.__reduce_ex__(5)
         return NotImplemented
 
 
@@ -111,6 +125,12 @@ class _ForeignError(Exception):
 def known_source(of: type | FunctionType) -> bool:
     """Return whether a class or function is Python's, of this package, or of one whose version is known."""
     return of.__module__.split(".")[0] in KNOWN
+
+
+def known_structure(tree: Any) -> bool:
+    """Return whether all classes of a pytree's structure are of known source."""
+    data = tree.node_data()
+    return (data is None or known_source(data[0])) and all(known_structure(child) for child in tree.children())
 
 
 def content_of(value: Any) -> str | None:

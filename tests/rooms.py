@@ -1,14 +1,14 @@
 """Which files of tests belong to a room: `pytest --room matter`. Tests of the whole package belong to none."""
 
 ROOMS = {
-    "ground": "nuclei atoms terms checkpoint display derivatives memory programs shapes",
+    "ground": "nuclei atoms terms checkpoint display derivatives memory programs recent shapes",
     "matter": "nuclei atoms form_factors",
     "interactions": "interactions electromagnetic generalised mediators nsi sterile custom_models",
     "sources": "flux pion_at_rest pion_files solar reactor_spectrum",
-    "response": "response smearing yields tabulated_yields",
+    "response": "response recent smearing yields tabulated_yields",
     "rates": "rates counting",
     "experiments": "experiment_files experiment_parts experiment_tables experiment_docs altered_files new_experiment "
-    "samples combinations check",
+    "loading samples combinations check",
     "likelihood": "likelihood expansion terms newton slopes given derivatives golden",
     "inference": "fit intervals least scan contours impacts consistency projection nuisances priors",
     "sampling": "posterior inference_data numpyro_model calibration priors",

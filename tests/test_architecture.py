@@ -27,6 +27,7 @@ ROOMS = [
     "resources",
     "numeric",
     "store",
+    "recent",
     "programs",
     "compilation",
     "flavours",

@@ -10,6 +10,8 @@ import cevnsjax
 from cevnsjax.errors import InputError
 from cevnsjax.experiments import copy_experiment
 from cevnsjax.likelihood import folding, shapes
+from cevnsjax.recent import Recent
+from cevnsjax.response import shared
 
 EXACT = 1e-6
 """Of the largest bin: what a polynomial's error may be."""
@@ -85,6 +87,7 @@ def test_blocks_are_the_whole(monkeypatch, few) -> None:
 
 def test_a_response_is_calculated_once_for_all_rates(monkeypatch, few) -> None:
     """And for both kinds of recoil: CONUS+ has the same smearing and no efficiency for either."""
+    monkeypatch.setattr(shared, "_recent", Recent(shared.MEMORY))
     calls = []
     below = cevnsjax.response.Gaussian.below
     monkeypatch.setattr(

@@ -138,6 +138,15 @@ def test_content_is_the_same_in_another_process(tmp_path):
     assert run.stdout.strip() == content_of(load_experiment("conus_plus"))
 
 
+def test_content_is_the_same_where_nobody_may_write():
+    """Arrays of an experiment become read-only once they are shared, which changes none of them."""
+    for values in (np.arange(6.0), np.arange(6.0).reshape(2, 3).T, np.arange(6.0)[::2]):
+        locked = values.copy(order="K")
+        locked.setflags(write=False)
+        assert content_of({"a": locked}) == content_of({"a": values.copy(order="K")})
+        assert content_of({"a": locked}) != content_of({"a": values + 1})
+
+
 def test_kept_values_return(folder):
     keep("thing", "text", {"a": np.arange(3)})
     assert np.array_equal(kept("thing", "text")["a"], np.arange(3))

@@ -3,8 +3,9 @@
 import copy
 import dataclasses
 import hashlib
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,18 @@ from cevnsjax.experiments.files import parts_of, read_description
 from cevnsjax.experiments.parsing import parse, printable
 from cevnsjax.experiments.runs import experiments_of_runs, file_of_run
 from cevnsjax.experiments.schema import Description
-from cevnsjax.resources import read_bytes, read_text
+from cevnsjax.recent import Recent
+from cevnsjax.resources import data_folder, read_bytes, read_text
 
 __all__ = ["checked_overrides", "describe", "runs_of_file"]
 
 FILES = ("file", "matrix_file", "up", "down")
 """Keys whose values are names of files."""
+
+MEMORY = 64 << 20
+"""Bytes of experiments that are kept."""
+
+_recent: Recent[tuple[Experiment, ...]] = Recent(MEMORY)
 
 
 def runs_of_file(
@@ -31,16 +38,48 @@ def runs_of_file(
 ) -> tuple[Experiment, ...]:
     """Return the runs of one experiment, given by its name or path, or those of a part of it.
 
-    Overrides, threshold and errors are those of `load_runs`.
+    Overrides, threshold and errors are those of `load_runs`. Where neither these nor the files have changed, nothing is
+    made again: the runs have the same signal as before, and their arrays are read-only.
     """
     if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float)):
         raise InputError(f"a threshold is a number, not {threshold!r}")
     path, content = read_description(text)
-    description = parse(content, path)
+    description, given = parse(content, path), checked_overrides(overrides)
+
+    def key() -> Hashable | None:
+        """Return all that the runs depend on, None where overrides are no plain values that their text tells."""
+        try:
+            json.dumps(given)
+        except (TypeError, ValueError, RecursionError):
+            return None
+        tables = tuple((n, hashlib.sha256(t).digest()) for n, t in _tables(path, description, given).items())
+        folder = path.parent if path.is_absolute() else Path.cwd()
+        read = folder, data_folder(), read_text(path, "experiment file"), repr(content), tables
+        return text, part, repr(list(given.items())), repr(threshold), *read
+
+    before = key()
+    runs = _recent.get(before)
+    if runs is None:
+        runs = _runs(text, part, given, threshold, path, content, description)
+        if key() == before:  # no file has changed meanwhile
+            _recent.put(before, runs)
+    return tuple(dataclasses.replace(run, nuisances=dict(run.nuisances)) for run in runs)
+
+
+def _runs(
+    text: str,
+    part: str,
+    overrides: Mapping[str, object],
+    threshold: float | None,
+    path: Path,
+    content: dict[str, Any],
+    description: Description,
+) -> tuple[Experiment, ...]:
+    """Return the runs of a description that is read and checked."""
     identity = Identity(
         description.name, description.title, description.reference, description.warning,
         source=f"{text}:{part}" if part else text, digest=_digest(path, description),
-        overrides=tuple(sorted(checked_overrides(overrides).items())), threshold=threshold,
+        overrides=tuple(sorted(overrides.items())), threshold=threshold,
         version=description.version, release=description.release,
     )  # fmt: skip
     for variant, entries in description.variants.items():
@@ -50,7 +89,7 @@ def runs_of_file(
             except InputError as error:
                 reason = str(error).removeprefix(f"'{path}': ")
                 raise InputError(f"'{path}': variant '{variant}': {reason}") from error
-    if given := {**description.variants.get(part, {}), **checked_overrides(overrides)}:
+    if given := {**description.variants.get(part, {}), **overrides}:
         description = _overridden(content, given, path)
         identity = dataclasses.replace(
             identity, name=description.name, title=description.title, reference=description.reference,
@@ -99,12 +138,20 @@ def describe(name: str | os.PathLike[str]) -> Description:
 def _digest(path: Path, description: Description) -> str:
     """Return the digest of the description and of the tables beside it that it names."""
     found = hashlib.sha256(read_text(path, "experiment file").encode())
-    for name in sorted(set(_files(description.model_dump()))):
+    for content in _tables(path, description, {}).values():
+        found.update(content)
+    return found.hexdigest()
+
+
+def _tables(path: Path, description: Description, overrides: Mapping[str, object]) -> dict[str, bytes]:
+    """Return the contents of the files beside a description that it or its overrides name, by their names."""
+    found = {}
+    for name in sorted({*_files(description.model_dump()), *_files(dict(overrides))}):
         for one in dict.fromkeys(file_of_run(name, run.name) for run in description.runs) or (name,):
             beside = path.parent / one
             if beside.exists():  # others come with the package
-                found.update(read_bytes(beside, "table"))
-    return found.hexdigest()
+                found[one] = read_bytes(beside, "table")
+    return found
 
 
 def _files(content: Any) -> Iterator[str]:

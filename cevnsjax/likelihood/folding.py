@@ -16,7 +16,8 @@ from jaxtyping import Float, Int
 
 from cevnsjax.experiments import Experiment, Signal
 from cevnsjax.numeric import AnyArray, namespace
-from cevnsjax.response import Bins, Response
+from cevnsjax.recent import key_of
+from cevnsjax.response import Bins, Response, shared_probabilities
 
 __all__ = ["Folding", "SharedNodes", "Terms"]
 
@@ -153,9 +154,7 @@ class Folding:
             part = response.reached(energy, self._bins(block))
             return part, response.probabilities(energy[part], self._bins(block))
         if (r, key) not in self._matrices:
-            every = self._bins(slice(0, self.size))
-            part = response.reached(energy, every)
-            self._matrices[r, key] = part, response.probabilities(energy[part], every)
+            self._matrices[r, key] = shared_probabilities(response, energy, self._bins(slice(0, self.size)))
         part, matrix = self._matrices[r, key]
         return part, matrix[block]
 
@@ -184,7 +183,10 @@ def _size(signal: Signal) -> int:
 
 def _alike(signal: Signal) -> bool:
     """Return whether nuclear and electron recoils of the same visible energy are found in the same bins."""
-    return signal.nuclear is not None and signal.electron is not None and signal.nuclear.answers_as(signal.electron)
+    if signal.nuclear is None or signal.electron is None or signal.nuclear.content is None:
+        return False
+    key = key_of(signal.nuclear.content)
+    return key is not None and key == key_of(signal.electron.content)
 
 
 def _numbered(arrays: Sequence[Float[np.ndarray, " _"]]) -> list[int]:

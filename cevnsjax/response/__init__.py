@@ -4,6 +4,7 @@ from cevnsjax.response.chain import RESPONSE_ORDER, Bins, Chain, Response, panel
 from cevnsjax.response.efficiency import Efficiency, LogisticEfficiency, TabulatedEfficiency
 from cevnsjax.response.grid import chebyshev_of, contracted, points_of, weights
 from cevnsjax.response.matrix import Matrix, matrix
+from cevnsjax.response.shared import shared_probabilities
 from cevnsjax.response.smearing import Exact, Gamma, Gaussian, Poisson, Smearing
 from cevnsjax.response.yields import Full, Lindhard, Polynomial, Tabulated, Yield, recoil_energy, tabulated_yield
 
@@ -32,6 +33,7 @@ __all__ = [
     "panel_edges",
     "points_of",
     "recoil_energy",
+    "shared_probabilities",
     "tabulated_yield",
     "weights",
 ]

@@ -2,6 +2,7 @@
 
 import abc
 import functools
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -58,9 +59,10 @@ class Response(Part):
     def reached(self, energy: Float[np.ndarray, " nodes"], bins: Bins) -> slice:
         """Return the part of rising visible energies, `energy` [MeV], beyond which some `bins` have no probability."""
 
+    @property
     @abc.abstractmethod
-    def answers_as(self, other: "Response") -> bool:
-        """Return whether `probabilities` are known to be those of the `other` response."""
+    def content(self) -> Any:
+        """All that `probabilities` depend on beside energies and bins, None where it is longer than they are."""
 
     @property
     @abc.abstractmethod
@@ -160,12 +162,10 @@ class Chain(Response):
         some = np.flatnonzero(self.smearing.reaches(float(low[0]), float(high[-1]), np.asarray(self.gain * energy)))
         return slice(int(some[0]), int(some[-1]) + 1) if some.size else slice(0, 0)
 
-    def answers_as(self, other: Response) -> bool:
-        """Return whether the `other` differs in no more than yields, and in where they are integrated."""
-        if not isinstance(other, Chain):
-            return False
-        own, others = ((c.gain, c.smearing, c.efficiency, c.shift, c.low, c.high) for c in (self, other))
-        return bool(eqx.tree_equal(own, others))
+    @property
+    def content(self) -> Any:
+        """All but yields, and where they are integrated."""
+        return self.gain, self.smearing, self.efficiency, self.shift, self.low, self.high, self.contiguous
 
     def _recorded(self, mean: Float[AnyArray, " nodes"], low: float, high: float) -> Float[AnyArray, " nodes"]:
         """Return the integral of efficiency and density over a bin, by parts: only probabilities are needed.
