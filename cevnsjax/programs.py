@@ -106,7 +106,7 @@ class Program(Generic[Result]):
         fixed = {name: given.pop(name) for name in self._static}
         leaves, tree = jax.tree.flatten(given)
         if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
-            return self._jitted(*args, **kwargs)
+            return self._nested(*args, **kwargs)
         leaves = [leaf if isinstance(leaf, jax.Array) else np.asarray(leaf) for leaf in leaves]
         key = tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves), tuple(fixed.items())
         # With several devices a program belongs to their arrangement, and is not kept.
@@ -131,6 +131,11 @@ class Program(Generic[Result]):
     def _jitted(self) -> Callable[..., Any]:
         """The program of `jax.jit`, made when it is first called: its options ask for a device."""
         return jax.jit(self._function, static_argnames=self._static, compiler_options=_options(self._effort))
+
+    @functools.cached_property
+    def _nested(self) -> Callable[..., Any]:
+        """The program as a part of another one, such as its gradient, which alone may choose the compiler's effort."""
+        return jax.jit(self._function, static_argnames=self._static)
 
     @property
     def made(self) -> int:

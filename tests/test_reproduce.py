@@ -27,6 +27,7 @@ from cevnsjax.reproduce import (
     solar_b8,
     solar_electrons,
     tensor,
+    weak_mixing_angle,
 )
 from cevnsjax.reproduce.assumptions import INTEGRATED, LIKELY, ONE_SIGMA, angle_assumptions, limit_assumptions
 from cevnsjax.reproduce.conus_limits import LOWEST_RECOIL
@@ -42,7 +43,7 @@ def folder(tmp_path_factory) -> Path:
         patch.setattr(conus_planes, "CHANNELS", conus_planes.CHANNELS[:1])
         patch.setattr(conus_planes, "VECTORS", (-3.0, 3.0, 7))
         patch.setattr(conus_planes, "TENSORS", (-0.5, 0.5, 7))
-        patch.setattr(conus_events, "QUENCHING", (0.14, 0.16, 0.18, 0.20, 0.24))
+        patch.setattr(conus_events, "QUENCHING", (0.14, 0.16, 0.18))
         patch.setattr(conus_planes, "SPLITTINGS", (0.05, 5.0, 11))
         patch.setattr(tensor, "SWITCHES", tensor.SWITCHES[:1])
         # Of COHERENT what is published: each set of experiments waits for the compiler.
@@ -65,9 +66,11 @@ def folder(tmp_path_factory) -> Path:
         patch.setattr(global_fit, "LIMITS", {"charge_radius": ("r2_mumu",)})
         patch.setattr(global_fit, "LIMITED", (conus_plus, electrons))
         patch.setattr(global_fit, "ALL", csi)
-        # Of 8B in Fig. 7 few masses.
-        coarser = [dataclasses.replace(one, masses=min(one.masses, 7)) for one in mediators.SOLAR]
+        # Of solar neutrinos in Fig. 7 few masses, and none of their points in Fig. 3.
+        coarser = [dataclasses.replace(one, masses=min(one.masses, 3)) for one in mediators.SOLAR]
         patch.setattr(mediators, "SOLAR", tuple(coarser))
+        for label in ("XENONnT 8B", "PandaX-4T 8B"):
+            patch.delitem(weak_mixing_angle.OWN, label)
         # Of reactor experiments two, and a coarse plane of radius and angle.
         patch.setattr(reactors, "EXPERIMENTS", {name: reactors.EXPERIMENTS[name] for name in ("texono", "nucleus")})
         patch.setattr(reactor_planes, "RADII", (3.5, 7.6, 13))

@@ -322,21 +322,22 @@ class Likelihood:
         return self.preparation.view(values, free)
 
 
-_chi2 = program()(chi2)
+# The compiler's last effort takes twice the time here, and gains nothing in what it makes.
+_chi2 = program(effort=1)(chi2)
 
 
-@program()
+@program(effort=1)
 def _minimum(kernel: Kernel, data: Data, y: Float[Array, " n"], held: Bool[Array, " n"]) -> Float[Array, ""]:
     return newton.minimum((kernel, data, y, held))
 
 
-@program()
+@program(effort=1)
 def _place(kernel: Kernel, data: Data, y: Float[Array, " n"], held: Bool[Array, " n"]) -> Float[Array, " n"]:
     best = newton.place((kernel, data, y, held))
     return with_closed(kernel, data, best, held)
 
 
-@program()
+@program(effort=1)
 def _means(kernel: Kernel, y: Float[Array, " n"]) -> list[Float[Array, "_terms _cells"]]:
     """Return the expected counts of all terms, nothing minimised."""
     held = jnp.ones(y.shape, dtype=bool)
