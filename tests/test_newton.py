@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scattering import QUICK
 from scipy.optimize import minimize
 
 from cevnsjax.likelihood.kernel import Data, Kernel, Term
@@ -82,7 +83,8 @@ def best(shift):
     return place((KERNEL, DATA, start(shift), HELD))
 
 
-BEST, BOTH = jax.jit(best), jax.jit(lambda shift: (jax.jacfwd(best)(shift), jax.jacrev(best)(shift)))
+BEST = jax.jit(best)
+BOTH = jax.jit(lambda shift: (jax.jacfwd(best)(shift), jax.jacrev(best)(shift)), compiler_options=QUICK)
 
 
 @given(shift=INSIDE | WALLED)
@@ -98,7 +100,9 @@ def lowest(shift):
     return minimum((KERNEL, DATA, start(shift), HELD))
 
 
-LOWEST, SLOPE, CURVED = jax.jit(lowest), jax.jit(jax.grad(lowest)), jax.jit(jax.grad(jax.grad(lowest)))
+LOWEST, SLOPE, CURVED = (
+    jax.jit(each, compiler_options=QUICK) for each in (lowest, jax.grad(lowest), jax.grad(jax.grad(lowest)))
+)
 
 
 @given(shift=INSIDE)
@@ -112,7 +116,7 @@ def test_the_minimum_has_exact_derivatives(shift: float) -> None:
 def test_the_minimum_moves_with_data_and_constraints() -> None:
     """By the data, at the minimum, the slope is that of chi^2 itself; and the same for the constraints' centres."""
     y = BEST(1.3)
-    moved = jax.jit(jax.grad(lambda data: minimum((KERNEL, data, start(1.3), HELD))))(DATA)
+    moved = jax.jit(jax.grad(lambda data: minimum((KERNEL, data, start(1.3), HELD))), compiler_options=QUICK)(DATA)
     residuals = np.array([y[1] + 0.3 * y[2] ** 2 - 1.3, 2.0 * y[2] - 0.5 * 1.3 * y[1]])
     np.testing.assert_allclose(moved.observed[0][0], -2 * residuals, atol=1e-6)
     np.testing.assert_allclose(moved.centre[1:], -2 * np.asarray(y[1:]), atol=1e-6)
