@@ -32,7 +32,7 @@ class Recent(Generic[Value]):
     All who ask for a value share it, threads too: its arrays become read-only.
 
     >>> from cevnsjax.recent import Recent
-    >>> squares = Recent(limit=1000)
+    >>> squares = Recent(limit=10_000)
     >>> squares.put("three", np.arange(3.0) ** 2), squares.get("three")
     (array([0., 1., 4.]), array([0., 1., 4.]))
     >>> squares.get("four") is None

@@ -5,12 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
-from matplotlib.image import imread
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from cevnsjax.errors import InputError
-from cevnsjax.figures import Mark, Overlay, plane_figure, read_overlay, save
+from cevnsjax.figures import Mark, Overlay, plane_figure, read_overlay
 from cevnsjax.inference import Axis, ScanResult
 from cevnsjax.parameters import CHARGE_RADII, G_BL, M_Z, Parameter
 from cevnsjax.results import write_figure
@@ -180,27 +177,3 @@ def test_formats(tmp_path: Path, suffix: str, magic: bytes) -> None:
 def test_no_folder_to_draw_into(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot write"):
         write_figure(tmp_path / "nowhere" / "plane.pdf", plane_figure([("mine", PLANE)]))
-
-
-def test_a_figure_is_laid_out_once_for_all_files(tmp_path, monkeypatch) -> None:
-    """Its pixels are those that matplotlib draws by itself, and its layout may still change afterwards."""
-    figure = plane_figure([("mine", PLANE)], marks=[Mark(10.0, 2e-5, "near")])
-    engine = figure.get_layout_engine()
-    figure.savefig(tmp_path / "by_itself.png", dpi=300)
-    times = []
-    execute = ConstrainedLayoutEngine.execute
-    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda self, of: times.append(of.dpi) or execute(self, of))
-    dpi = figure.dpi
-    save(figure, tmp_path / "plane")
-    assert times == [300]
-    np.testing.assert_array_equal(imread(tmp_path / "plane.png"), imread(tmp_path / "by_itself.png"))
-    assert (figure.dpi, figure.get_layout_engine()) == (dpi, engine)
-
-
-def test_a_figure_without_a_layout_is_written_as_it_is(tmp_path) -> None:
-    figure = Figure(figsize=(2, 2))
-    figure.add_axes((0.3, 0.3, 0.6, 0.6)).plot([0, 1])
-    figure.savefig(tmp_path / "by_itself.png", dpi=300)
-    save(figure, tmp_path / "plain")
-    np.testing.assert_array_equal(imread(tmp_path / "plain.png"), imread(tmp_path / "by_itself.png"))
-    assert figure.get_layout_engine() is None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cevnsjax.parameters import Parameter
-from cevnsjax.results import write_figures
+from cevnsjax.results import write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,7 +162,7 @@ def save(
 ) -> tuple[Path, Path]:
     """Write a `figure` as PDF and as PNG, under `notes` on the data; return both. `path` has no suffix.
 
-    `provenance` goes into the metadata of both. Raises `InputError` as `results.write_figures` does.
+    `provenance` goes into the metadata of both. Raises `InputError` as `results.write_figure` does.
 
     >>> from pathlib import Path
     >>> from cevnsjax.figures import fit_figure, save
@@ -170,5 +170,6 @@ def save(
     ['fit.pdf', 'fit.png']
     """
     files = path.with_name(f"{path.name}.pdf"), path.with_name(f"{path.name}.png")
-    write_figures(files, figure, notes, provenance)
+    for file in files:
+        write_figure(file, figure, notes, provenance)
     return files

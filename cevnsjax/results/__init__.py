@@ -34,7 +34,7 @@ from cevnsjax.results.files import (
     temporary_folder,
     write_json,
 )
-from cevnsjax.results.formats import check_figure, write_figure, write_figures, write_netcdf
+from cevnsjax.results.formats import check_figure, write_figure, write_netcdf
 from cevnsjax.results.hepdata import write_hepdata
 from cevnsjax.results.nuisances import nuisance_table
 
@@ -70,7 +70,6 @@ __all__ = [
     "toys_dict",
     "write_export",
     "write_figure",
-    "write_figures",
     "write_hepdata",
     "write_json",
     "write_netcdf",

@@ -1,11 +1,10 @@
 """Data sets as NetCDF, and figures, with their provenance inside."""
 
-import contextlib
 import io
 import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,10 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURE_FORMATS", "check_figure", "write_figure", "write_figures", "write_netcdf"]
+__all__ = ["FIGURE_FORMATS", "check_figure", "write_figure", "write_netcdf"]
 
 FIGURE_FORMATS = {".pdf": "Subject", ".png": "provenance", ".svg": "Description"}
 """The formats of figures by their suffix, and the entry of their metadata that takes the provenance as JSON."""
-
-DPI = 300
-"""Pixels in an inch of figures."""
 
 CHARACTERS = 26
 """Characters of a note in an inch: lines end before the figure's edge."""
@@ -77,55 +73,15 @@ def write_figure(
     >>> from cevnsjax.results import write_figure
     >>> write_figure(Path("fit.png"), fit_figure(cevnsjax.fit("conus_plus")))
     """
-    write_figures((path,), figure, notes, provenance)
-
-
-def write_figures(
-    paths: Sequence[Path], figure: "Figure", notes: Sequence[str] = (), provenance: Mapping[str, Any] | None = None
-) -> None:
-    """Write a `figure` into several files, each in the format that its suffix says, as `write_figure` does.
-
-    >>> from pathlib import Path
-    >>> from cevnsjax.figures import fit_figure
-    >>> from cevnsjax.results import write_figures
-    >>> write_figures((Path("fit.pdf"), Path("fit.png")), fit_figure(cevnsjax.fit("conus_plus")))
-    """
-    for path in paths:
-        check_figure(path)
+    check_figure(path)
     if notes:
         width = int(CHARACTERS * figure.get_figwidth())
         figure.suptitle("\n".join(textwrap.fill(note, width) for note in notes), fontsize=5, wrap=True)
     _plain_where_needed(figure)
-    with _laid_out(figure):
-        for path in paths:
-            metadata = {} if provenance is None else {FIGURE_FORMATS[path.suffix]: json.dumps(provenance)}
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=path.suffix.removeprefix("."), dpi=DPI, metadata=metadata)
-            replace_file(path, buffer.getvalue())
-
-
-@contextlib.contextmanager
-def _laid_out(figure: "Figure") -> Iterator[None]:
-    """Place the parts of a figure once for all its files, at the resolution of the pixels.
-
-    Matplotlib would do so for each file, and draw everything once more for it.
-    """
-    from matplotlib import rc_context
-
-    engine, dpi = figure.get_layout_engine(), figure.dpi
-    if engine is None:
-        yield
-        return
-    try:
-        figure.dpi = DPI
-        engine.execute(figure)
-        figure.dpi = dpi
-        with rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
-            figure.set_layout_engine(None)
-        yield
-    finally:
-        figure.dpi = dpi
-        figure.set_layout_engine(engine)
+    metadata = {} if provenance is None else {FIGURE_FORMATS[path.suffix]: json.dumps(provenance)}
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix.removeprefix("."), dpi=300, metadata=metadata)
+    replace_file(path, buffer.getvalue())
 
 
 def _plain_where_needed(figure: "Figure") -> None:
