@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cevnsjax import Likelihood, fit, load_experiment, programs, store
+from cevnsjax import Likelihood, fit, load_experiment, programs, scan, store
+from cevnsjax.likelihood.parabolas import grid_of
 from cevnsjax.programs import Program, forget_programs, release_memory
 from cevnsjax.store import content_of, keep, kept
 
@@ -173,6 +174,25 @@ def test_a_fit_is_the_same_without_with_and_from_the_store(tmp_path, monkeypatch
     assert plain == first == fitted()
     assert all(one is not None for one in read)
     assert read
+
+
+def test_a_plane_is_the_same_without_and_from_the_store(folder, monkeypatch):
+    """To the last digit: degrees that were enough at the mass whose signal was on disk are not looked for anew."""
+    sought = []
+    monkeypatch.setattr("cevnsjax.likelihood.signals.grid_of", lambda *given: sought.append(1) or grid_of(*given))
+
+    def plane():
+        likelihood = Likelihood("conus_plus", model="vector_bl", systematics="detailed")
+        return scan(likelihood, ("m_z", 1.0, 100.0, 3), ("g_bl", 1e-6, 1e-3, 3)).delta_chi2
+
+    monkeypatch.setattr(store, "_folder", None)
+    plain = plane()
+    monkeypatch.setattr(store, "_folder", folder)
+    plane()
+    assert sought
+    sought.clear()
+    np.testing.assert_array_equal(plane(), plain)
+    assert not sought
 
 
 def test_a_changed_table_is_another_signal(folder, copied):

@@ -16,7 +16,7 @@ from cevnsjax.likelihood.shapes import Degrees, Moved, Rates, SignalGrid, Traced
 from cevnsjax.numeric import AnyArray, namespace
 from cevnsjax.rates import Channel
 
-__all__ = ["ParabolaGrid", "grid_of"]
+__all__ = ["ParabolaGrid", "grid_of", "grid_with"]
 
 
 class ParabolaGrid:
@@ -78,3 +78,12 @@ def grid_of(
         return grid, counts
     whole = ParabolaGrid(grid, moved, channel)
     return whole, whole.coefficients(rates)
+
+
+def grid_with(
+    experiment: Experiment, moved: Sequence[Moved], channel: Channel, limits: tuple[int, ...]
+) -> SignalGrid | ParabolaGrid:
+    """Return the grid that has the `limits` of another one, of the same numbers."""
+    exact = [m for m in moved if m.parabola is None]
+    grid = SignalGrid(experiment, exact, limits, channel)
+    return grid if len(exact) == len(moved) else ParabolaGrid(grid, moved, channel)

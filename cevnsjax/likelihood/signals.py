@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from cevnsjax.errors import InputError
-from cevnsjax.experiments import Experiment
+from cevnsjax.experiments import Experiment, Signal
 from cevnsjax.flavours import Flavour
 from cevnsjax.interactions import Model
 from cevnsjax.likelihood.expansion import LARGE, Lattice, natural_steps
-from cevnsjax.likelihood.parabolas import ParabolaGrid, grid_of
+from cevnsjax.likelihood.parabolas import ParabolaGrid, grid_of, grid_with
 from cevnsjax.likelihood.shapes import Degrees, Moved, Rates, SignalGrid
 from cevnsjax.numeric import AnyArray
 from cevnsjax.parameters import Parameter, Parameters
@@ -44,6 +44,8 @@ class Signals:
         self.experiments, self.model, self.channel = tuple(experiments), model, channel
         self._grids: dict[object, SignalGrid | ParabolaGrid] = {}
         self._limits: dict[object, tuple[int, ...]] = {}
+        # With the signal, whose id is part of the key.
+        self._restored: dict[object, tuple[tuple[int, ...], Signal]] = {}
 
     def at(self, index: int, experiment: Experiment, params: Mapping[str, float]) -> Float[np.ndarray, " all"]:
         """Return an experiment's counts at given values; couplings that are left out have their defaults."""
@@ -80,9 +82,8 @@ class Signals:
         size = len(lattice.t)
         values = np.concatenate([lattice.values(couplings, row) for row in steps])
         rates = self._rates(experiment, self._points(couplings, values, places))
-        key = index, id(experiment.signal), moved
-        if key in self._grids:
-            grid = self._grids[key]
+        grid = self._known(index, experiment, moved)
+        if grid is not None:
             degrees, counts = grid.degrees, grid.coefficients(rates)
         else:
             points = (couplings, values, places) if len(places) == 1 else None
@@ -96,11 +97,10 @@ class Signals:
     def traced(self, index: int, experiment: Experiment, moved: tuple[Moved, ...], params: Parameters) -> Expanded:
         """Return an experiment's signal at parameters of which some are traced by JAX: its only monomial is one."""
         values = {p.name: jnp.asarray(params.get(p.name, p.default), dtype=jnp.float64) for p in self.model.parameters}
-        key = index, id(experiment.signal), moved
-        if key not in self._grids:
+        grid = self._known(index, experiment, moved)
+        if grid is None:
             plain = {p.name: np.array([p.default]) for p in self.model.parameters}
-            self._fitted(index, experiment, moved, self._rates(experiment, plain))
-        grid = self._grids[key]
+            grid, _ = self._fitted(index, experiment, moved, self._rates(experiment, plain))
         flavours = tuple(c.flavour for c in experiment.signal.components)
         moments = self._survived(experiment, values)
 
@@ -129,6 +129,7 @@ class Signals:
             found = None if text is None else kept("signal", text)
             if found is not None:
                 degrees, counts, self._limits[kind] = found
+                self._restored[index, id(experiment.signal), moved] = self._limits[kind], experiment.signal
                 return degrees, counts
         grid, counts = self._fitted(index, experiment, moved, rates)
         if text is not None:
@@ -145,6 +146,16 @@ class Signals:
         self._grids[index, id(experiment.signal), moved] = grid
         return grid, counts
 
+    def _known(self, index: int, experiment: Experiment, moved: tuple[Moved, ...]) -> SignalGrid | ParabolaGrid | None:
+        """Return the grid of earlier points; where their counts were on disk it is made now, as it was then.
+
+        So numbers do not depend on what was on disk.
+        """
+        key = index, id(experiment.signal), moved
+        if key not in self._grids and key in self._restored:
+            self._grids[key] = grid_with(experiment, moved, self.channel, self._restored[key][0])
+        return self._grids.get(key)
+
     def _kind(self, experiment: Experiment, moved: tuple[Moved, ...]) -> object:
         """Return what runs have alike that share the degrees of polynomials."""
         return experiment.name, experiment.size, tuple((m.key, m.low, m.high) for m in moved)
@@ -154,6 +165,7 @@ class Signals:
         if key not in self._grids:
             if len(self._grids) > 64:
                 self._grids.clear()
+                self._restored.clear()
             self._grids[key] = SignalGrid(experiment, moved, (), self.channel)
         return self._grids[key]
 
