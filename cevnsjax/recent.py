@@ -97,7 +97,7 @@ def _arrays(value: Any) -> Iterator[np.ndarray]:
 
 
 def key_of(*parts: Any) -> Hashable | None:
-    """Return a key that is the same for pytrees of the same content, down to the last bit of each number.
+    """Return a key that is the same for `parts`, pytrees, of the same content, down to the last bit of each number.
 
     It is None where content is not all that matters: for values that JAX traces, and a user's own classes, whose names
     do not tell what they do.

@@ -58,7 +58,7 @@ class Matrix(Response):
 
     @property
     def content(self) -> None:
-        """None: to interpolate is as quick as to compare tables."""
+        """None, as to interpolate is as quick as to compare tables."""
         return None
 
 
