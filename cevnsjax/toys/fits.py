@@ -114,7 +114,7 @@ def hypotheses(
     return found, minima.value - least
 
 
-@program()
+@program(effort=1)
 def _all_closed(
     kernel: Kernel, data: Data, y: Float[Array, "points n"], held: Bool[Array, " n"]
 ) -> Float[Array, "points n"]:
@@ -145,7 +145,7 @@ def _chunk(given: Hypotheses, seed: int, piece: tuple[int, int]) -> Float[Array,
     return _deltas(given.kernel, data, given.truths[point], given.held, given.tested, given.coarse)
 
 
-@program()
+@program(effort=1)
 def _deltas(
     kernel: Kernel,
     data: Data,

@@ -157,10 +157,10 @@ def _least_of(toys: _Toys, seed: int, numbers: Int[np.ndarray, " block"]) -> Flo
     )
 
 
-_closed = program()(with_closed)
+_closed = program(effort=1)(with_closed)
 
 
-@program()
+@program(effort=1)
 def _least(
     kernel: Kernel, data: Data, starts: Float[Array, "starts n"], held: Bool[Array, " n"]
 ) -> Float[Array, " toys"]:

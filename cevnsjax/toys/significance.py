@@ -143,7 +143,7 @@ def _chunks(
     return by_threads(lambda number: _above(test, nothing, drawn(test.kernel, nothing, seed, number)), numbers.tolist())
 
 
-@program()
+@program(effort=1)
 def _q0(
     test: _Test, data: Data, y: Float[Array, " n"]
 ) -> tuple[Float[Array, " toys"], Float[Array, " toys"], Float[Array, "toys n"]]:
@@ -163,7 +163,7 @@ def _q0(
     return q0, jnp.where(better, place[:, 1, -1], NOTHING), place[:, 0]
 
 
-@program()
+@program(effort=1)
 def _above(test: _Test, nothing: Float[Array, " n"], data: Data) -> Float[Array, " toys"]:
     """Return q0 of toys without a signal."""
 
