@@ -82,8 +82,9 @@ class Signals:
         size = len(lattice.t)
         values = np.concatenate([lattice.values(couplings, row) for row in steps])
         rates = self._rates(experiment, self._points(couplings, values, places))
-        grid = self._known(index, experiment, moved)
-        if grid is not None:
+        key = index, id(experiment.signal), moved
+        if key in self._grids:
+            grid = self._grids[key]
             degrees, counts = grid.degrees, grid.coefficients(rates)
         else:
             points = (couplings, values, places) if len(places) == 1 else None
@@ -131,7 +132,11 @@ class Signals:
                 degrees, counts, self._limits[kind] = found
                 self._restored[index, id(experiment.signal), moved] = self._limits[kind], experiment.signal
                 return degrees, counts
-        grid, counts = self._fitted(index, experiment, moved, rates)
+        restored = self._known(index, experiment, moved)
+        if restored is None:
+            grid, counts = self._fitted(index, experiment, moved, rates)
+        else:
+            grid, counts = restored, restored.coefficients(rates)
         if text is not None:
             keep("signal", text, (grid.degrees, counts, grid.limits))
         return grid.degrees, counts
