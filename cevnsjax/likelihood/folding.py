@@ -183,7 +183,11 @@ def _size(signal: Signal) -> int:
 
 def _alike(signal: Signal) -> bool:
     """Return whether nuclear and electron recoils of the same visible energy are found in the same bins."""
-    if signal.nuclear is None or signal.electron is None or signal.nuclear.content is None:
+    if signal.nuclear is None or signal.electron is None:
+        return False
+    if signal.nuclear is signal.electron:  # one matrix for both
+        return True
+    if signal.nuclear.content is None:
         return False
     key = key_of(signal.nuclear.content)
     return key is not None and key == key_of(signal.electron.content)

@@ -1,12 +1,9 @@
 """The processes that do the steps of studies side by side: this one, and others that it starts."""
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
-
-import jax
 
 from cevnsjax.arguments import whole_number
 from cevnsjax.errors import CutOff
@@ -49,10 +46,7 @@ def processes_for(given: int | None, studies: int) -> int:
 
     Where JAX works on devices that processes would have to share, it is one.
     """
-    if given is not None:
-        return given
-    alone = jax.device_count() == 1 and jax.default_backend() == "cpu"
-    return min(os.cpu_count() or 1, studies, UNASKED) if alone else 1
+    return min(own_threads(), studies, UNASKED) if given is None else given
 
 
 def do_all(queue: Queue, processes: int, begin: Begin, end: End) -> Generator[None, None, None]:

@@ -149,6 +149,7 @@ def serve() -> None:
     threading.Thread(target=_listen, args=(orders, sent, at_end), daemon=True).start()
     if cache is not None:
         cache_compilations(Path(cache).parent)
+    # The very list that `warnings` reads, which its stubs call a sequence.
     warnings.filters[:] = filters  # type: ignore[index]
     lock = threading.Lock()
 
@@ -160,6 +161,7 @@ def serve() -> None:
         known = category if _can_be_sent(category) else UserWarning
         answer("warning", str(message), known, filename, lineno)
 
+    # `warnings` documents that this function may be replaced; its stubs want the names of all arguments.
     warnings.showwarning = show  # type: ignore[assignment]
     while True:
         order = sent.get()
