@@ -5,6 +5,7 @@ response. JAX sums over the model's coefficients c_n; one program for each model
 """
 
 import dataclasses
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar, get_args
@@ -257,10 +258,21 @@ def _chunks(number: int, size: int) -> Iterator[np.ndarray]:
 
 
 def _filled(nodes: Nodes, size: int) -> Nodes:
-    """Return nodes, filled up to a power of two with copies of the last node.
+    """Return nodes, filled up to a power of two with copies of the last node; the same as long as `nodes` are there.
 
     The caller drops the results at these copies.
     """
+    known = _every_filled.get(id(nodes))
+    if known is None:
+        known = _every_filled[id(nodes)] = _fill(nodes, size)
+        weakref.finalize(nodes, _every_filled.pop, id(nodes), None)
+    return known
+
+
+_every_filled: dict[int, Any] = {}
+
+
+def _fill(nodes: Nodes, size: int) -> Nodes:
     whole = max(LEAST_NODES, 1 << (size - 1).bit_length())
 
     def fill(leaf: Any) -> Any:

@@ -8,6 +8,12 @@ import tempfile
 import warnings
 from pathlib import Path
 
+# Before libraries read them. As on the command line, the threads of linear algebra only wait for each other; and the
+# processes that share the tests share the processors.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    os.environ.setdefault("NPROC", str(max(1, (os.cpu_count() or 1) // workers)))
+
 import hypothesis
 import jax
 import pytest

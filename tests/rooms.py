@@ -10,7 +10,7 @@ ROOMS = {
     "experiments": "experiment_files experiment_parts experiment_tables experiment_docs altered_files new_experiment "
     "loading samples combinations check",
     "likelihood": "likelihood expansion terms newton slopes given derivatives golden",
-    "inference": "fit intervals least scan contours impacts consistency projection nuisances priors",
+    "inference": "fit intervals least scan valley contours impacts consistency projection nuisances priors",
     "sampling": "posterior inference_data numpyro_model calibration priors",
     "toys": "toys toy_data coverage significance goodness",
     "exporting": "export export_pyhf export_hs3",

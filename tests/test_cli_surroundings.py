@@ -44,6 +44,20 @@ def no_work(monkeypatch) -> None:
     monkeypatch.setattr(cevnsjax.Likelihood, "__init__", lambda *_, **__: pytest.fail("worked before checking"))
 
 
+@pytest.mark.parametrize("given", [None, "2"])
+def test_linear_algebra_has_one_thread(given: str | None) -> None:
+    """Unless the user wants more: the variable is set before NumPy reads it."""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    if given is not None:
+        environment["OPENBLAS_NUM_THREADS"] = given
+    code = (
+        "import os, sys; from cevnsjax.cli import app; assert 'numpy' not in sys.modules; "
+        "app._group = lambda: print(os.environ['OPENBLAS_NUM_THREADS']) or sys.exit(); app.run()"
+    )
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout == f"{given or 1}\n"
+
+
 @pytest.mark.parametrize("option", ["--out", "--figure"])
 def test_targets_are_checked_before_the_work(option: str, tmp_path: Path, monkeypatch, capsys) -> None:
     no_work(monkeypatch)

@@ -20,11 +20,12 @@ from toy_steps import act, broken
 
 from cevnsjax.errors import CutOff, InputError
 from cevnsjax.reproduce import STUDIES, driver, markdown, reproduce
-from cevnsjax.reproduce.processes import processes_for
+from cevnsjax.reproduce.processes import processes_for, share_processors
 from cevnsjax.reproduce.queue import Queue, Task
 from cevnsjax.reproduce.study import Step, Study
 from cevnsjax.reproduce.workspace import PARTS
 from cevnsjax.spreading import Interpreter, few_threads, own_threads
+from cevnsjax.spreading.interpreters import THREADS
 
 
 def study(name: str, steps: tuple[Step, ...]) -> Study:
@@ -219,6 +220,27 @@ def test_an_interpreter_is_called_again_after_an_error() -> None:
             other.call(os._exit, 3)
     with pytest.raises(CutOff, match="was ended"):
         other.call(math.sqrt, 4.0)
+
+
+def test_threads_of_an_interpreter(monkeypatch) -> None:
+    """Its libraries start as many as it is told, unless the user has said how many."""
+    for name in THREADS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    with contextlib.closing(Interpreter(threads=1)) as other:
+        assert [other.call(os.getenv, name) for name in THREADS] == ["1", "3", "1", "1"]
+    with contextlib.closing(Interpreter()) as other:
+        assert other.call(os.getenv, "NPROC") is None
+
+
+@pytest.mark.parametrize(("processors", "given", "share"), [(2, None, "1"), (16, None, "4"), (16, 2, "8"), (2, 5, "1")])
+def test_the_share_of_processors(monkeypatch, processors: int, given: int | None, share: str) -> None:
+    """Which a user's own number is stronger than."""
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    for environment, expected in (({}, share), ({"NPROC": "11"}, "11")):
+        monkeypatch.setattr(os, "environ", environment)
+        share_processors(given, 7)
+        assert environment == {"NPROC": expected}
 
 
 def test_few_threads() -> None:

@@ -109,6 +109,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     if arguments is None:
         _open_streams()
         end_on_signals()
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are small: its threads wait for each other
         warnings.showwarning = _show_warning
     words = list(sys.argv[1:] if arguments is None else arguments)
     command_line.set(["cevnsjax", *words])

@@ -46,10 +46,13 @@ def reproduce(
     - `cevnsjax reproduce --only conus_plus`
     - `cevnsjax reproduce --processes 1`, in the least memory
     """
+    chosen = names_of(only)
     check_folder(out)
+    studies.check_processes(processes)
+    studies.share_processors(processes, len(chosen or studies.STUDIES))
     prepare()
-    content = studies.reproduce(out, overlay or (), names_of(only), processes)
+    content = studies.reproduce(out, overlay or (), chosen, processes)
     if as_json:
-        print_json(content, provenance_of(None, "reproduce", command_line.get(None), only=names_of(only)))
+        print_json(content, provenance_of(None, "reproduce", command_line.get(None), only=chosen))
         return
     typer.echo(f"wrote {out / 'report.md'} and the figures and curves beside it")

@@ -4,7 +4,7 @@ import math
 
 import contourpy
 import numpy as np
-from contourpy import FillType
+from contourpy import FillType, ZInterp
 from jaxtyping import Float
 
 from cevnsjax.arguments import whole_number
@@ -39,7 +39,7 @@ def contour_curves(
     Between the grid's points log(Delta chi^2) is taken as linear in log(x) and log(y), on axes that are
     `logarithmic`: it is, far from the minimum, where Delta chi^2 goes with a power of the coupling.
     """
-    curves = _generator(x, y, delta_chi2, level, logarithmic).lines(0.0)
+    curves = _generator(x, y, delta_chi2, level, logarithmic).lines(1.0)
     return [_back(np.asarray(curve), logarithmic) for curve in curves]
 
 
@@ -55,7 +55,7 @@ def excluded_regions(
     Each is points (x, y) and codes of a path, 1 to begin an edge, 2 to go on and 79 to close it. Edges after the first
     are those of holes.
     """
-    regions = _generator(x, y, delta_chi2, level, logarithmic).filled(0.0, np.inf)
+    regions = _generator(x, y, delta_chi2, level, logarithmic).filled(1.0, np.inf)
     return [(_back(np.asarray(p), logarithmic), np.asarray(c)) for p, c in zip(regions[0], regions[1], strict=True)]
 
 
@@ -67,8 +67,10 @@ def _generator(
     logarithmic: tuple[bool, bool],
 ) -> contourpy.ContourGenerator:
     u, v = (np.log(axis) if log else axis for axis, log in zip((x, y), logarithmic, strict=True))
-    height = np.log(np.maximum(delta_chi2 / level, FLOOR))
-    return contourpy.contour_generator(u, v, height, fill_type=FillType.OuterCode)
+    height = delta_chi2 / level
+    np.maximum(height, FLOOR, out=height)  # in place: a new plane takes longer than the calculation
+    # Its logarithm is needed, and taken, only where a curve passes.
+    return contourpy.contour_generator(u, v, height, fill_type=FillType.OuterCode, z_interp=ZInterp.Log)
 
 
 def _back(points: Float[np.ndarray, "points 2"], logarithmic: tuple[bool, bool]) -> Float[np.ndarray, "points 2"]:

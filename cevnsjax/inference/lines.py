@@ -1,7 +1,8 @@
 """Lines of a plane: chi-squared along one parameter at values of another, the rest minimised."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ from jaxtyping import Float
 
 from cevnsjax.inference.fit import search_of
 from cevnsjax.inference.line import STARTS, PlainBlock, PlainLines, SearchedLine
+from cevnsjax.inference.masses import AtMasses, Signals, between_masses
 from cevnsjax.inference.plane import is_plain, sums_of
 from cevnsjax.inference.search import PolynomialSearch, Search
 from cevnsjax.inference.starts import starting_points, typical_steps
+from cevnsjax.inference.valley import least_on_lines
 from cevnsjax.likelihood import Along, Likelihood
 from cevnsjax.parameters import Parameter
 from cevnsjax.spreading import Lazy, Work
@@ -24,11 +27,8 @@ CHEAP, DEAR = 1024, 16
 MOST_POINTS = 1 << 19
 """Points of a block of lines, so that memory does not grow with the plane."""
 
-NODES_A_DECADE, LEAST_NODES = 30, 15
-"""Masses at which counts are calculated for interpolation: 161 over five decades were exact to 9e-11."""
-
-CHECKED, EXACT = 5, 1e-9
-"""Masses at which an interpolation is checked, and how exact it must be, relative to the largest count."""
+Valley = Callable[[Float[np.ndarray, " n"], tuple[float, float], Float[np.ndarray, " n"]], Float[np.ndarray, " n"]]
+"""Gives the least chi^2 at values of the outer parameter, the inner one within bounds, begun at values of its own."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,6 +66,7 @@ class Lines:
         self.own_kernels = outer.power is None and outer.name in couplings
         self.general = any(p.power is None and p.name in couplings for p in (inner, *others))
         self._search: Search | None = None
+        self._masses: Float[np.ndarray, " lines"] = np.empty(0)
 
     @property
     def varied(self) -> list[Parameter]:
@@ -86,6 +87,7 @@ class Lines:
 
     def blocks(self, outer: Float[np.ndarray, " lines"], inner: Float[np.ndarray, " n"]) -> "LineBlocks":
         """Return the blocks of all lines. The cut depends on the plane alone."""
+        self._masses = outer
         if self._plain():
             size = max(min(CHEAP, MOST_POINTS // inner.size), 1)
             number = -(-outer.size // size)
@@ -132,7 +134,7 @@ class Lines:
         start = np.tile(search.start, (outer.size, 1))
         held = search.held.copy()
         if self.own_kernels:
-            steps, coefficients = self._coefficients(outer)
+            steps, coefficients = (self._between or self._exact)(outer)
             return PlainBlock(sums_of(view, start, held, coefficients), start[:, :couplings], steps[:, 0])
         across, along = search.place(self.outer.name), search.place(self.inner.name)
         start[:, across] = search.variable(self.outer.name, outer)
@@ -140,34 +142,33 @@ class Lines:
         steps = np.full(outer.size, view.layout.steps[along])
         return PlainBlock(sums_of(view, start, held), start[:, :couplings], steps)
 
-    def _coefficients(
-        self, outer: Float[np.ndarray, " lines"]
-    ) -> tuple[Float[np.ndarray, "lines 1"], list[Float[np.ndarray, "lines monomials cells"]]]:
-        """Return the inner coupling's natural step on each line, and the coefficients of each experiment's signal.
+    def _exact(self, outer: Float[np.ndarray, " lines"]) -> AtMasses:
+        """Return natural steps and coefficients of signals, which no number of the files moves."""
+        along = self._along(outer)
+        return along.steps, [np.stack([one.coefficients[0] for one in column]) for column in along.expanded]
 
-        Many masses are interpolated: in natural units counts are smooth in the logarithm of the mass. If a check at a
-        few masses fails, each mass is calculated.
+    @functools.cached_property
+    def _between(self) -> Signals | None:
+        """Interpolates between the masses of the plane, where they are many."""
+        return between_masses(self._exact, self._masses, self.inner) if self.outer.logarithmic else None
+
+    def valley(self) -> Valley | None:
+        """Return the function that gives the least chi^2 at masses between those of `blocks`, by interpolation.
+
+        It takes what `least` does. None where nothing is interpolated, or more than the inner coupling is searched for.
         """
-        decades = np.log10(outer.max() / outer.min()) if self.outer.logarithmic else np.inf
-        if outer.size > 2 * (LEAST_NODES + NODES_A_DECADE * decades):
-            low, high = np.log(outer.min()), np.log(outer.max())
-            number = LEAST_NODES + round(NODES_A_DECADE * decades)
-            nodes = _chebyshev_nodes(number)
-            steps, columns = _stacked(self._along(np.exp(low + (high - low) * (nodes + 1) / 2)))
-            matrix = _interpolation(2 * (np.log(outer) - low) / (high - low) - 1, number)
-            steps = np.exp(matrix @ np.log(steps))
-            columns = [np.tensordot(matrix, column, 1) for column in columns]
-            some = np.linspace(0, outer.size - 1, CHECKED).astype(int)
-            exact_steps, exact = _stacked(self._along(outer[some]))
-            power = self.inner.power or 1
-            ratio = (steps[some] / exact_steps) ** power  # between the two units of the coupling
-            units = np.concatenate([np.ones_like(ratio), ratio, ratio**2], axis=1)[..., None]
-            if all(
-                np.abs(c[some] / units - e).max() <= EXACT * np.abs(e).max()
-                for c, e in zip(columns, exact, strict=True)
-            ):
-                return steps, columns
-        return _stacked(self._along(outer))
+        if not self.own_kernels or not self._plain() or self._between is None:
+            return None
+
+        def least(
+            outer: Float[np.ndarray, " n"], bounds: tuple[float, float], begins: Float[np.ndarray, " n"]
+        ) -> Float[np.ndarray, " n"]:
+            block = self._cheap(outer)
+            assert block.couplings.shape[1] == 1  # else another one was searched for
+            begin, *ends = ((np.asarray(g) / block.steps) ** (self.inner.power or 1) for g in (begins, *bounds))
+            return least_on_lines(block.sums, begin, np.minimum(*ends), np.maximum(*ends))[1]
+
+        return least
 
     def _searches(self, outer: Float[np.ndarray, " lines"]) -> Iterator[Search]:
         """Give a search for each line."""
@@ -179,7 +180,7 @@ class Lines:
             yield PolynomialSearch.of_view(view, self.varied, self.fixed)
 
     def least(
-        self, outer: Float[np.ndarray, " lines"], bounds: tuple[float, float], begins: Sequence[float]
+        self, outer: Float[np.ndarray, " lines"], bounds: tuple[float, float], begins: Float[np.ndarray, " lines"]
     ) -> list["LineMinimum"]:
         """Return for each line where chi^2 is least, over the inner parameter within bounds too.
 
@@ -226,22 +227,3 @@ def started(
     """Return starts that differ in the other free parameters; the only one where there is none."""
     varied = [p for p in others if search.moves(p.name)]
     return starting_points(search, varied, typical_steps(search, varied), STARTS, start) if varied else start[None]
-
-
-def _stacked(along: Along) -> tuple[Float[np.ndarray, "lines 1"], list[Float[np.ndarray, "lines monomials cells"]]]:
-    """Return natural steps and coefficients of signals that no number of the files moves."""
-    return along.steps, [np.stack([one.coefficients[0] for one in column]) for column in along.expanded]
-
-
-def _chebyshev_nodes(number: int) -> Float[np.ndarray, " nodes"]:
-    return np.cos(np.pi * (np.arange(number) + 0.5) / number)
-
-
-def _interpolation(places: Float[np.ndarray, " lines"], number: int) -> Float[np.ndarray, "lines nodes"]:
-    """Return the matrix that leads from values at Chebyshev nodes to those at places between -1 and 1."""
-    order = np.arange(number)
-    angle = np.arccos(np.clip(places, -1.0, 1.0))[:, None]
-    at_nodes = (
-        np.cos(order[:, None] * np.arccos(_chebyshev_nodes(number))) * np.where(order == 0, 1.0, 2.0)[:, None] / number
-    )
-    return np.cos(order * angle) @ at_nodes

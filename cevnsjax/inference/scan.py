@@ -144,9 +144,9 @@ def scan(
         raise InputError(
             f"chi-squared overflows in the plane of {x[0]} and {y[0]}; choose smaller ends than {x[2]:g}, {y[2]:g}"
         )
-    best, chi2_min, messages = _least(likelihood, axes, parameters, fixed, plane)
-    delta = plane - chi2_min
-    return ScanResult(*axes, delta, best, chi2_min, _curves(*axes, delta, level), cl, dof, messages)
+    best, chi2_min, messages = _least(likelihood, axes, parameters, fixed, plane, lines)
+    plane -= chi2_min
+    return ScanResult(*axes, plane, best, chi2_min, _curves(*axes, plane, level), cl, dof, messages)
 
 
 def check_axes(*axes: AxisLimits) -> None:
@@ -176,6 +176,7 @@ def _least(
     parameters: Sequence[Parameter],
     fixed: Mapping[str, float],
     plane: Float[np.ndarray, "ny nx"],
+    lines: Lines,
 ) -> tuple[dict[str, float], float, list[str]]:
     """Return where chi^2 is least within the plane, its value there, and messages, started from the grid's least."""
     row, column = (int(i) for i in np.unravel_index(np.argmin(plane), plane.shape))
@@ -186,7 +187,11 @@ def _least(
     couplings = {p.name for p in likelihood.model.parameters}
     bare = [p for p in parameters[:2] if p.power is None and p.name in couplings]
     if bare:
-        return _least_of_mass(likelihood, axes, inside, parameters, fixed, plane, (row, column))
+        if lines.outer.name != bare[0].name:  # of two masses, or of a mass along whose values nothing is polynomial
+            lines = Lines(
+                likelihood, bare[0], next(p for p in parameters[:2] if p is not bare[0]), parameters[2:], fixed
+            )
+        return _least_of_mass(lines, axes, inside, plane, (row, column))
     search = search_of(likelihood, parameters, fixed)
     start = search.start.copy()
     indices = [search.place(p.name) for p in inside]
@@ -207,48 +212,54 @@ def _least(
 
 
 def _least_of_mass(
-    likelihood: Likelihood,
+    lines: Lines,
     axes: tuple[Axis, Axis],
     inside: Sequence[Parameter],
-    parameters: Sequence[Parameter],
-    fixed: Mapping[str, float],
     plane: Float[np.ndarray, "ny nx"],
     least: tuple[int, int],
 ) -> tuple[dict[str, float], float, list[str]]:
     """Return the least chi^2 in a plane of a mass, the coupling minimised at each mass that is looked at."""
-    couplings = {p.name for p in likelihood.model.parameters}
-    which = next(i for i in (0, 1) if parameters[i].power is None and parameters[i].name in couplings)
-    mass, axis, number = parameters[which], axes[which], least[1 - which]
-    other = parameters[1 - which]
+    mass = lines.outer
+    which = next(i for i in (0, 1) if inside[i].name == mass.name)
+    axis, number = axes[which], least[1 - which]
     bounds = inside[1 - which].bounds
-    lines = Lines(likelihood, mass, other, parameters[2:], fixed)
     # On each line of the grid the coupling that fits best there, from which its minimum is found.
     begins = axes[1 - which].values[np.argmin(plane if which == 0 else plane.T, axis=0)]
     found: dict[float, LineMinimum] = {}
 
+    def near(at: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        return begins[np.minimum(np.searchsorted(axis.values, at), begins.size - 1)]
+
     def look(at: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         """Return chi^2 minimised over the coupling within the plane, at each mass."""
         new = np.array([value for value in at if value not in found])
-        near = [begins[min(np.searchsorted(axis.values, value), begins.size - 1)] for value in new]
-        found.update(zip(new.tolist(), lines.least(new, bounds, near), strict=True))
+        found.update(zip(new.tolist(), lines.least(new, bounds, near(new)), strict=True))
         return np.array([found[value].chi2 for value in at.tolist()])
 
-    # The grid's least point may lie beside the valley: its lines are seen at several masses first.
-    last = axis.values.size - 1
-    seen = np.unique(np.clip([*np.linspace(0, last, SECTIONS).astype(int), number - 1, number, number + 1], 0, last))
-    nearest = int(np.argmin(look(axis.values[seen])))
-    low, high = axis.values[seen[max(nearest - 1, 0)]], axis.values[seen[min(nearest + 1, seen.size - 1)]]
-    # A mass that is not logarithmic may begin at zero.
-    if mass.logarithmic:
-        least_between(lambda at: look(np.exp(at)), float(np.log(low)), float(np.log(high)), CLOSE)
+    def lowest(look: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, " n"]]) -> float:
+        """Return the mass where it is least."""
+        # The grid's least point may lie beside the valley: its lines are seen at several masses first.
+        last, sections = axis.values.size - 1, np.linspace(0, axis.values.size - 1, SECTIONS).astype(int)
+        seen = np.unique(np.clip([*sections, number - 1, number, number + 1], 0, last))
+        nearest = int(np.argmin(look(axis.values[seen])))
+        low, high = axis.values[seen[max(nearest - 1, 0)]], axis.values[seen[min(nearest + 1, seen.size - 1)]]
+        # A mass that is not logarithmic may begin at zero.
+        if mass.logarithmic:
+            place = least_between(lambda at: look(np.exp(at)), float(np.log(low)), float(np.log(high)), CLOSE)
+            return float(np.clip(np.exp(place), low, high))
+        return least_between(look, float(low), float(high), CLOSE * float(high - low))
+
+    nearly = lines.valley()
+    if nearly is None:
+        lowest(look)
     else:
-        least_between(look, float(low), float(high), CLOSE * float(high - low))
+        look(np.array([lowest(lambda at: nearly(at, bounds, near(at)))]))
     best = min(found, key=lambda value: found[value].chi2)
     place, messages = found[best].values(), found[best].messages()
     if plane[least] < found[best].chi2:
         grid = {inside[0].name: inside[0].default, inside[1].name: inside[1].default}
         return {**place, **grid}, float(plane[least]), messages
-    return {inside[which].name: best, **place}, found[best].chi2, messages
+    return {mass.name: best, **place}, found[best].chi2, messages
 
 
 def _curves(x: Axis, y: Axis, delta: Float[np.ndarray, "ny nx"], level: float) -> list[Float[np.ndarray, "_ 2"]]:

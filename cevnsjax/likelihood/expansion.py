@@ -8,7 +8,7 @@ pair of them. `Parameter.power` states that amplitudes have this form.
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from cevnsjax.parameters import Parameter
 
@@ -43,20 +43,19 @@ def powers_of(couplings: Sequence[Parameter]) -> Float[np.ndarray, " couplings"]
 
 
 def natural_steps(
-    couplings: Sequence[Parameter], totals: Float[np.ndarray, " probes"]
-) -> tuple[Float[np.ndarray, " couplings"], list[bool]]:
+    couplings: Sequence[Parameter], totals: Float[np.ndarray, "*places probes"]
+) -> tuple[Float[np.ndarray, "*places couplings"], Bool[np.ndarray, "*places couplings"]]:
     """Return the value of each coupling whose square adds as many counts as there are without it, and if it acts.
 
     `totals` are all counts without couplings, then with each of them at LARGE times its scale. A much smaller step
     would lose the coupling's digits, a much larger one those of its interference. It follows from values so large
     that only the square matters; a coupling that adds nothing keeps its own scale.
     """
-    none, added = totals[0], totals[1:] - totals[0]
+    none = totals[..., :1]
+    added = totals[..., 1:] - none
     # Counts are sums of squares: whatever acts adds a great deal there.
-    acts = np.abs(added) > 1e-9 * max(abs(none), 1e-300)
-    share = np.where(added > 0, none / np.where(added > 0, added, 1.0), 1.0)
-    large = np.array([LARGE * p.scale for p in couplings])
+    acts = np.abs(added) > 1e-9 * np.maximum(np.abs(none), 1e-300)
+    share = np.where(none == 0, 1.0, none) / np.where(added > 0, added, 1.0)
     own = np.array([p.scale for p in couplings])
-    if none == 0:
-        share = np.where(added > 0, 1 / np.where(added > 0, added, 1.0), 1.0)
-    return np.where(acts & (added > 0), large * share ** (1 / (2 * powers_of(couplings))), own), acts.tolist()
+    steps = LARGE * own * np.where(added > 0, share, 1.0) ** (1 / (2 * powers_of(couplings)))
+    return np.where(acts & (added > 0), steps, own), acts

@@ -65,8 +65,7 @@ class Signals:
         for index, experiment in enumerate(experiments):
             grid = self._grid(index, experiment, ())
             totals += grid.coefficients(self._rates(experiment, points))[0].sum(axis=-1)
-        rows = [natural_steps(couplings, row) for row in totals.reshape(len(places), len(probes))]
-        return np.array([steps for steps, _ in rows]), np.array([acts for _, acts in rows])
+        return natural_steps(couplings, totals.reshape(len(places), len(probes)))
 
     def expand(
         self,
@@ -91,9 +90,8 @@ class Signals:
             degrees, counts = self._once(index, experiment, moved, rates, points)
         # A signal that no model changes is the same at all points.
         counts = np.broadcast_to(counts, (counts.shape[0], len(values), counts.shape[2]))
-        each = np.split(counts, len(places), axis=1)
-        assert all(part.shape[1] == size for part in each)
-        return [Expanded(degrees, _without_noise(np.einsum("qp,mpc->mqc", lattice.inverse, p))) for p in each]
+        each = counts.reshape(counts.shape[0], len(places), size, counts.shape[2])
+        return [Expanded(degrees, one) for one in _without_noise(np.einsum("qp,mnpc->nmqc", lattice.inverse, each))]
 
     def traced(self, index: int, experiment: Experiment, moved: tuple[Moved, ...], params: Parameters) -> Expanded:
         """Return an experiment's signal at parameters of which some are traced by JAX: its only monomial is one."""
@@ -235,15 +233,15 @@ class Signals:
 
 
 def _without_noise(
-    coefficients: Float[np.ndarray, "terms monomials all"],
-) -> Float[np.ndarray, "terms monomials all"]:
+    coefficients: Float[np.ndarray, "places terms monomials all"],
+) -> Float[np.ndarray, "places terms monomials all"]:
     """Return the coefficients, zero for monomials that are no more than rounding in all cells.
 
     A coupling that does nothing would do something at a value so large that rounding grows to counts.
     """
-    size = np.abs(coefficients).max(axis=0)
-    noise = (size <= ROUNDING * size.max(axis=0)).all(axis=1)
-    return np.where(noise[:, None], 0.0, coefficients)
+    size = np.abs(coefficients).max(axis=1)
+    noise = (size <= ROUNDING * size.max(axis=1, keepdims=True)).all(axis=-1)
+    return np.where(noise[:, None, :, None], 0.0, coefficients)
 
 
 @program("flavour")

@@ -1,6 +1,7 @@
 """The processes that do the steps of studies side by side: this one, and others that it starts."""
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from cevnsjax.reproduce.workspace import Workspace
 from cevnsjax.results.files import discard_unfinished
 from cevnsjax.spreading import Interpreter, few_threads, own_threads
 
-__all__ = ["check_processes", "do_all", "processes_for"]
+__all__ = ["check_processes", "do_all", "processes_for", "share_processors"]
 
 MOST, UNASKED = 64, 4
 """The most processes that may be asked for, and the most that there are where nobody asks."""
@@ -47,6 +48,17 @@ def processes_for(given: int | None, studies: int) -> int:
     Where JAX works on devices that processes would have to share, it is one.
     """
     return min(own_threads(), studies, UNASKED) if given is None else given
+
+
+def share_processors(processes: int | None, studies: int) -> None:
+    """Let XLA start as many threads in this process as the processors that are its share.
+
+    For a process of which others want nothing later. XLA reads the variable when JAX begins to work, which is too early
+    to ask JAX for its devices.
+    """
+    processors = os.cpu_count() or 1
+    number = min(processors, studies, UNASKED) if processes is None else processes
+    os.environ.setdefault("NPROC", str(max(1, processors // number)))
 
 
 def do_all(queue: Queue, processes: int, begin: Begin, end: End) -> Generator[None, None, None]:
@@ -93,7 +105,8 @@ def _work(queue: Queue, process: int, begin: Begin, do: Do, end: End) -> Iterato
 @contextlib.contextmanager
 def _others(queue: Queue, processes: int, begin: Begin, end: End) -> Iterator[None]:
     """Let all processes but this one do steps meanwhile, each called by a thread; wait for them at the end."""
-    interpreters = [Interpreter(discard_unfinished) for _ in range(1, processes)]
+    share = max(1, own_threads() // processes)
+    interpreters = [Interpreter(discard_unfinished, share) for _ in range(1, processes)]
 
     def there(interpreter: Interpreter, process: int) -> None:
         def do(step: Step, workspace: Workspace, another: bool) -> Any:

@@ -27,6 +27,9 @@ __all__ = ["Interpreter", "end_interpreters", "serve"]
 
 PROGRAM = "from cevnsjax.spreading.interpreters import serve; serve()"
 
+THREADS = ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Variables that tell XLA, OpenMP and libraries of linear algebra how many threads to start."""
+
 PATIENCE = 1.0
 """Seconds in which a process that is told to end must be gone."""
 
@@ -37,8 +40,9 @@ class Interpreter:
     """A process with a Python of its own, started when it is first called.
 
     It imports from where this process does, has its warning filters and its cache of programs. It shows its warnings
-    here, and what it prints goes to standard error. One thread may call it at a time. Where it is ended in the middle
-    of its work it calls `at_end`, a function of a module.
+    here, and what it prints goes to standard error. Its libraries start as many `threads` as they are told, by default
+    one for each processor. One thread may call it at a time. Where it is ended in the middle of its work it calls
+    `at_end`, a function of a module.
 
     >>> import contextlib, math
     >>> from cevnsjax.spreading import Interpreter
@@ -47,9 +51,10 @@ class Interpreter:
     2.0
     """
 
-    def __init__(self, at_end: Callable[[], None] | None = None):
-        """Take what the process calls at a sudden end."""
+    def __init__(self, at_end: Callable[[], None] | None = None, threads: int | None = None):
+        """Take what the process calls at a sudden end, and the number of threads."""
         self._at_end = at_end
+        self._threads = {} if threads is None else dict.fromkeys(THREADS, str(threads))
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
         self._lock = threading.Lock()
@@ -105,7 +110,7 @@ class Interpreter:
                     [sys.executable, "-P", "-c", PROGRAM],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    env={**os.environ, "PYTHONPATH": here},
+                    env={**self._threads, **os.environ, "PYTHONPATH": here},
                     start_new_session=True,  # Ctrl-C is for this process, which ends the other one
                 )
                 filters = [each for each in warnings.filters if _can_be_sent(each)]

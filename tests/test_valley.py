@@ -1,0 +1,108 @@
+"""The least chi-squared of a plane of a mass: on lines from sums over cells, and between masses by interpolation."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+import cevnsjax
+from cevnsjax.inference.lines import Lines
+from cevnsjax.inference.masses import between_masses
+from cevnsjax.inference.plane import Sums, plane_chi2
+from cevnsjax.inference.valley import least_on_lines
+from cevnsjax.parameters import Parameter
+
+CELLS, LINES, TERMS = 7, 4, 2
+LOW, HIGH = -3.0, 5.0
+
+
+def sums(seed: int, variance: float, integrated: float) -> Sums:
+    """Sums over the cells of random signals, parabolas in the coupling, and random data."""
+    rng = np.random.default_rng(seed)
+    signal = rng.normal(size=(LINES, TERMS, 3, CELLS)) / np.array([1.0, 2.0, 4.0])[:, None]
+    data = rng.normal(size=(LINES, TERMS, CELLS)) + 2
+    return Sums(
+        signal @ np.swapaxes(signal, -1, -2),
+        (signal @ data[..., None])[..., 0],
+        (data**2).sum(axis=-1),
+        np.full((LINES, TERMS), 1.1),
+        np.full((LINES, TERMS), variance),
+        np.full(LINES, 0.3),
+        np.full(LINES, integrated),
+    )
+
+
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([0.0, 0.04, 4.0]),
+    st.sampled_from([0.0, 1.0]),
+    st.floats(LOW - 1, HIGH + 1),
+)
+def test_least_on_lines_against_the_plane(seed, variance, integrated, begin) -> None:
+    """Each is a minimum of chi^2 as the plane has it, not above where it was begun, and no neighbour lies lower."""
+    given_sums = sums(seed, variance, integrated)
+    low, high = np.full(LINES, LOW), np.full(LINES, HIGH)
+    place, value = least_on_lines(given_sums, np.full(LINES, begin), low, high)
+    assert (low <= place).all()
+    assert (place <= high).all()
+    looked = np.clip(place[:, None] + np.array([-1e-3, 0.0, 1e-3]), LOW, HIGH)
+    begun = np.full((LINES, 1), np.clip(begin, LOW, HIGH))
+    chi2 = plane_chi2(given_sums, np.concatenate([looked, begun], axis=1)[..., None])
+    np.testing.assert_allclose(value, chi2[:, 1], rtol=1e-12)
+    assert (value <= chi2.min(axis=1) + 1e-9).all()
+
+
+def test_least_on_lines_against_scipy() -> None:
+    given_sums = sums(1, 0.04, 0.0)
+    place, value = least_on_lines(given_sums, np.zeros(LINES), np.full(LINES, LOW), np.full(LINES, HIGH))
+    for line in range(LINES):
+
+        def chi2(t: float, line=line) -> float:
+            return float(plane_chi2(given_sums, np.full((LINES, 1, 1), t))[line, 0])
+
+        near = (place[line] - 0.1, place[line] + 0.1)
+        expected = minimize_scalar(chi2, bounds=near, method="bounded", options={"xatol": 1e-10})
+        assert value[line] == pytest.approx(expected.fun, rel=1e-12)
+        assert place[line] == pytest.approx(expected.x, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def lines(conus_plus):
+    """Return the function that calculates signals at masses, and the coupling."""
+    likelihood = cevnsjax.Likelihood(conus_plus, model="vector_bl")
+    mass, coupling = (likelihood.parameters[name] for name in ("m_z", "g_bl"))
+    return Lines(likelihood, mass, coupling, [], {})._exact, coupling
+
+
+def test_between_masses(lines) -> None:
+    """Counts at any coupling, in the middle between masses and at both ends, to 1e-10 of the largest."""
+    exact, coupling = lines
+    between = between_masses(exact, np.geomspace(1e-2, 1e3, 400), coupling)
+    assert between is not None
+    masses = np.array([1e-2, 0.3, 2.222, 47.0, 1e3])
+    (steps, (signals,)), (exact_steps, (expected,)) = between(masses), exact(masses)
+    for share in (0.1, 1.0, 30.0):
+        g = share * exact_steps
+        of = [
+            np.einsum("lm,lmc->lc", ((g / unit) ** 2) ** np.arange(3), counts)
+            for unit, counts in ((steps, signals), (exact_steps, expected))
+        ]
+        np.testing.assert_allclose(of[0], of[1], rtol=0, atol=1e-10 * np.abs(of[1]).max())
+
+
+def test_few_masses_are_not_interpolated(lines) -> None:
+    assert between_masses(lines[0], np.geomspace(1.0, 10.0, 90), lines[1]) is None
+
+
+@pytest.mark.parametrize(("width", "smooth"), [(1.0, True), (1e-3, False)])
+def test_what_is_not_smooth_is_not_interpolated(width: float, smooth: bool) -> None:
+    """Counts with a peak between the nodes: the check at some masses says so."""
+
+    def exact(masses):
+        counts = 1 + 1 / (1 + (np.log(masses / 10) / width) ** 2)
+        return np.ones((masses.size, 1)), [np.tile(counts[:, None, None], (1, 3, 2))]
+
+    coupling = Parameter("g", default=0.0, scale=1.0, power=2)
+    found = between_masses(exact, np.geomspace(1.0, 100.0, 401), coupling)
+    assert (found is not None) == smooth
