@@ -21,7 +21,7 @@ from jax import export
 
 from cevnsjax.store import keep, keeping, kept, known_structure
 
-__all__ = ["Program", "forget_programs", "program", "release_memory"]
+__all__ = ["Program", "forget_programs", "options_of", "program", "release_memory"]
 
 Result = TypeVar("Result")
 
@@ -70,8 +70,13 @@ def program(*static: str, effort: int | None = None) -> Callable[[Callable[..., 
     return lambda function: Program(function, static, effort)
 
 
-def _options(effort: int | None) -> dict[str, Any] | None:
-    """Return the options of the compiler for its effort; without a wish there are none."""
+def options_of(effort: int | None) -> dict[str, Any] | None:
+    """Return the compiler's options for its level of optimisation; without a wish there are none.
+
+    >>> from cevnsjax.programs import options_of
+    >>> options_of(1)["xla_backend_optimization_level"]
+    1
+    """
     return None if effort is None else {"xla_backend_optimization_level": effort, **_older()}
 
 
@@ -115,7 +120,7 @@ class Program(Generic[Result]):
         if new:
             with self._lock:  # threads share the work on one grid, and wait for one compiler
                 if (keeps, key) not in self._made:
-                    found = self._found(f"{key} {_options(self._effort)}", tree, fixed, leaves) if keeps else None
+                    found = self._found(f"{key} {options_of(self._effort)}", tree, fixed, leaves) if keeps else None
                     self._made[keeps, key] = found
         made = self._made[keeps, key]
         if made is None:
@@ -130,7 +135,7 @@ class Program(Generic[Result]):
     @functools.cached_property
     def _jitted(self) -> Callable[..., Any]:
         """The program of `jax.jit`, made when it is first called: its options ask for a device."""
-        return jax.jit(self._function, static_argnames=self._static, compiler_options=_options(self._effort))
+        return jax.jit(self._function, static_argnames=self._static, compiler_options=options_of(self._effort))
 
     @functools.cached_property
     def _nested(self) -> Callable[..., Any]:
@@ -162,7 +167,7 @@ class Program(Generic[Result]):
             return exported.call(*leaves)
 
         call.__name__ = self._function.__name__
-        return jax.jit(call, compiler_options=_options(self._effort)), out
+        return jax.jit(call, compiler_options=options_of(self._effort)), out
 
     def _exported(self, tree: Any, fixed: dict[str, Any], leaves: list[Any]) -> tuple[bytearray, Any] | None:
         """Return the function of a flat list of arrays as it goes to the compiler, and the structure of its result."""

@@ -274,15 +274,16 @@ _every_filled: dict[int, Any] = {}
 
 def _fill(nodes: Nodes, size: int) -> Nodes:
     whole = max(LEAST_NODES, 1 << (size - 1).bit_length())
-
-    def fill(leaf: Any) -> Any:
-        if np.ndim(leaf) == 0 or leaf.shape[-1] != size:
-            return leaf
-        return np.pad(leaf, [(0, 0)] * (leaf.ndim - 1) + [(0, whole - size)], mode="edge")
-
-    filled = jax.tree.map(fill, eqx.tree_at(lambda n: n.per_kg, nodes, np.zeros(1)))
+    filled = jax.tree.map(partial(_wider, size, whole), eqx.tree_at(lambda n: n.per_kg, nodes, np.zeros(1)))
     nucleus = getattr(nodes, "nucleus", None)  # whose number of isotopes may be that of the nodes
     return filled if nucleus is None else eqx.tree_at(lambda n: n.nucleus, filled, nucleus)
+
+
+def _wider(size: int, whole: int, leaf: Any) -> Any:
+    """Return a leaf whose last axis is that of nodes, so long as the `whole`; another one as it is."""
+    if np.ndim(leaf) == 0 or leaf.shape[-1] != size:
+        return leaf
+    return np.pad(leaf, [(0, 0)] * (leaf.ndim - 1) + [(0, whole - size)], mode="edge")
 
 
 def recoil_rate(

@@ -20,21 +20,21 @@ with warnings.catch_warnings():
 
 @pytest.fixture(scope="module")
 def gaussian(likelihood):
-    """The angle and the norm of CONUS+."""
-    return cevnsjax.sample(likelihood, free=["sin2_theta_w", "norm"], samples=300, warmup=200, seed=1).data
+    """The angle and the norm of CONUS+, as many draws as in test_posterior, whose program serves here too."""
+    return cevnsjax.sample(likelihood, free=["sin2_theta_w", "norm"], samples=4000, warmup=500, seed=1).data
 
 
 @pytest.fixture(scope="module")
 def integrated(likelihood):
     """The angle alone: the norm is integrated in closed form."""
-    return cevnsjax.sample(likelihood, samples=1000, warmup=300, seed=2).data
+    return cevnsjax.sample(likelihood, samples=8000, warmup=500, seed=2).data
 
 
 def test_log_likelihood_of_gaussian_data(gaussian, likelihood) -> None:
     found = gaussian.log_likelihood["observed"].values
-    assert found.shape == (4, 300, 19)
+    assert found.shape == (4, 4000, 19)
     (experiment,) = likelihood.experiments
-    for draw in (0, 17, 299):
+    for draw in (0, 17, 3999):
         at = {name: float(gaussian.posterior[name][2, draw]) for name in ("sin2_theta_w", "norm")}
         mean = np.asarray(likelihood.expected(at))
         by_scipy = stats.norm.logpdf(experiment.observed, mean, experiment.sigma)

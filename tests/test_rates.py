@@ -1,6 +1,7 @@
 """The prediction of CONUS+ against the independent calculation, and the error of the quadrature."""
 
 import dataclasses
+import gc
 from functools import partial
 
 import equinox as eqx
@@ -21,6 +22,8 @@ from cevnsjax.interactions import cross_section
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.matter import element
 from cevnsjax.rates import (
+    _every_filled,
+    _filled,
     electron_nodes,
     electron_rate,
     nuclear_nodes,
@@ -298,3 +301,15 @@ def test_the_likelihood_predicts_the_same(conus_plus, likelihood):
     np.testing.assert_allclose(likelihood.expected({}), prediction(conus_plus), rtol=1e-13)
     sharp = Likelihood(variant(SHARP), channel="eves")
     np.testing.assert_allclose(sharp.expected({}), prediction(variant(SHARP), channel="eves"), rtol=1e-13)
+
+
+def test_nodes_are_filled_up_once(conus_plus) -> None:
+    """As long as they are there: nothing is kept for nodes that are gone."""
+    signal = conus_plus.signal
+    nodes = electron_nodes(signal.target, signal.moments, np.array([1e-3, 2e-3]))
+    before = len(_every_filled)
+    assert _filled(nodes, 2) is _filled(nodes, 2)
+    assert len(_every_filled) == before + 1
+    del nodes
+    gc.collect()
+    assert len(_every_filled) == before

@@ -219,7 +219,7 @@ def test_a_changed_table_is_another_signal(folder, copied):
 def test_an_option_that_the_compiler_does_not_know_is_left_out(monkeypatch):
     """Versions of JAX differ in the older way to make code: without it programs are the same."""
     older = programs._older.__wrapped__
-    assert programs._options(None) is None
-    assert programs._options(1) == {"xla_backend_optimization_level": 1, **older()}
+    assert programs.options_of(None) is None
+    assert programs.options_of(1) == {"xla_backend_optimization_level": 1, **older()}
     monkeypatch.setattr(programs, "OLDER", {"xla_no_such_option": False})
     assert older() == {}

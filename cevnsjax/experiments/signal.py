@@ -150,27 +150,29 @@ def signal(description: Description, path: Path, axes: tuple[Axis, ...], like: S
 
     Raises `InputError` that names the file for anything that makes no sense.
     """
-
-    def same(*rooms: str) -> bool:
-        return like is not None and all(getattr(description, r) is getattr(like.description, r) for r in rooms)
-
     with _naming(path):
         t = description.target
-        if like is not None and same("target"):
+        same = set() if like is None else _same_rooms(description, like.description)
+        if like is not None and "target" in same:
             made_of = like.target
         else:
             made_of = target(t.elements, t.form_factor, t.electrons, t.radius_factor, t.neutron_radius)
-        if like is not None and same("source"):
+        if like is not None and "source" in same:
             components, moments = like.components, like.moments
         else:
             components = _components(description, path.parent, axes)
             moments = tuple(component.moments() for component in components)
         corners = np.unique(np.concatenate([component.corners for component in components]))
-        if like is not None and same("response", "target"):
+        if like is not None and same >= {"response", "target"}:
             nuclear, electron = like.nuclear, like.electron
         else:
             nuclear, electron = responses(description.response, path.parent, axes, made_of, corners)
     return Signal(description, path, axes, made_of, components, moments, nuclear, electron)
+
+
+def _same_rooms(one: Description, other: Description) -> set[str]:
+    """Return the parts that two descriptions share."""
+    return {room for room in ("target", "source", "response") if getattr(one, room) is getattr(other, room)}
 
 
 @contextmanager

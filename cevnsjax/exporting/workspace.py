@@ -92,7 +92,7 @@ def _signals(likelihood: Likelihood, values: Mapping[str, float]) -> list[Cells]
     return found
 
 
-@program()
+@program(effort=1)
 def _of_kernel(kernel: Kernel, y: Float[Array, " n"]) -> list[Float[Array, "_terms _cells"]]:
     ended, monomials = jnp.append(y, 0.0), coupling_monomials(y[: kernel.couplings])
     return [jax.vmap(lambda term: monomials @ signal_table(term, ended))(group) for group in kernel.groups]

@@ -18,6 +18,7 @@ from cevnsjax.inference.search import BATCH, Minima, Search, filled, rows_of
 from cevnsjax.likelihood import Likelihood
 from cevnsjax.likelihood.newton import Local, descend
 from cevnsjax.parameters import Parameter
+from cevnsjax.programs import options_of
 from cevnsjax.spreading import Work
 
 __all__ = ["GeneralSearch"]
@@ -73,7 +74,7 @@ class GeneralSearch(Search):
         def each(given: tuple[Array, Array], start: Float[Array, "lanes n"]) -> Minima:
             return jax.vmap(self._search, in_axes=(0, None, None))(start, *given)
 
-        return jax.jit(lambda start, held, far: over_devices(each, (held, far), start))
+        return jax.jit(lambda start, held, far: over_devices(each, (held, far), start), compiler_options=options_of(1))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in ("_program", "gathering")}

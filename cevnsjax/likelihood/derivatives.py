@@ -14,7 +14,7 @@ from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
 from cevnsjax.likelihood.likelihood import Likelihood
 from cevnsjax.likelihood.terms import LEAST_MEAN, TERMS
 from cevnsjax.parameters import canonical, check_names
-from cevnsjax.programs import program
+from cevnsjax.programs import options_of, program
 
 __all__ = ["covariance", "fisher", "gradient", "hessian"]
 
@@ -72,8 +72,9 @@ def hessian(likelihood: Given, params: Values, names: Sequence[str] | None = Non
         given = {name: values[name] + scales[i] * point[i] for i, name in enumerate(order)}
         return -likelihood.log_likelihood({**values, **given})
 
-    # In units of the parameters' scales, as a coupling may be 1e-20 and a background's rate 1e3.
-    return jnp.asarray(np.asarray(jax.jit(jax.hessian(minus_log))(np.zeros(len(order)))) / np.outer(scales, scales))
+    # In units of the parameters' scales, as a coupling may be 1e-20 and a background's rate 1e3. It runs once.
+    second = jax.jit(jax.hessian(minus_log), compiler_options=options_of(1))
+    return jnp.asarray(np.asarray(second(np.zeros(len(order)))) / np.outer(scales, scales))
 
 
 def fisher(likelihood: Given, params: Values, names: Sequence[str] | None = None) -> Matrix:
@@ -139,7 +140,7 @@ def _slope(layout, name: str, value: float) -> float:  # type: ignore[no-untyped
     return 1.0
 
 
-@program()
+@program(effort=1)
 def _information(kernel: Kernel, data: Data, y: Float[Array, " n"]) -> Float[Array, "n n"]:
     """Return J^T V^-1 J in the kernel's variables, closed factors varied like all others."""
     held = jnp.ones(y.shape, dtype=bool)

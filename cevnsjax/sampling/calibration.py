@@ -172,7 +172,7 @@ def _data(
     return [np.stack([each[i] for i in members], axis=1) for members in density.groups]
 
 
-@program("warmup", "draws", "thin")
+@program("warmup", "draws", "thin", effort=1)
 def _posteriors(
     density: PolynomialDensity,
     observed: list[Float[Array, "sets _terms _cells"]],

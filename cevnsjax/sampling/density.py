@@ -202,7 +202,7 @@ class PolynomialDensity(Density):
         return np.concatenate(rows, axis=1)
 
 
-@program()
+@program(effort=1)
 def _expected(
     density: PolynomialDensity, values: Float[Array, "draws drawn"], normal: Float[Array, "draws terms"]
 ) -> list[Float[Array, "draws _terms _cells"]]:

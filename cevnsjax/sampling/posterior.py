@@ -122,7 +122,7 @@ def sample(
     return SampleResult(data, summary, doubts)
 
 
-@program()
+@program(effort=1)
 def _heights(density: Density, values: Float[Array, "n drawn"]) -> Float[Array, " n"]:
     """Return -2 log of the posterior at values, within the priors."""
 

@@ -50,7 +50,7 @@ def nuts(
     return draws, {"diverging": diverging}, doubts
 
 
-@program("warmup", "samples")
+@program("warmup", "samples", effort=1)
 def _chains(
     density: Density, begin: Float[Array, "chains drawn"], keys: Key[Array, " many"], warmup: int, samples: int
 ) -> tuple[Float[Array, "chains samples drawn"], Bool[Array, "chains samples"]]:
