@@ -52,6 +52,9 @@ FEW, MANY, SETS = 4, 64, 8
 LEAST_NODES = 256
 """Numbers of nodes are filled up to this, or a power of two above it, so that experiments share programs."""
 
+_every_filled: dict[int, Any] = {}
+"""Nodes that are filled up, by the id of what they are made of."""
+
 
 class NuclearNodes(eqx.Module):
     """The isotopes of a target at the nodes of a response.
@@ -263,20 +266,16 @@ def _filled(nodes: Nodes, size: int) -> Nodes:
     The caller drops the results at these copies.
     """
     known = _every_filled.get(id(nodes))
-    if known is None:
-        known = _every_filled[id(nodes)] = _fill(nodes, size)
-        weakref.finalize(nodes, _every_filled.pop, id(nodes), None)
-    return known
-
-
-_every_filled: dict[int, Any] = {}
-
-
-def _fill(nodes: Nodes, size: int) -> Nodes:
+    if known is not None:
+        return known
     whole = max(LEAST_NODES, 1 << (size - 1).bit_length())
     filled = jax.tree.map(partial(_wider, size, whole), eqx.tree_at(lambda n: n.per_kg, nodes, np.zeros(1)))
     nucleus = getattr(nodes, "nucleus", None)  # whose number of isotopes may be that of the nodes
-    return filled if nucleus is None else eqx.tree_at(lambda n: n.nucleus, filled, nucleus)
+    if nucleus is not None:
+        filled = eqx.tree_at(lambda n: n.nucleus, filled, nucleus)
+    _every_filled[id(nodes)] = filled
+    weakref.finalize(nodes, _every_filled.pop, id(nodes), None)
+    return filled
 
 
 def _wider(size: int, whole: int, leaf: Any) -> Any:

@@ -61,12 +61,19 @@ def universal(conus_plus, _chunks):
     return made(likelihood, ("m_z", 30.0, 3000.0, 61), ("g_z", 2e-5, 1e-2, 109), dof=1)
 
 
+@pytest.fixture(scope="module")
+def many(conus_plus, _chunks):
+    """As many masses that most of them are interpolated."""
+    likelihood = cevnsjax.Likelihood(conus_plus, model="vector_bl")
+    return made(likelihood, ("m_z", 1.0, 10.0, 101), ("g_bl", 1e-6, 1e-4, 81), dof=1)
+
+
 @pytest.fixture
 def plane(request):
     return request.getfixturevalue(request.param)
 
 
-NAMES = ["vector", "scalar", "universal"]
+NAMES = ["vector", "scalar", "universal", "many"]
 all_planes = pytest.mark.parametrize("plane", NAMES, indirect=True)
 
 

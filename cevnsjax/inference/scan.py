@@ -187,7 +187,7 @@ def _least(
     couplings = {p.name for p in likelihood.model.parameters}
     bare = [p for p in parameters[:2] if p.power is None and p.name in couplings]
     if bare:
-        if lines.outer.name != bare[0].name:  # of two masses, or of a mass along whose values nothing is polynomial
+        if lines.outer.name != bare[0].name:  # lines along a mass, as the other axis is one too
             lines = Lines(
                 likelihood, bare[0], next(p for p in parameters[:2] if p is not bare[0]), parameters[2:], fixed
             )
