@@ -118,7 +118,7 @@ def run(quick: bool) -> dict[str, Any]:
     ratios = {name: rivals * size**2 / warm for name, rivals in per_point.items()}
     what = f"scan of {size**2:.0e} points, norm minimised"
     contours = timed(lambda: found.at_level(found.cl, found.dof), repeats)
-    bound = f"{contours:.2g} s are contours; the rest is predictions at 165 masses, sums over bins, and the minimum"
+    bound = f"{contours:.2g} s are contours; the rest is predictions at some masses, sums over bins, and the minimum"
     return {
         "points": size**2,
         "first_s": first,

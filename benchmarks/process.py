@@ -98,7 +98,8 @@ def _peak_bytes() -> int:
 def _main() -> None:
     start = time.perf_counter()
     out, words = Path(sys.argv[1]), sys.argv[2:]
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, which is called when JAX is there
+    # The command line sets it itself, but NumPy reads it when JAX is imported, which is here before that.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import jax
 
     compiling: list[float] = []

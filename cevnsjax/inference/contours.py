@@ -67,9 +67,7 @@ def _generator(
     logarithmic: tuple[bool, bool],
 ) -> contourpy.ContourGenerator:
     u, v = (np.log(axis) if log else axis for axis, log in zip((x, y), logarithmic, strict=True))
-    height = delta_chi2 / level
-    np.maximum(height, FLOOR, out=height)  # in place: a new plane takes longer than the calculation
-    # Its logarithm is needed, and taken, only where a curve passes.
+    height = np.maximum(delta_chi2 / level, FLOOR)
     return contourpy.contour_generator(u, v, height, fill_type=FillType.OuterCode, z_interp=ZInterp.Log)
 
 

@@ -42,12 +42,19 @@ def check_processes(given: object) -> None:
         whole_number(given, 1, MOST, "{} processes given")
 
 
-def processes_for(given: int | None, studies: int) -> int:
+def processes_for(given: int | None, studies: int, processors: int | None = None) -> int:
     """Return the number of processes: as many as are `given`, else one for each processor and study, but at most four.
 
-    Where JAX works on devices that processes would have to share, it is one.
+    Where JAX works on devices that processes would have to share, it is one, unless `processors` says how many share.
     """
-    return min(own_threads(), studies, UNASKED) if given is None else given
+    if given is not None:
+        return given
+    return min(own_threads() if processors is None else processors, studies, UNASKED)
+
+
+def _threads_each(processes: int) -> int:
+    """Return the threads of each of several processes."""
+    return max(1, own_threads() // processes)
 
 
 def share_processors(processes: int | None, studies: int) -> None:
@@ -57,8 +64,7 @@ def share_processors(processes: int | None, studies: int) -> None:
     to ask JAX for its devices.
     """
     processors = os.cpu_count() or 1
-    number = min(processors, studies, UNASKED) if processes is None else processes
-    os.environ.setdefault("NPROC", str(max(1, processors // number)))
+    os.environ.setdefault("NPROC", str(max(1, processors // processes_for(processes, studies, processors))))
 
 
 def do_all(queue: Queue, processes: int, begin: Begin, end: End) -> Generator[None, None, None]:
@@ -84,7 +90,7 @@ def _made(step: Step, workspace: Workspace, another: bool, processes: int) -> An
     """Do a step in this process, which is one of several, and return the result as it is kept."""
     if another:
         release_memory()  # studies share few programs
-    with few_threads(max(1, own_threads() // processes)):
+    with few_threads(_threads_each(processes)):
         workspace.keep(step.name, step.make(workspace))
     release_memory(above=max(LEAST_PROGRAMS, PROGRAMS // processes))
     return workspace.results[step.name]
@@ -105,8 +111,7 @@ def _work(queue: Queue, process: int, begin: Begin, do: Do, end: End) -> Iterato
 @contextlib.contextmanager
 def _others(queue: Queue, processes: int, begin: Begin, end: End) -> Iterator[None]:
     """Let all processes but this one do steps meanwhile, each called by a thread; wait for them at the end."""
-    share = max(1, own_threads() // processes)
-    interpreters = [Interpreter(discard_unfinished, share) for _ in range(1, processes)]
+    interpreters = [Interpreter(discard_unfinished, _threads_each(processes)) for _ in range(1, processes)]
 
     def there(interpreter: Interpreter, process: int) -> None:
         def do(step: Step, workspace: Workspace, another: bool) -> Any:
