@@ -2,12 +2,14 @@
 
     python -m benchmarks [NAME ...] [--quick] [--out DIR] [--reproduce] [--page]
 
-Without names all benchmarks run, except the calibration, which takes long. With `--quick` sizes are small, so that the
-aims mean nothing, and nothing is written unless `--out` names a folder.
+Without names all benchmarks run, except the calibration, which takes long, and the comparison of devices where there is
+no graphics card. With `--quick` sizes are small, so that the aims mean nothing, and nothing is written unless `--out`
+names a folder. Results of a graphics card are written beside those of a processor, into a folder of their own.
 """
 
 import argparse
 import importlib
+import os
 import time
 from pathlib import Path
 
@@ -30,15 +32,17 @@ NAMES = (
     "feldman_cousins",
     "coverage",
     "scaling",
+    "devices",
     "calibration",
 )
 RESULTS = Path(__file__).parent / "results"
+CARD = RESULTS / "gpu"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def write_page() -> None:
     """Write docs/benchmarks.md from the results that there are."""
-    PAGE.write_text(page(read_results(RESULTS, NAMES), NAMES), encoding="utf-8")
+    PAGE.write_text(page(read_results(RESULTS, NAMES), read_results(CARD, NAMES), NAMES), encoding="utf-8")
 
 
 def main() -> None:
@@ -54,11 +58,16 @@ def main() -> None:
     if arguments.page:
         write_page()
         return
-    out = RESULTS if arguments.out is None and not arguments.quick else arguments.out
+    # The processes of a benchmark share a graphics card: none may take its memory before it is needed.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    card = jax.default_backend() != "cpu"
+    results_folder = CARD if card else RESULTS
+    out = results_folder if arguments.out is None and not arguments.quick else arguments.out
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for name in arguments.names or [name for name in NAMES if name != "calibration"]:
+    left_out = {"calibration"} if card else {"calibration", "devices"}
+    for name in arguments.names or [name for name in NAMES if name not in left_out]:
         print(f"{name} ...", flush=True)
         start = time.perf_counter()
         more = {"reproduce": True} if name == "first_call" and arguments.reproduce else {}
@@ -66,7 +75,7 @@ def main() -> None:
         rows += results["rows"]
         if out is not None:
             write_json(out / f"{name}.json", {**results, "quick": arguments.quick, "machine": machine()})
-        if out == RESULTS:
+        if out == results_folder:
             write_page()
         print(f"{table(results['rows'])}\n{name}: {time.perf_counter() - start:.0f} s", flush=True)
         # Each benchmark compiles for itself; and Linux grants a process only so many mappings for programs.

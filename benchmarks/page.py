@@ -19,13 +19,16 @@ rival is measured in the same run. A benchmark stops where the rival's numbers d
 medians of several runs; first calls, which may compile, stand in rows of their own. `--quick` takes small sizes: it
 shows that everything works, and writes nothing.
 
-No graphics card was at hand: all rows are those of a processor. The code paths of several devices are tested with four
-devices that a processor stands in for.
-
 The column "aim" has the aim and whether it is reached, or the factor by which it is missed. The column "ratio" compares
 with the rival: how many times slower the rival is. Where the rival is a bare `import jax`, or memory without added
 bins, it is how many times more the package takes.
+
+The code paths of several devices are tested with four devices that a processor stands in for.
+{card}
 """
+
+CARD = "Rows of a graphics card stand in a table of their own, below those of the processor."
+NO_CARD = "No graphics card was at hand: all rows are those of a processor."
 
 
 def read_results(folder: Path, names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -45,20 +48,23 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def page(results: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> str:
-    """Return the page: for each benchmark the first paragraph of its module's docstring, its table, and its machine."""
-    parts = [INTRODUCTION]
+def page(
+    processor: Mapping[str, Mapping[str, Any]], card: Mapping[str, Mapping[str, Any]], names: Sequence[str]
+) -> str:
+    """Return the page: for each benchmark the first paragraph of its docstring, and a table for each device."""
+    parts = [INTRODUCTION.format(card=CARD if card else NO_CARD)]
     for name in names:
         source = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
         title, _, rest = (ast.get_docstring(ast.parse(source)) or "").partition("\n")
         first = rest.strip().partition("\n\n")[0]
         text = f"## {name.replace('_', ' ').capitalize()}\n\n{title}\n"
         parts.append(text + (f"\n{first}\n" if first else ""))
-        if name not in results:
+        measured = [results[name] for results in (processor, card) if name in results]
+        if not measured:
             parts.append("Not measured yet.\n")
-            continue
-        small = "Small sizes, which the aims are not for. " if results[name]["quick"] else ""
-        parts += [table(results[name]["rows"]) + "\n", small + _measured_on(results[name]["machine"]) + "\n"]
+        for one in measured:
+            small = "Small sizes, which the aims are not for. " if one["quick"] else ""
+            parts += [table(one["rows"]) + "\n", small + _measured_on(one["machine"]) + "\n"]
     return "\n".join(parts)
 
 
