@@ -9,7 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
@@ -127,6 +129,12 @@ def over_devices(function: Callable[[Any, Any], Result], given: Any, values: Any
     every, share = PartitionSpec(), PartitionSpec("devices")
     length = jax.tree.leaves(values)[0].shape[0]
     padded = np.minimum(np.arange(-(-length // mesh.size) * mesh.size), length - 1)
-    spread = jax.shard_map(function, mesh=mesh, in_specs=(every, share), out_specs=share, check_vma=False)
-    results = spread(given, jax.tree.map(lambda leaf: leaf[padded], values))
+    # Arrays without elements are made anew on each device: jaxlib 0.11.2 crashes where they are given to all.
+    filled, empty = eqx.partition(given, lambda leaf: np.size(leaf) > 0)
+
+    def on_each(filled: Any, values: Any) -> Result:
+        return function(eqx.combine(filled, jax.tree.map(jnp.zeros_like, empty)), values)
+
+    spread = jax.shard_map(on_each, mesh=mesh, in_specs=(every, share), out_specs=share, check_vma=False)
+    results = spread(filled, jax.tree.map(lambda leaf: leaf[padded], values))
     return jax.tree.map(lambda leaf: leaf[:length], results)

@@ -33,10 +33,13 @@ if "CEVNSJAX_CACHE" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["CEVNSJAX_CACHE"], ignore_errors=True)
 
 import cevnsjax  # noqa: E402
+from cevnsjax.cli.app import set_libraries  # noqa: E402
 from cevnsjax.experiments import copy_experiment  # noqa: E402
 from cevnsjax.programs import forget_programs  # noqa: E402
 
-# As the command line does: what one process of this run compiled or traced, no other need.
+# As the command line does: the compiler takes the quicker way, and what one process of this run compiled or traced, no
+# other need.
+set_libraries()
 cevnsjax.cache_compilations()
 
 # ArviZ writes once a day that it has shown its notice. The processes that share the tests would collide over it, but

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 import cevnsjax
 from cevnsjax.cli import app, main, output
+from cevnsjax.cli.app import EMITTERS
 from cevnsjax.errors import InputError
 from cevnsjax.results import check_folder, check_target, replace_file, temporary_folder, write_figure, write_netcdf
 from cevnsjax.results.files import PREFIX
@@ -56,6 +57,23 @@ def test_linear_algebra_has_one_thread(given: str | None) -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout == f"{given or 1}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "jaxlib", "expected"),
+    [
+        ("", "0.11.2", EMITTERS),
+        ("--xla_cpu_multi_thread_eigen=false", "0.11.2", f"--xla_cpu_multi_thread_eigen=false {EMITTERS}"),
+        ("--xla_backend_extra_options=mine", "0.11.2", "--xla_backend_extra_options=mine"),
+        ("", "0.12.0", ""),
+    ],
+)
+def test_the_compiler_takes_the_quicker_way(given: str, jaxlib: str, expected: str, monkeypatch) -> None:
+    """Where it knows the flag, and the user has set no options of the same kind. All tests are compiled so."""
+    monkeypatch.setenv("XLA_FLAGS", given)
+    monkeypatch.setattr(app, "version", lambda _: jaxlib)
+    app.set_libraries()
+    assert os.environ["XLA_FLAGS"] == expected
 
 
 @pytest.mark.parametrize("option", ["--out", "--figure"])

@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any, TextIO
 
 import typer
@@ -54,6 +55,16 @@ standard error. A wrong input ends with exit status 2 and one line that says wha
 What is compiled is kept in the user's cache folder, so that a command is faster the second time. The environment
 variable `CEVNSJAX_CACHE` names another folder, or is `off`."""
 
+EMITTERS = "--xla_backend_extra_options=xla_cpu_disable_new_fusion_emitters"
+"""The flag of XLA for the older of its two ways to make a processor's code of joined operations.
+
+It takes half to two thirds of the newer way's time, and its code is as fast here. `programs.OLDER` is the same wish for
+one program, which versions of JAX since 0.11 do not know.
+"""
+
+EMITTERS_KNOWN = ("0.10.", "0.11.")
+"""Versions of jaxlib that know the flag: a flag that is not known ends the process."""
+
 command_line: contextvars.ContextVar[list[str]] = contextvars.ContextVar("command_line")
 """The words of the command that runs."""
 
@@ -79,10 +90,8 @@ class _Deferred(TyperCommand):
         return typer.main.get_command(alone).make_context(*arguments, **extra)
 
 
-def _version(wanted: bool) -> bool:
+def _print_version(wanted: bool) -> bool:
     if wanted:
-        from importlib.metadata import version
-
         typer.echo(f"cevnsjax {version('cevnsjax')}")
         raise typer.Exit
     return wanted
@@ -90,10 +99,10 @@ def _version(wanted: bool) -> bool:
 
 def _group() -> Any:
     app = typer.Typer(**SETTINGS)
-    version = typer.Option(False, "--version", is_eager=True, callback=_version, help="Print the version.")
+    option = typer.Option(False, "--version", is_eager=True, callback=_print_version, help="Print the version.")
 
     @app.callback(help=HELP)
-    def _all(version: bool = version) -> None:
+    def _all(version: bool = option) -> None:
         pass
 
     group: Any = typer.main.get_command(app)
@@ -109,7 +118,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     if arguments is None:
         _open_streams()
         end_on_signals()
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are small: its threads wait for each other
+        set_libraries()
         warnings.showwarning = _show_warning
     words = list(sys.argv[1:] if arguments is None else arguments)
     command_line.set(["cevnsjax", *words])
@@ -129,6 +138,14 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         _fail_in_words(error)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def set_libraries() -> None:
+    """Tell libraries that are not yet at work what serves short commands, unless the user has told them otherwise."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are small: its threads wait for each other
+    flags = os.environ.get("XLA_FLAGS", "")
+    if EMITTERS.partition("=")[0] not in flags and version("jaxlib").startswith(EMITTERS_KNOWN):
+        os.environ["XLA_FLAGS"] = f"{flags} {EMITTERS}".strip()
 
 
 def _open_streams() -> None:
