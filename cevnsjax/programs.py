@@ -11,6 +11,7 @@ import ctypes
 import functools
 import gc
 import inspect
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -84,8 +85,11 @@ def options_of(effort: int | None) -> dict[str, Any] | None:
 def _older() -> dict[str, Any]:
     """Return the option of the older way to make code, and nothing where the compiler does not know it.
 
-    It takes two thirds of the newer way's time, and what it makes is as fast for a fit.
+    It takes two thirds of the newer way's time, and what it makes is as fast for a fit. The command line says so for
+    all programs, by a flag that spares more.
     """
+    if "xla_cpu_disable_new_fusion_emitters" in os.environ.get("XLA_FLAGS", ""):
+        return {}
     try:
         jax.jit(lambda x: x, compiler_options=OLDER).lower(0.0).compile()
     except jax.errors.JaxRuntimeError:  # no such option, as in later versions

@@ -2,16 +2,34 @@
 
 import itertools
 
+import contourpy
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.stats import chi2
 
 from cevnsjax.errors import InputError
 from cevnsjax.inference.contours import contour_curves, excluded_regions, plane_threshold
 
 LINEAR = (False, False)
+
+
+@given(
+    heights=arrays(float, st.tuples(st.integers(2, 6), st.integers(2, 6)), elements=st.floats(0.1, 10)),
+    low=st.integers(0, 4),
+    high=st.integers(0, 4),
+)
+def test_lines_without_a_curve_are_left_out(heights: np.ndarray, low: int, high: int) -> None:
+    """Lines within the level or beyond it, at the edges of the plane, change no curve."""
+    wide = np.pad(heights, [(low, high), (high, low)], constant_values=[(0.5, 5.0), (5.0, 0.5)])
+    y, x = (np.arange(n, dtype=float) for n in wide.shape)
+    whole = contourpy.contour_generator(x, y, wide / 2, z_interp=contourpy.ZInterp.Log).lines(1.0)
+    found = contour_curves(x, y, wide, 2.0, LINEAR)
+    assert len(found) == len(whole)
+    for one, other in zip(found, whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
 @given(cl=st.floats(1e-6, 1 - 1e-9), dof=st.sampled_from([1, 2]))

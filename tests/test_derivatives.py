@@ -38,6 +38,33 @@ def test_hessian_against_finite_differences_of_the_gradient(likelihood, slope) -
     np.testing.assert_allclose(matrix, matrix.T, rtol=1e-10)
 
 
+@pytest.mark.parametrize("left_out", [(), ("norm",)])
+def test_hessian_in_a_coupling_that_enters_squared(left_out: tuple[str, ...], conus_plus) -> None:
+    """Its variable is its square, which bends; with a mass among the parameters all goes through the model itself."""
+    likelihood = cevnsjax.Likelihood(conus_plus, model="vector_bl")
+    values = {"g_bl": 3e-5, "m_z": 5.0, "norm": 1.1}
+    point = {name: value for name, value in values.items() if name not in left_out}
+    matrix = np.asarray(cevnsjax.hessian(likelihood, point, ["g_bl", "m_z"]))
+    slope = jax.jit(jax.grad(likelihood.log_likelihood))
+    for column, name in enumerate(["g_bl", "m_z"]):
+        step = 1e-5 * point[name]
+        up, down = (slope({**point, name: point[name] + s}) for s in (step, -step))
+        differences = [-float(up[other] - down[other]) / (2 * step) for other in ("g_bl", "m_z")]
+        np.testing.assert_allclose(matrix[:, column], differences, rtol=1e-5)
+    alone = cevnsjax.hessian(likelihood, point, ["g_bl"])
+    np.testing.assert_allclose(alone[0, 0], matrix[0, 0], rtol=1e-9)
+    at_zero = cevnsjax.hessian(likelihood, {**point, "g_bl": 0.0}, ["g_bl"])
+    assert float(at_zero[0, 0]) == pytest.approx(2 * float(_slope_in_square(likelihood, point)), rel=1e-6)
+
+
+def _slope_in_square(likelihood, point) -> float:
+    """Return the derivative of -log L in the square of the coupling, at zero, by a difference."""
+    chi2 = [float(likelihood.chi2({**point, "g_bl": g})) for g in (0.0, 1e-7, 2e-7)]
+    squares = 1e-14, 4e-14
+    one, two = ((value - chi2[0]) / 2 / square for value, square in zip(chi2[1:], squares, strict=True))
+    return (4 * one - two) / 3
+
+
 def test_covariance_against_iminuit(likelihood) -> None:
     """At the minimum in sin^2(theta_W) and the norm, Minuit's HESSE by finite differences."""
     names = ["sin2_theta_w", "norm"]

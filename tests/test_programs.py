@@ -44,7 +44,12 @@ WITH_SIX_NUISANCES = {
     "fit(Likelihood(plus({'nuisance.quenching_k.sigma': 0.0039, 'response.nuclear.yield.k': 0.163}),"
     " systematics='detailed'))": 0,
 }
-BLOCKS = [PREDICT, TEN_RUNS, FIT_OF_ONE, FIT_OF_TWO, FIT_OF_THREE, WITH_SIX_NUISANCES]
+HESSIANS = {
+    "hessian(Likelihood('conus_plus'), {'sin2_theta_w': 0.25, 'norm': 1.05})": 4,
+    "hessian(Likelihood('conus_plus'), {'sin2_theta_w': 0.2, 'norm': 0.9}, ['norm', 'sin2_theta_w'])": 0,
+    "hessian(Likelihood('conus_plus', model='vector_bl'), {'g_bl': 1e-5, 'norm': 1.0})": 2,
+}
+BLOCKS = [PREDICT, TEN_RUNS, FIT_OF_ONE, FIT_OF_TWO, FIT_OF_THREE, WITH_SIX_NUISANCES, HESSIANS]
 
 PROGRAM = """
 import json, sys
@@ -54,7 +59,7 @@ def note(event, seconds, **_):
     if event == "/jax/core/compile/backend_compile_duration":
         compiled.append(event)
 jax.monitoring.register_event_duration_secs_listener(note)
-from cevnsjax import Likelihood, fit, load_experiment, profile
+from cevnsjax import Likelihood, fit, hessian, load_experiment, profile
 found = {"import": len(compiled)}
 def plus(overrides=None):
     return load_experiment("conus_plus", overrides)
@@ -73,7 +78,7 @@ def counted():
     """Return the number of programs of each call."""
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM], input=json.dumps([list(block) for block in BLOCKS]), capture_output=True,
-        text=True, check=True, env=os.environ | {"JAX_PLATFORMS": "cpu", "CEVNSJAX_CACHE": "off"},
+        text=True, check=True, env=os.environ | {"JAX_PLATFORMS": "cpu", "CEVNSJAX_CACHE": "off", "XLA_FLAGS": ""},
     )  # fmt: skip
     return json.loads(run.stdout)
 

@@ -5,7 +5,7 @@ import math
 import contourpy
 import numpy as np
 from contourpy import FillType, ZInterp
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from cevnsjax.arguments import whole_number
 from cevnsjax.inference.intervals import threshold
@@ -39,7 +39,12 @@ def contour_curves(
     Between the grid's points log(Delta chi^2) is taken as linear in log(x) and log(y), on axes that are
     `logarithmic`: it is, far from the minimum, where Delta chi^2 goes with a power of the coupling.
     """
-    curves = _generator(x, y, delta_chi2, level, logarithmic).lines(1.0)
+    beyond = delta_chi2 > level
+    rows, columns = _varied(beyond), _varied(beyond.T)
+    part = delta_chi2[rows, columns]
+    if part.size == 0:
+        return []
+    curves = _generator(x[columns], y[rows], part, level, logarithmic).lines(1.0)
     return [_back(np.asarray(curve), logarithmic) for curve in curves]
 
 
@@ -57,6 +62,15 @@ def excluded_regions(
     """
     regions = _generator(x, y, delta_chi2, level, logarithmic).filled(1.0, np.inf)
     return [(_back(np.asarray(p), logarithmic), np.asarray(c)) for p, c in zip(regions[0], regions[1], strict=True)]
+
+
+def _varied(beyond: Bool[np.ndarray, "lines n"]) -> slice:
+    """Return the lines less those at either end that are all alike, but for the last of these: no curve is there."""
+    every, some = np.asarray(beyond.all(axis=1)), np.asarray(beyond.any(axis=1))
+    of_first, of_last = (np.flatnonzero((every != some) | (every != every[end])) for end in (0, -1))
+    if of_first.size == 0:
+        return slice(0, 0)
+    return slice(max(int(of_first[0]) - 1, 0), int(of_last[-1]) + 2)
 
 
 def _generator(

@@ -1,18 +1,23 @@
 """Exact derivatives of a likelihood: gradient, Hessian, Fisher information and covariance."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from cevnsjax.arguments import list_of_names
 from cevnsjax.errors import InputError
+from cevnsjax.likelihood import newton
+from cevnsjax.likelihood.assembly import Layout
 from cevnsjax.likelihood.given import Given, likelihood_of
 from cevnsjax.likelihood.kernel import Data, Kernel, Term, means_of
 from cevnsjax.likelihood.likelihood import Likelihood
+from cevnsjax.likelihood.objective import chi2
 from cevnsjax.likelihood.terms import LEAST_MEAN, TERMS
+from cevnsjax.likelihood.views import View
 from cevnsjax.parameters import canonical, check_names
 from cevnsjax.programs import options_of, program
 
@@ -66,6 +71,10 @@ def hessian(likelihood: Given, params: Values, names: Sequence[str] | None = Non
     likelihood = likelihood_of(likelihood)
     values = canonical(params, likelihood.parameters)
     order = _order(params, names, likelihood)
+    view = likelihood.view(values)
+    if all(name in view.layout.names for name in order):
+        return _of_variables(view, values, order, likelihood.pull == "marginalised")
+    # Counts are no polynomial in a mass: it goes through the model itself.
     scales = np.array([likelihood.parameters[name].scale for name in order])
 
     def minus_log(point: Float[Array, " parameters"]) -> Float[Array, ""]:
@@ -73,8 +82,45 @@ def hessian(likelihood: Given, params: Values, names: Sequence[str] | None = Non
         return -likelihood.log_likelihood({**values, **given})
 
     # In units of the parameters' scales, as a coupling may be 1e-20 and a background's rate 1e3. It runs once.
-    second = jax.jit(jax.hessian(minus_log), compiler_options=options_of(1))
+    second = jax.jit(jax.hessian(minus_log), compiler_options=options_of(0))
     return jnp.asarray(np.asarray(second(np.zeros(len(order)))) / np.outer(scales, scales))
+
+
+def _of_variables(view: View, values: Values, order: Sequence[str], integrated: bool) -> Matrix:
+    """Return the second derivatives of -log L in variables of the kernel, as those of parameters."""
+    y, held = view.start(values)
+    kernel = dataclasses.replace(view.kernel, integrated=np.float64(integrated))
+    places = np.array([view.layout.place(name) for name in order])
+    search = bool((~held & (np.asarray(kernel.closed) == 0)).any())
+    slopes, second = (np.asarray(part) for part in _second(kernel, view.data, y, held, places, search))
+    units = np.array([_unit(view.layout, name) for name in order])
+    once = np.array([_slope(view.layout, name, float(np.asarray(values[name]))) for name in order])
+    # A variable that is the square of its coupling bends.
+    twice = np.array([2.0 if name in _squared(view.layout) else 0.0 for name in order])
+    return jnp.asarray((second * np.outer(once, once) + np.diag(slopes * twice)) / np.outer(units, units) / 2)
+
+
+@program("search", effort=0)
+def _second(
+    kernel: Kernel,
+    data: Data,
+    y: Float[Array, " n"],
+    held: Bool[Array, " n"],
+    places: Int[Array, " some"],
+    search: bool,
+) -> tuple[Float[Array, " some"], Float[Array, "some some"]]:
+    """Return chi-squared's first and second derivatives in some variables; what is not held is minimised."""
+    function = newton.minimum if search else lambda arguments: chi2(*arguments)
+
+    def at(point: Float[Array, " some"]) -> Float[Array, ""]:
+        return function((kernel, data, y.at[places].set(point), held))
+
+    def slopes(point: Float[Array, " some"]) -> tuple[Array, Array]:
+        found = jax.grad(at)(point)
+        return found, found
+
+    second, first = jax.jacfwd(slopes, has_aux=True)(y[places])
+    return first, second
 
 
 def fisher(likelihood: Given, params: Values, names: Sequence[str] | None = None) -> Matrix:
@@ -124,7 +170,7 @@ def _is_variable(likelihood: Likelihood, name: str) -> bool:
     return name not in couplings or couplings[name].power is not None
 
 
-def _unit(layout, name: str) -> float:  # type: ignore[no-untyped-def]
+def _unit(layout: Layout, name: str) -> float:
     """Return what a variable is measured in: a coupling's natural step, or a nuisance's width."""
     for p, step in zip(layout.couplings, layout.steps, strict=True):
         if p.name == name:
@@ -132,15 +178,17 @@ def _unit(layout, name: str) -> float:  # type: ignore[no-untyped-def]
     return float(layout.nuisance(name).step)
 
 
-def _slope(layout, name: str, value: float) -> float:  # type: ignore[no-untyped-def]
+def _squared(layout: Layout) -> list[str]:
+    """Return the couplings whose variable is their square."""
+    return [p.name for p in layout.couplings if p.power == 2]
+
+
+def _slope(layout: Layout, name: str, value: float) -> float:
     """Return the derivative of a variable in units of its parameter: t = u^p has p u^(p - 1)."""
-    for p, step in zip(layout.couplings, layout.steps, strict=True):
-        if p.name == name and p.power == 2:
-            return 2 * value / step
-    return 1.0
+    return 2 * value / _unit(layout, name) if name in _squared(layout) else 1.0
 
 
-@program(effort=1)
+@program(effort=0)
 def _information(kernel: Kernel, data: Data, y: Float[Array, " n"]) -> Float[Array, "n n"]:
     """Return J^T V^-1 J in the kernel's variables, closed factors varied like all others."""
     held = jnp.ones(y.shape, dtype=bool)
