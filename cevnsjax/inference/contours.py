@@ -44,7 +44,7 @@ def contour_curves(
     part = delta_chi2[rows, columns]
     if part.size == 0:
         return []
-    curves = _generator(x[columns], y[rows], part, level, logarithmic).lines(1.0)
+    curves = _generator(x[columns], y[rows], part, level, logarithmic).lines(level)
     return [_back(np.asarray(curve), logarithmic) for curve in curves]
 
 
@@ -60,7 +60,7 @@ def excluded_regions(
     Each is points (x, y) and codes of a path, 1 to begin an edge, 2 to go on and 79 to close it. Edges after the first
     are those of holes.
     """
-    regions = _generator(x, y, delta_chi2, level, logarithmic).filled(1.0, np.inf)
+    regions = _generator(x, y, delta_chi2, level, logarithmic).filled(level, np.inf)
     return [(_back(np.asarray(p), logarithmic), np.asarray(c)) for p, c in zip(regions[0], regions[1], strict=True)]
 
 
@@ -81,7 +81,7 @@ def _generator(
     logarithmic: tuple[bool, bool],
 ) -> contourpy.ContourGenerator:
     u, v = (np.log(axis) if log else axis for axis, log in zip((x, y), logarithmic, strict=True))
-    height = np.maximum(delta_chi2 / level, FLOOR)
+    height = np.maximum(delta_chi2, FLOOR * level)
     return contourpy.contour_generator(u, v, height, fill_type=FillType.OuterCode, z_interp=ZInterp.Log)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
+from numpy.polynomial.chebyshev import chebvander
 
 from cevnsjax.parameters import Parameter
 
@@ -54,7 +55,7 @@ def between_masses(exact: Signals, masses: Float[np.ndarray, " lines"], coupling
 def _interpolation(places: Float[np.ndarray, " lines"], number: int) -> Float[np.ndarray, "lines nodes"]:
     """Return the matrix that leads from values at Chebyshev nodes to those at places between -1 and 1."""
     order = np.arange(number)
-    angle = np.arccos(np.clip(places, -1.0, 1.0))[:, None]
     # Chebyshev polynomials at the nodes are cosines of equal steps.
     at_nodes = np.cos(order[:, None] * (np.pi * (order + 0.5) / number))
-    return np.cos(order * angle) @ (at_nodes * np.where(order == 0, 1.0, 2.0)[:, None] / number)
+    at_places = chebvander(np.clip(places, -1.0, 1.0), number - 1)
+    return at_places @ (at_nodes * np.where(order == 0, 1.0, 2.0)[:, None] / number)

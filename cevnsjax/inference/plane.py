@@ -82,29 +82,54 @@ def sums_of(
     return Sums(square, mixed, observed, centre, variance, rest, np.full(len(start), float(kernel.integrated)))
 
 
-def plane_chi2(sums: Sums, t: Float[np.ndarray, "lines n couplings"]) -> Float[np.ndarray, "lines n"]:
-    """Return chi-squared at points t of each line, the couplings as the kernel's variables."""
-    return np.asarray(_plane(sums, t))
+def plane_chi2(
+    sums: Sums,
+    couplings: Float[np.ndarray, "lines couplings"],
+    along: int,
+    steps: Float[np.ndarray, " lines"],
+    values: Float[np.ndarray, " n"],
+    power: int | None,
+) -> Float[np.ndarray, "lines n"]:
+    """Return chi-squared on each line at `values` of the coupling number `along`.
+
+    `couplings` are the others as the kernel's variables, and that one's variable is (value / step)^power.
+    """
+    return np.asarray(_plane(sums, couplings, steps, values, along, power))
 
 
-@program()
-def _plane(lines: Sums, t: Float[Array, "lines n couplings"]) -> Float[Array, "lines n"]:
-    return over_devices(lambda _, given: jax.vmap(_line)(*given), None, (lines, t))
+@program("along", "power")
+def _plane(
+    lines: Sums,
+    couplings: Float[Array, "lines couplings"],
+    steps: Float[Array, " lines"],
+    values: Float[Array, " n"],
+    along: int,
+    power: int | None,
+) -> Float[Array, "lines n"]:
+    def each(values: Array, given: tuple[Sums, Array, Array]) -> Float[Array, "lines n"]:
+        return jax.vmap(lambda sums, t, step: _line(sums, t, along, _variable(values, step, power)))(*given)
+
+    return over_devices(each, values, (lines, couplings, steps))
 
 
-def _line(sums: Sums, t: Float[Array, "n couplings"]) -> Float[Array, " n"]:
+def _variable(values: Float[Array, " n"], step: Float[Array, ""], power: int | None) -> Float[Array, " n"]:
+    scaled = values / step
+    return scaled * scaled if power == 2 else scaled
+
+
+def _line(sums: Sums, couplings: Float[Array, " couplings"], along: int, t: Float[Array, " n"]) -> Float[Array, " n"]:
+    q = coupling_monomials(jnp.tile(couplings, (t.size, 1)).at[:, along].set(t))
     left, right = np.triu_indices(sums.mixed.shape[-1])
-    q = coupling_monomials(t)
     # A quadratic form as products of monomials, so that points stay the innermost axis.
     columns = [q[:, i] for i in range(q.shape[-1])]
-    total = jnp.full(t.shape[0], sums.rest)
+    total = jnp.full(t.size, sums.rest)
     for term in range(sums.mixed.shape[0]):
         form = partial(_weighted, sums.square[term])
         square = sum(
             (form(i, j) * columns[i] * columns[j] for i, j in zip(left.tolist(), right.tolist(), strict=True)),
-            start=jnp.zeros(t.shape[0]),
+            start=jnp.zeros(t.size),
         )
-        mixed = sum((sums.mixed[term, i] * c for i, c in enumerate(columns)), start=jnp.zeros(t.shape[0]))
+        mixed = sum((sums.mixed[term, i] * c for i, c in enumerate(columns)), start=jnp.zeros(t.size))
         centre, variance = sums.centre[term], sums.variance[term]
         spread = 1 + variance * square
         norm = (centre + variance * mixed) / spread
