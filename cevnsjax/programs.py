@@ -1,9 +1,8 @@
-"""Programs that are kept on disk as JAX wrote them for the compiler, so that a later process need not trace them.
+"""Programs that are kept on disk as the compiler made them, so that a later process need not trace them.
 
-JAX's own cache keeps what the compiler made of a program. To ask it, a process must first trace the program and write
-it in the compiler's language, which takes longer than all else in a first answer. A `Program` is known by its name,
-the shapes of its arguments, and the package's source; where it is on disk already, it goes to the compiler's cache as
-it is.
+JAX's own cache keeps them, too. To ask it, a process must first trace the program and write it in the compiler's
+language, which takes longer than all else in a first answer. A `Program` is known by its name, the shapes of its
+arguments, and the package's source; where it is on disk already, it is loaded as it is.
 """
 
 import contextlib
@@ -12,19 +11,24 @@ import functools
 import gc
 import inspect
 import os
+import secrets
 import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import jax
 import numpy as np
-from jax import export
+from jax.experimental.serialize_executable import deserialize_and_load, serialize
+from jax.stages import Compiled
 
-from cevnsjax.store import keep, keeping, kept, known_structure
+from cevnsjax.store import fingerprint, keep, keeping, kept, known_structure
 
-__all__ = ["Program", "forget_programs", "options_of", "program", "release_memory"]
+__all__ = ["LOADED", "Program", "forget_programs", "options_of", "program", "release_memory"]
 
 Result = TypeVar("Result")
+
+LOADED = "/cevnsjax/programs/loaded"
+"""The event of which `jax.monitoring` tells where a program is loaded from disk, and not compiled."""
 
 OLDER: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}
 """The option of XLA that chooses the older of two ways to make a processor's code of joined operations."""
@@ -105,7 +109,7 @@ class Program(Generic[Result]):
         functools.update_wrapper(self, function)
         self._function, self._static = function, static
         self._signature, self._effort = inspect.signature(function), effort
-        self._made: dict[object, tuple[Callable[..., Any], Any] | None] = {}
+        self._made: dict[object, tuple[Compiled, Any] | None] = {}
         self._lock = threading.Lock()
         _every.append(self)
 
@@ -151,30 +155,31 @@ class Program(Generic[Result]):
         """The number of programs that this process holds."""
         return len(self._made)
 
-    def _found(
-        self, key: str, tree: Any, fixed: dict[str, Any], leaves: list[Any]
-    ) -> tuple[Callable[..., Any], Any] | None:
+    def _found(self, key: str, tree: Any, fixed: dict[str, Any], leaves: list[Any]) -> tuple[Compiled, Any] | None:
         """Return a program and the structure of its result, from disk if it is there; None if it cannot be kept."""
         # An address, an array cut short, or a class of a user's: the text does not tell what the program depends on.
         if " at 0x" in key or "..." in key or not known_structure(tree):
             return None
         text = f"{self._function.__module__}.{self._function.__qualname__} {key}"
         found = kept("program", text)
-        if found is None:
-            found = self._exported(tree, fixed, leaves)
-            if found is None:
-                return None
-            keep("program", text, found)
-        exported, out = export.deserialize(found[0]), found[1]
+        if found is not None:
+            with contextlib.suppress(jax.errors.JaxRuntimeError, ValueError):  # else it is compiled anew
+                made: Compiled = deserialize_and_load(*found[0])
+                jax.monitoring.record_event(LOADED)
+                return made, found[1]
+        _count_hits()
+        # What JAX reads from its own cache, where it knows a program by its name, too, cannot be written once more.
+        for name in (fingerprint(), secrets.token_hex(4)):
+            before = _hits.number
+            made, out = self._compiled(f"{self._function.__name__}_{name}", tree, fixed, leaves)
+            if _hits.number == before:
+                with contextlib.suppress(jax.errors.JaxRuntimeError, ValueError, NotImplementedError):
+                    keep("program", text, (serialize(made), out))
+                break
+        return made, out
 
-        def call(*leaves: Any) -> Any:
-            return exported.call(*leaves)
-
-        call.__name__ = self._function.__name__
-        return jax.jit(call, compiler_options=options_of(self._effort)), out
-
-    def _exported(self, tree: Any, fixed: dict[str, Any], leaves: list[Any]) -> tuple[bytearray, Any] | None:
-        """Return the function of a flat list of arrays as it goes to the compiler, and the structure of its result."""
+    def _compiled(self, name: str, tree: Any, fixed: dict[str, Any], leaves: list[Any]) -> tuple[Compiled, Any]:
+        """Return the function of a flat list of arrays as the compiler made it, and the structure of its result."""
         structure: list[Any] = []
 
         def flat(*leaves: Any) -> list[Any]:
@@ -182,8 +187,25 @@ class Program(Generic[Result]):
             structure.append(out)
             return found
 
-        flat.__name__ = self._function.__name__
-        try:
-            return export.export(jax.jit(flat))(*leaves).serialize(), structure[-1]
-        except (ValueError, NotImplementedError):  # it calls what JAX does not promise to call in later versions
-            return None
+        flat.__name__ = name
+        made = jax.jit(flat, compiler_options=options_of(self._effort)).lower(*leaves).compile()
+        return made, structure[-1]
+
+
+class _Hits(threading.local):
+    """How many programs JAX has read from its own cache in this thread."""
+
+    number = 0
+
+
+_hits = _Hits()
+
+
+@functools.cache
+def _count_hits() -> None:
+    """Begin to count what JAX reads from its own cache."""
+
+    def note(event: str, **_: Any) -> None:
+        _hits.number += event == "/jax/compilation_cache/cache_hits"
+
+    jax.monitoring.register_event_listener(note)

@@ -26,6 +26,7 @@ from cevnsjax.resources import data_folder
 
 __all__ = [
     "content_of",
+    "fingerprint",
     "keep",
     "keep_in",
     "keeping",
@@ -146,6 +147,12 @@ def content_of(value: Any) -> str | None:
 def _path(kind: str, text: str) -> Path:
     assert _folder is not None
     return _folder / f"{kind}-{hashlib.sha256(f'{_surroundings()} {text}'.encode()).hexdigest()}"
+
+
+@functools.cache
+def fingerprint() -> str:
+    """Return a short text that differs between all that entries depend on besides their own texts."""
+    return hashlib.sha256(_surroundings().encode()).hexdigest()[:8]
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,7 @@ def traced():
         times.append(n)
         return {"power": of["base"] ** n + x, "x": [x]}
 
+    power.__name__ += secrets.token_hex(4)  # else JAX's own cache has it from another test
     return Program(power, ("n",), None), times
 
 
@@ -83,10 +85,10 @@ def test_a_damaged_entry_is_made_anew(folder, traced, harm):
     path.write_bytes(harm(path.read_bytes()))
     forget_programs()
     assert np.array_equal(program(*given)["power"], first["power"])
-    assert len(times) == 2
+    assert len(times) == 3  # JAX's own cache has it, but what comes from there cannot be kept
     forget_programs()
     program(*given)
-    assert len(times) == 2  # and is whole again
+    assert len(times) == 3  # and is whole again
 
 
 def test_a_full_disk_costs_time_only(folder, traced, monkeypatch):

@@ -47,7 +47,7 @@ def gradient(likelihood: Given, params: Values) -> dict[str, Float[Array, ""]]:
     """
     likelihood = likelihood_of(likelihood)
     values = canonical(params, likelihood.parameters)
-    return jax.grad(likelihood.log_likelihood)({name: jnp.asarray(value) for name, value in values.items()})
+    return jax.grad(likelihood.log_likelihood)({name: jax.device_put(value) for name, value in values.items()})
 
 
 def hessian(likelihood: Given, params: Values, names: Sequence[str] | None = None) -> Matrix:
@@ -83,7 +83,7 @@ def hessian(likelihood: Given, params: Values, names: Sequence[str] | None = Non
 
     # In units of the parameters' scales, as a coupling may be 1e-20 and a background's rate 1e3. It runs once.
     second = jax.jit(jax.hessian(minus_log), compiler_options=options_of(0))
-    return jnp.asarray(np.asarray(second(np.zeros(len(order)))) / np.outer(scales, scales))
+    return jax.device_put(np.asarray(second(np.zeros(len(order)))) / np.outer(scales, scales))
 
 
 def _of_variables(view: View, values: Values, order: Sequence[str], integrated: bool) -> Matrix:
@@ -97,7 +97,7 @@ def _of_variables(view: View, values: Values, order: Sequence[str], integrated: 
     once = np.array([_slope(view.layout, name, float(np.asarray(values[name]))) for name in order])
     # A variable that is the square of its coupling bends.
     twice = np.array([2.0 if name in _squared(view.layout) else 0.0 for name in order])
-    return jnp.asarray((second * np.outer(once, once) + np.diag(slopes * twice)) / np.outer(units, units) / 2)
+    return jax.device_put((second * np.outer(once, once) + np.diag(slopes * twice)) / np.outer(units, units) / 2)
 
 
 @program("search", effort=0)
@@ -162,7 +162,7 @@ def fisher(likelihood: Given, params: Values, names: Sequence[str] | None = None
     mixed, own = information[:kept, kept:], information[kept:, kept:]
     result = information[:kept, :kept] - mixed @ np.linalg.lstsq(own, mixed.T, rcond=None)[0]
     scales = np.array([_unit(view.layout, name) for name in order])
-    return jnp.asarray(result / np.outer(scales, scales))
+    return jax.device_put(result / np.outer(scales, scales))
 
 
 def _is_variable(likelihood: Likelihood, name: str) -> bool:
@@ -244,4 +244,4 @@ def covariance(likelihood: Given, params: Values, names: Sequence[str] | None = 
     order = _order(params, names, likelihood)
     scales = np.array([likelihood.parameters[name].scale for name in order])
     scaled = np.asarray(hessian(likelihood, params, order)) * np.outer(scales, scales)
-    return jnp.asarray(np.linalg.inv(scaled) * np.outer(scales, scales))
+    return jax.device_put(np.linalg.inv(scaled) * np.outer(scales, scales))

@@ -273,9 +273,10 @@ class Likelihood:
         at their centres. Raises `InputError` for an unknown parameter.
         """
         means = self.expected_in(params)
-        xp = jnp if any(isinstance(one, jax.Array) for one in means) else np
         parts = [one[: e.cells.size] for e, one in zip(self.experiments, means, strict=True)]
-        return jnp.asarray(xp.concatenate(parts))
+        if any(isinstance(one, jax.Array) for one in parts):
+            return jnp.concatenate(parts)
+        return jax.device_put(np.concatenate(parts))  # `jnp.asarray` would compile
 
     def expected_in(self, params: Values) -> tuple[Float[Array, " _all"] | Float[np.ndarray, " _all"], ...]:
         """Return the expectation at `params` in all cells of each experiment, those with the source off included."""
@@ -307,7 +308,7 @@ class Likelihood:
         gaussian = [e.term == "gaussian" for e in self.experiments]
         means = self.expected_in(params)
         pairs = zip(self.experiments, gaussian, means, strict=True)
-        return tuple(jnp.asarray(e.sigma**2) if g else jnp.asarray(m) for e, g, m in pairs)
+        return tuple(jax.device_put(e.sigma**2 if g else m) for e, g, m in pairs)
 
     def expected_by_detector(self, params: Values) -> tuple[Float[np.ndarray, "_detectors _all"], ...]:
         """Return each detector's share of the signal, by experiment; `params` must be plain numbers."""
