@@ -83,7 +83,6 @@ class Lines:
             own = self.own_kernels and not self.general
             fixed = {**self.fixed, self.outer.name: self.outer.default} if own else self.fixed
             self._search = search_of(self.likelihood, self.varied, fixed)
-            self._search.often = True
         return self._search
 
     def blocks(self, outer: Float[np.ndarray, " lines"], inner: Float[np.ndarray, " n"]) -> "LineBlocks":
@@ -178,9 +177,7 @@ class Lines:
                 yield self.search()
             return
         for view in self._along(outer).views():
-            search = PolynomialSearch.of_view(view, self.varied, self.fixed)
-            search.often = True
-            yield search
+            yield PolynomialSearch.of_view(view, self.varied, self.fixed)
 
     def least(
         self, outer: Float[np.ndarray, " lines"], bounds: tuple[float, float], begins: Float[np.ndarray, " lines"]

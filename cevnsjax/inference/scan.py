@@ -193,7 +193,6 @@ def _least(
             )
         return _least_of_mass(lines, axes, inside, plane, (row, column))
     search = search_of(likelihood, parameters, fixed)
-    search.often = True  # as the lines': their program serves
     start = search.start.copy()
     indices = [search.place(p.name) for p in inside]
     for p, index in zip(inside, indices, strict=True):

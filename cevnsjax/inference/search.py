@@ -42,9 +42,6 @@ __all__ = [
 BATCH = 64
 """Searches that one call of a program takes."""
 
-LIGHT = 10_000
-"""Coefficients of a signal up to which a fit's few searches take less time than the compiler's effort for them."""
-
 Reached = tuple[Float[Array, "lanes n"], Float[Array, " lanes"], Bool[Array, " lanes"]]
 
 
@@ -65,7 +62,6 @@ class Search(abc.ABC):
 
     `free` are the parameters that the user varies; `searched` says which variables a search moves; `low` and `high`
     are the variables' limits. `gathering` is how batches of searches are done: here, unless somebody says otherwise.
-    `often` says that there are thousands of searches, as in a scan, for which the compiler may take its time.
     """
 
     free: tuple[Parameter, ...]
@@ -74,7 +70,6 @@ class Search(abc.ABC):
     low: Float[np.ndarray, " n"]
     high: Float[np.ndarray, " n"]
     gathering: Gathering | None = None
-    often = False
 
     @abc.abstractmethod
     def place(self, name: str) -> int:
@@ -177,9 +172,7 @@ class PolynomialSearch(Search):
 
     def searching(self) -> Work:
         """Return what searches from a batch: the kernel, its data, and what is given."""
-        kernel = self.view.kernel
-        light = sum(np.size(group.coefficients) for group in kernel.groups) <= LIGHT
-        return partial(_searched, kernel, self.view.data, self.held, 0 if light and not self.often else 1)
+        return partial(_searched, self.view.kernel, self.view.data, self.held)
 
     def nuisances(self, y: Float[np.ndarray, " n"]) -> dict[str, float]:
         """Return the values of all nuisances that are not given."""
@@ -237,18 +230,14 @@ def rows_of(reached: Reached | Minima, number: int) -> Float[np.ndarray, "number
 
 
 def _searched(
-    kernel: Kernel,
-    data: Data,
-    given: Bool[np.ndarray, " n"],
-    effort: int,
-    batch: tuple[np.ndarray, list[int], float],
+    kernel: Kernel, data: Data, given: Bool[np.ndarray, " n"], batch: tuple[np.ndarray, list[int], float]
 ) -> Float[np.ndarray, "lanes columns"]:
-    """Search from a batch of starts, with the program of one of the compiler's efforts."""
+    """Search from a batch of starts."""
     start, hold, far = batch
     held = given.copy()
     held[hold] = True
     number = len(start)
-    return rows_of(_BY_EFFORT[effort](kernel, data, filled(start, BATCH), held, number, np.float64(far)), number)
+    return rows_of(_minimise(kernel, data, filled(start, BATCH), held, number, np.float64(far)), number)
 
 
 def _name(batch: tuple[np.ndarray, list[int], float]) -> str:
@@ -257,6 +246,7 @@ def _name(batch: tuple[np.ndarray, list[int], float]) -> str:
     return hashlib.sha256(repr((start.shape, hold, far)).encode() + start.tobytes()).hexdigest()
 
 
+@program(effort=1)
 def _minimise(
     kernel: Kernel,
     data: Data,
@@ -265,7 +255,10 @@ def _minimise(
     number: Int[Array, ""],
     far: Float[Array, ""],
 ) -> Reached:
-    """Search from the first `number` starts, and return place, value and whether each search ended by itself."""
+    """Search from the first `number` starts, and return place, value and whether each search ended by itself.
+
+    The compiler's last effort would cost more than it saves in a single fit.
+    """
 
     def each(given: tuple[Any, ...], lanes: tuple[Array, Array]) -> Reached:
         kernel, data, held, number, far = given
@@ -278,11 +271,6 @@ def _minimise(
         return reached.place, reached.value, reached.converged
 
     return over_devices(each, (kernel, data, held, number, far), (start, jnp.arange(len(start))))
-
-
-# Without effort half of the compiler's time is saved, and a search takes two to five times as long. More effort than
-# one gains nothing.
-_BY_EFFORT = tuple(program(effort=effort)(_minimise) for effort in (0, 1))
 
 
 @program(effort=0)
