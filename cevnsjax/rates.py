@@ -232,9 +232,8 @@ def rates_at(
                 at_nodes = _rates if together == FEW else _rates_of_many
                 for i, one in enumerate(filled):
                     rates[i].append(at_nodes(model, flavours, one, params))
-    # Only now does anything wait for results: chunks are calculated side by side.
-    columns_of = ([np.asarray(part) for part in parts] for parts in rates)
-    return [np.concatenate(parts)[:number, :, :size] for parts, size in zip(columns_of, sizes, strict=True)]
+    # Only here does anything wait for results: chunks are calculated side by side.
+    return [np.concatenate(parts)[:number, :, :size] for parts, size in zip(rates, sizes, strict=True)]
 
 
 def _at_points(
