@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 from jax.stages import Compiled
@@ -163,10 +164,13 @@ class Program(Generic[Result]):
         text = f"{self._function.__module__}.{self._function.__qualname__} {key}"
         found = kept("program", text)
         if found is not None:
+            serialized, out, needs_lapack = found
+            if needs_lapack:
+                _prepare_lapack()
             with contextlib.suppress(jax.errors.JaxRuntimeError, ValueError):  # else it is compiled anew
-                made: Compiled = deserialize_and_load(*found[0])
+                made: Compiled = deserialize_and_load(*serialized)
                 jax.monitoring.record_event(LOADED)
-                return made, found[1]
+                return made, out
         _count_hits()
         # What JAX reads from its own cache, where it knows a program by its name, too, cannot be written once more.
         for name in (fingerprint(), secrets.token_hex(4)):
@@ -174,7 +178,7 @@ class Program(Generic[Result]):
             made, out = self._compiled(f"{self._function.__name__}_{name}", tree, fixed, leaves)
             if _hits.number == before:
                 with contextlib.suppress(jax.errors.JaxRuntimeError, ValueError, NotImplementedError):
-                    keep("program", text, (serialize(made), out))
+                    keep("program", text, (serialize(made), out, "lapack" in (made.as_text() or "lapack")))
                 break
         return made, out
 
@@ -190,6 +194,15 @@ class Program(Generic[Result]):
         flat.__name__ = name
         made = jax.jit(flat, compiler_options=options_of(self._effort)).lower(*leaves).compile()
         return made, structure[-1]
+
+
+@functools.cache
+def _prepare_lapack() -> None:
+    """Let jaxlib find LAPACK's functions, as it does where a program with one of them is traced.
+
+    A program from disk that calls one of them would else jump to nowhere, which ends the process.
+    """
+    jax.jit(jnp.linalg.cholesky).lower(np.eye(1))
 
 
 class _Hits(threading.local):

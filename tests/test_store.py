@@ -91,6 +91,27 @@ def test_a_damaged_entry_is_made_anew(folder, traced, harm):
     assert len(times) == 3  # and is whole again
 
 
+def test_a_process_that_traces_nothing_finds_lapack(tmp_path):
+    """The second process loads all of its programs, one of which calls LAPACK."""
+    code = """
+import sys
+from pathlib import Path
+import jax, jax.numpy as jnp, numpy as np
+from cevnsjax.programs import LOADED, program
+from cevnsjax.store import keep_in
+loaded = []
+jax.monitoring.register_event_listener(lambda event, **_: loaded.append(event) if event == LOADED else None)
+keep_in(Path(sys.argv[1]))
+root = program()(lambda matrix: jnp.linalg.eigh(matrix)[0])
+print(len(loaded), np.asarray(root(np.diag([4.0, 9.0]))).tolist(), len(loaded))
+"""
+    runs = [
+        subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert [run.strip() for run in runs] == ["0 [4.0, 9.0] 0", "0 [4.0, 9.0] 1"]
+
+
 def test_a_full_disk_costs_time_only(folder, traced, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
