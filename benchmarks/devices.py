@@ -30,9 +30,9 @@ SAME = {"chi2": 1e-8, "critical": 1e-5}
 LIMIT = 5.0
 """How many standard errors the means of the angle may differ by."""
 
-ANGLE, TOYS, DRAWS = "sin2_theta_w", 1000, 500
-SAMPLE = 100
-"""How many values of chi^2 are compared."""
+ANGLE = "sin2_theta_w"
+TOYS, DRAWS, SAMPLE = 1000, 500, 100
+"""Toys at each point, draws of each chain, and values of chi^2 that are compared."""
 
 
 def plane(size: int, systematics: str) -> tuple[int, Callable[[], Any], Callable[[Any], dict[str, Any]]]:
@@ -73,17 +73,18 @@ def chains(number: int) -> tuple[int, Callable[[], Any], Callable[[Any], dict[st
 
 
 def some(chi2: np.ndarray) -> dict[str, Any]:
+    """Return values of chi^2 at even distances."""
     every = np.asarray(chi2).ravel()
     return {"chi2": every[:: max(1, every.size // SAMPLE)].tolist()}
 
 
 CASES: dict[str, tuple[str, Callable[[int], Any], int, int, int]] = {
-    "scan": ("scan of {:.0e} points, norm minimised", lambda size: plane(size, "default"), 1000, 100, 7),
-    "exact": ("chi^2 at {:.0e} points, each by the rate integrals", exact, 316, 30, 3),
-    "nuisances": ("scan of {:.0e} points, six nuisances", lambda size: plane(size, "detailed"), 100, 10, 3),
-    "toys": ("Feldman-Cousins, {:.0e} toys, six nuisances", toys, 10, 2, 1),
-    "few_chains": ("NUTS, 4 chains, {:.0e} draws", chains, 4, 4, 1),
-    "many_chains": ("NUTS, 256 chains, {:.0e} draws", chains, 256, 8, 1),
+    "scan": ("scan of {points:.0e} points, norm minimised", lambda size: plane(size, "default"), 1000, 100, 7),
+    "exact": ("chi^2 at {points:.0e} points, each by the rate integrals", exact, 316, 30, 3),
+    "nuisances": ("scan of {points:.0e} points, six nuisances", lambda size: plane(size, "detailed"), 100, 10, 3),
+    "toys": ("Feldman-Cousins, {points:.0e} toys, six nuisances", toys, 10, 2, 1),
+    "few_chains": ("NUTS, {size} chains, {points:.0e} draws", chains, 4, 4, 1),
+    "many_chains": ("NUTS, {size} chains, {points:.0e} draws", chains, 256, 8, 1),
 }
 """What is done, the function, its size, its size with `--quick`, and how often it is repeated when warm."""
 
@@ -92,7 +93,7 @@ def in_process(case: str, size: int, platform: str) -> dict[str, Any]:
     """Return one case's times and numbers, from a process that sees one kind of device."""
     process = subprocess.run(
         [sys.executable, "-m", "benchmarks.devices", case, str(size)],
-        cwd=Path(__file__).parents[1], env={**os.environ, "JAX_PLATFORMS": platform, "CEVNSJAX_CACHE": ""}, check=True,
+        cwd=Path(__file__).parents[1], env={**os.environ, "JAX_PLATFORMS": platform}, check=True,
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     return json.loads(process.stdout)
@@ -118,19 +119,21 @@ def run(quick: bool) -> dict[str, Any]:
         raise SystemExit("the benchmark 'devices' needs a graphics card; JAX has none here")
     results, rows = {}, []
     for case, (what, _, full, small, _) in CASES.items():
-        card, processor = (in_process(case, small if quick else full, name) for name in (platform, "cpu"))
+        size = small if quick else full
+        card, processor = (in_process(case, size, name) for name in (platform, "cpu"))
         compared, worst = difference(card, processor)
         results[case] = {platform: card, "cpu": processor, "largest_difference": {compared: worst}}
-        text = what.format(card["points"]).replace("e+0", "e")
+        text = what.format(points=card["points"], size=size)
         for when, key in (("first call", "first_s"), ("warm", "warm_s")):
             bound = f"difference of {compared}: {worst:.1e}" if key == "warm_s" else "compilation"
             rival, ratio = f"processor: {processor[key]:.3g} s", processor[key] / card[key]
             rows.append(row(f"{text}, {when}", f"{card[key]:.3g} s", rival=rival, ratio=ratio, bound=bound))
-        print(json.dumps(rows[-2:]), flush=True)
+        print(f"  {text}: {card['warm_s']:.3g} s, on the processor {processor['warm_s']:.3g} s", flush=True)
     return {**results, "rows": rows}
 
 
 def main() -> None:
+    """Print the times and numbers of one case, on the devices that JAX sees."""
     case, size = sys.argv[1], int(sys.argv[2])
     _, prepared, _, _, repeats = CASES[case]
     points, work, numbers = prepared(size)

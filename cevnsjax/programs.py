@@ -157,7 +157,7 @@ class Program(Generic[Result]):
         return len(self._made)
 
     def _found(self, key: str, tree: Any, fixed: dict[str, Any], leaves: list[Any]) -> tuple[Compiled, Any] | None:
-        """Return a program and the structure of its result, from disk if it is there; None if it cannot be kept."""
+        """Return a program and the structure of its result, from disk if it is there; None if it has no sure name."""
         # An address, an array cut short, or a class of a user's: the text does not tell what the program depends on.
         if " at 0x" in key or "..." in key or not known_structure(tree):
             return None
@@ -177,6 +177,7 @@ class Program(Generic[Result]):
             before = _hits.number
             made, out = self._compiled(f"{self._function.__name__}_{name}", tree, fixed, leaves)
             if _hits.number == before:
+                # One that calls back to Python, for instance, cannot be written: it is compiled in each process.
                 with contextlib.suppress(jax.errors.JaxRuntimeError, ValueError, NotImplementedError):
                     keep("program", text, (serialize(made), out, "lapack" in (made.as_text() or "lapack")))
                 break

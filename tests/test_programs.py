@@ -14,12 +14,12 @@ import pytest
 # A block starts without programs; what stands below it follows in the same process. Beside each call: the bound.
 PREDICT = {
     # One asks whether the compiler knows an option.
-    "Likelihood('conus_plus').expected({})": 4,
+    "Likelihood('conus_plus').expected({})": 3,
     "Likelihood('conus_plus').expected({'sin2_theta_w': 0.2, 'norm': 1.1})": 0,
     "Likelihood(plus({'response.nuclear.yield.k': 0.17})).expected({})": 0,
     "Likelihood('conus_plus', model='scalar').expected({'g_phi': 1e-6})": 2,
 }
-TEN_RUNS = {"Likelihood('conus').expected({})": 5}
+TEN_RUNS = {"Likelihood('conus').expected({})": 4}
 FIT_OF_ONE = {
     "fit(Likelihood('conus_plus'))": 4,
     "fit(Likelihood('conus_plus', model='vector_bl'))": 2,
@@ -45,7 +45,7 @@ WITH_SIX_NUISANCES = {
     " systematics='detailed'))": 0,
 }
 HESSIANS = {
-    "hessian(Likelihood('conus_plus'), {'sin2_theta_w': 0.25, 'norm': 1.05})": 4,
+    "hessian(Likelihood('conus_plus'), {'sin2_theta_w': 0.25, 'norm': 1.05})": 3,
     "hessian(Likelihood('conus_plus'), {'sin2_theta_w': 0.2, 'norm': 0.9}, ['norm', 'sin2_theta_w'])": 0,
     "hessian(Likelihood('conus_plus', model='vector_bl'), {'g_bl': 1e-5, 'norm': 1.0})": 2,
 }
