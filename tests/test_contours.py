@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import chi2
 
 from cevnsjax.errors import InputError
-from cevnsjax.inference.contours import contour_curves, excluded_regions, plane_threshold
+from cevnsjax.inference.contours import STRIP, contour_curves, excluded_regions, plane_threshold
 
 LINEAR = (False, False)
 
@@ -30,6 +30,30 @@ def test_lines_without_a_curve_are_left_out(heights: np.ndarray, low: int, high:
     assert len(found) == len(whole)
     for one, other in zip(found, whole, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+@given(seed=st.integers(0, 10**6), columns=st.integers(2 * STRIP, 3 * STRIP + 1))
+def test_pieces_of_a_wide_plane_are_joined(seed: int, columns: int) -> None:
+    """Hills and wells, open and closed curves over several strips: as many as those of the whole plane, and the same.
+
+    Only where a closed one begins may differ.
+    """
+    rng = np.random.default_rng(seed)
+    x, y = np.linspace(0.0, 3.0, columns), np.linspace(0.0, 1.0, 50)
+    waves = [np.sin(a * x + b * y[:, None] + c) for a, b, c in rng.normal(size=(6, 3)) * [4.0, 4.0, 2.0]]
+    heights = np.exp(sum(waves))
+    whole = contourpy.contour_generator(x, y, heights, z_interp=contourpy.ZInterp.Log).lines(1.0)
+    found = contour_curves(x, y, heights, 1.0, LINEAR)
+    assert len(found) == len(whole)
+    for one in found:
+        near = [np.abs(other - one[0]).sum(axis=1).min() for other in map(np.asarray, whole)]
+        other = np.asarray(whole[int(np.argmin(near))])
+        assert len(one) == len(other)
+        if (one[0] == one[-1]).all():
+            begin = int(np.abs(other - one[0]).sum(axis=1).argmin())
+            other = np.roll(other[:-1], -begin, axis=0)
+            other = np.concatenate([other, other[:1]])
+        np.testing.assert_allclose(one, other, atol=1e-12)
 
 
 @given(cl=st.floats(1e-6, 1 - 1e-9), dof=st.sampled_from([1, 2]))

@@ -11,7 +11,6 @@ from cevnsjax.inference.lines import Lines
 from cevnsjax.inference.masses import between_masses
 from cevnsjax.inference.plane import Sums, plane_chi2
 from cevnsjax.inference.valley import least_on_lines
-from cevnsjax.parameters import Parameter
 
 CELLS, LINES, TERMS = 7, 4, 2
 LOW, HIGH = -3.0, 5.0
@@ -74,19 +73,22 @@ def test_least_on_lines_against_scipy() -> None:
 
 @pytest.fixture(scope="module")
 def lines(conus_plus):
-    """Return the function that calculates signals at masses, and the coupling."""
+    """Return the functions that calculate natural steps of a coupling, and signals, at masses."""
     likelihood = cevnsjax.Likelihood(conus_plus, model="vector_bl")
     mass, coupling = (likelihood.parameters[name] for name in ("m_z", "g_bl"))
-    return Lines(likelihood, mass, coupling, [], {})._exact, coupling
+    lines = Lines(likelihood, mass, coupling, [], {})
+    return lines._steps, lines._exact
 
 
 def test_between_masses(lines) -> None:
     """Counts at any coupling, in the middle between masses and at both ends, to 1e-10 of the largest."""
-    exact, coupling = lines
-    between = between_masses(exact, np.geomspace(1e-2, 1e3, 400), coupling)
+    natural, exact = lines
+    between = between_masses(natural, exact, np.geomspace(1e-2, 1e3, 400))
     assert between is not None
     masses = np.array([1e-2, 0.3, 2.222, 47.0, 1e3])
-    (steps, (signals,)), (exact_steps, (expected,)) = between(masses), exact(masses)
+    (steps, (signals,)), exact_steps = between(masses), natural(masses)
+    (expected,) = exact(masses, exact_steps)
+    np.testing.assert_allclose(steps, exact_steps, rtol=0.1)
     for share in (0.1, 1.0, 30.0):
         g = share * exact_steps
         of = [
@@ -97,17 +99,30 @@ def test_between_masses(lines) -> None:
 
 
 def test_few_masses_are_not_interpolated(lines) -> None:
-    assert between_masses(lines[0], np.geomspace(1.0, 10.0, 90), lines[1]) is None
+    assert between_masses(*lines, np.geomspace(1.0, 10.0, 90)) is None
 
 
 @pytest.mark.parametrize(("width", "smooth"), [(1.0, True), (1e-3, False)])
 def test_what_is_not_smooth_is_not_interpolated(width: float, smooth: bool) -> None:
     """Counts with a peak between the nodes: the check at some masses says so."""
 
-    def exact(masses):
+    def exact(masses, steps):
         counts = 1 + 1 / (1 + (np.log(masses / 10) / width) ** 2)
-        return np.ones((masses.size, 1)), [np.tile(counts[:, None, None], (1, 3, 2))]
+        return [np.tile(counts[:, None, None], (1, 3, 2))]
 
-    coupling = Parameter("g", default=0.0, scale=1.0, power=2)
-    found = between_masses(exact, np.geomspace(1.0, 100.0, 401), coupling)
+    found = between_masses(lambda masses: np.ones((masses.size, 1)), exact, np.geomspace(1.0, 100.0, 401))
     assert (found is not None) == smooth
+
+
+@pytest.mark.parametrize(("jump", "small"), [(1.5, True), (100.0, False)])
+def test_steps_that_jump_are_not_interpolated(jump: float, small: bool) -> None:
+    """Any unit would do, but not one in which counts lose their digits."""
+
+    def steps(masses):
+        return np.where(np.abs(masses - 10.0) < 0.1, jump, 1.0)[:, None]
+
+    def exact(masses, steps):
+        return [np.ones((masses.size, 3, 2))]
+
+    found = between_masses(steps, exact, np.geomspace(1.0, 100.0, 401))
+    assert (found is not None) == small

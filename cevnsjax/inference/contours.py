@@ -15,6 +15,12 @@ __all__ = ["contour_curves", "excluded_regions", "plane_threshold"]
 FLOOR = 1e-2
 """Delta chi-squared, in units of the level, below which its logarithm is cut off."""
 
+STRIP = 128
+"""Columns that are looked at together: fewer have fewer rows with a curve, but a curve of more pieces."""
+
+NEAR = 1e-6
+"""How near to a column a curve's end lies that lies on it, in units of the distance to the next column."""
+
 
 def plane_threshold(cl: float, dof: int) -> float:
     """Return the rise of chi^2 at a confidence level for one or two parameters (Wilks).
@@ -39,13 +45,18 @@ def contour_curves(
     Between the grid's points log(Delta chi^2) is taken as linear in log(x) and log(y), on axes that are
     `logarithmic`: it is, far from the minimum, where Delta chi^2 goes with a power of the coupling.
     """
+    u, v = _axes(x, y, logarithmic)
     beyond = delta_chi2 > level
-    rows, columns = _varied(beyond), _varied(beyond.T)
-    part = delta_chi2[rows, columns]
-    if part.size == 0:
-        return []
-    curves = _generator(x[columns], y[rows], part, level, logarithmic).lines(level)
-    return [_back(np.asarray(curve), logarithmic) for curve in curves]
+    # Most of a large plane has no curve, and `contourpy` would copy all of it.
+    pieces, cuts = [], range(STRIP, x.size - 1, STRIP)
+    for first in (0, *cuts):
+        columns = slice(first, first + STRIP + 1)
+        rows = _varied(beyond[:, columns])
+        part = delta_chi2[rows, columns]
+        if part.size:
+            pieces += [np.asarray(piece) for piece in _generator(u[columns], v[rows], part, level).lines(level)]
+    curves = _joined(pieces, [(u[cut], NEAR * (u[cut + 1] - u[cut])) for cut in cuts])
+    return [_back(curve, logarithmic) for curve in curves]
 
 
 def excluded_regions(
@@ -60,7 +71,7 @@ def excluded_regions(
     Each is points (x, y) and codes of a path, 1 to begin an edge, 2 to go on and 79 to close it. Edges after the first
     are those of holes.
     """
-    regions = _generator(x, y, delta_chi2, level, logarithmic).filled(level, np.inf)
+    regions = _generator(*_axes(x, y, logarithmic), delta_chi2, level).filled(level, np.inf)
     return [(_back(np.asarray(p), logarithmic), np.asarray(c)) for p, c in zip(regions[0], regions[1], strict=True)]
 
 
@@ -73,14 +84,44 @@ def _varied(beyond: Bool[np.ndarray, "lines n"]) -> slice:
     return slice(max(int(of_first[0]) - 1, 0), int(of_last[-1]) + 2)
 
 
-def _generator(
-    x: Float[np.ndarray, " nx"],
-    y: Float[np.ndarray, " ny"],
-    delta_chi2: Float[np.ndarray, "ny nx"],
-    level: float,
-    logarithmic: tuple[bool, bool],
-) -> contourpy.ContourGenerator:
+def _joined(pieces: list[Float[np.ndarray, "_ 2"]], cuts: list[tuple[float, float]]) -> list[Float[np.ndarray, "_ 2"]]:
+    """Return curves made of pieces that end where columns are cut: their places, and how near to one an end may be.
+
+    Curves have the higher side on the same hand: where one piece ends another one begins, in the same order.
+    """
+    after: dict[int, int] = {}
+    is_open = [i for i, piece in enumerate(pieces) if (piece[0] != piece[-1]).any()]
+    for place, near in cuts:
+        begin, end = (
+            sorted((i for i in is_open if abs(pieces[i][at, 0] - place) <= near), key=lambda i: pieces[i][at, 1])
+            for at in (0, -1)
+        )
+        if len(begin) == len(end):  # else one ends at the plane's edge, on the very column
+            after.update(zip(end, begin, strict=True))
+    curves, waiting, later = [], set(range(len(pieces))), set(after.values())
+    # Open curves from where they begin, then closed ones.
+    for first in sorted(range(len(pieces)), key=lambda i: i in later):
+        chain, number = [], first
+        while number in waiting:
+            waiting.remove(number)
+            chain.append(number)
+            number = after.get(number, -1)
+        if chain:
+            last = pieces[first][:1] if number == first else pieces[chain[-1]][-1:]
+            curves.append(np.concatenate([*(pieces[i][:-1] for i in chain), last]))
+    return curves
+
+
+def _axes(
+    x: Float[np.ndarray, " nx"], y: Float[np.ndarray, " ny"], logarithmic: tuple[bool, bool]
+) -> tuple[Float[np.ndarray, " nx"], Float[np.ndarray, " ny"]]:
     u, v = (np.log(axis) if log else axis for axis, log in zip((x, y), logarithmic, strict=True))
+    return u, v
+
+
+def _generator(
+    u: Float[np.ndarray, " nx"], v: Float[np.ndarray, " ny"], delta_chi2: Float[np.ndarray, "ny nx"], level: float
+) -> contourpy.ContourGenerator:
     height = np.maximum(delta_chi2, FLOOR * level)
     return contourpy.contour_generator(u, v, height, fill_type=FillType.OuterCode, z_interp=ZInterp.Log)
 

@@ -134,7 +134,7 @@ class Lines:
         start = np.tile(search.start, (outer.size, 1))
         held = search.held.copy()
         if self.own_kernels:
-            steps, coefficients = (self._between or self._exact)(outer)
+            steps, coefficients = (self._between or self._signals)(outer)
             return PlainBlock(sums_of(view, start, held, coefficients), start[:, :couplings], steps[:, 0])
         across, along = search.place(self.outer.name), search.place(self.inner.name)
         start[:, across] = search.variable(self.outer.name, outer)
@@ -142,15 +142,26 @@ class Lines:
         steps = np.full(outer.size, view.layout.steps[along])
         return PlainBlock(sums_of(view, start, held), start[:, :couplings], steps)
 
-    def _exact(self, outer: Float[np.ndarray, " lines"]) -> AtMasses:
-        """Return natural steps and coefficients of signals, which no number of the files moves."""
-        along = self._along(outer)
-        return along.steps, [np.stack([one.coefficients[0] for one in column]) for column in along.expanded]
+    def _steps(self, outer: Float[np.ndarray, " lines"]) -> Float[np.ndarray, "lines couplings"]:
+        """Return the natural step of each coupling on each line."""
+        return self._along(outer).steps[0]
+
+    def _exact(
+        self, outer: Float[np.ndarray, " lines"], steps: Float[np.ndarray, "lines couplings"]
+    ) -> list[Float[np.ndarray, "lines monomials cells"]]:
+        """Return the coefficients of each experiment's signal, which no number of the files moves."""
+        expanded = self._along(outer).expanded(steps)
+        return [np.stack([one.coefficients[0] for one in column]) for column in expanded]
+
+    def _signals(self, outer: Float[np.ndarray, " lines"]) -> AtMasses:
+        """Return natural steps and coefficients in them."""
+        steps = self._steps(outer)
+        return steps, self._exact(outer, steps)
 
     @functools.cached_property
     def _between(self) -> Signals | None:
         """Interpolates between the masses of the plane, where they are many."""
-        return between_masses(self._exact, self._masses, self.inner) if self.outer.logarithmic else None
+        return between_masses(self._steps, self._exact, self._masses) if self.outer.logarithmic else None
 
     def valley(self) -> Valley | None:
         """Return the function that gives the least chi^2 at masses between those of `blocks`, by interpolation.

@@ -6,56 +6,83 @@ import numpy as np
 from jaxtyping import Float
 from numpy.polynomial.chebyshev import chebvander
 
-from cevnsjax.parameters import Parameter
-
-__all__ = ["AtMasses", "Signals", "between_masses"]
+__all__ = ["AtMasses", "Exact", "Signals", "Steps", "between_masses"]
 
 NODES_A_DECADE, LEAST_NODES = 30, 15
-"""Masses at which counts are calculated for interpolation: 161 over five decades were exact to 9e-11."""
+"""Masses at which counts are calculated for interpolation: 165 over five decades were exact to 9e-11."""
+
+UNITS_SHARE, ALIKE = 4, 2.0
+"""One mass of so many gives a natural step, and the factor by which interpolated steps may be off.
+
+They are units of the coupling, in which counts are exact whatever they are.
+"""
 
 CHECKED, EXACT = 5, 1e-9
 """Masses at which an interpolation is checked, and how exact it must be, relative to the largest count."""
 
-AtMasses = tuple[Float[np.ndarray, "lines 1"], list[Float[np.ndarray, "lines monomials cells"]]]
-"""The coupling's natural step at each mass, and the coefficients of each experiment's signal."""
+Masses = Float[np.ndarray, " lines"]
 
-Signals = Callable[[Float[np.ndarray, " lines"]], AtMasses]
+Steps = Callable[[Masses], Float[np.ndarray, "lines 1"]]
+"""Gives the coupling's natural step at masses."""
+
+Columns = list[Float[np.ndarray, "lines monomials cells"]]
+
+Exact = Callable[[Masses, Float[np.ndarray, "lines 1"]], Columns]
+"""Gives the coefficients of each experiment's signal at masses, in steps of the coupling."""
+
+AtMasses = tuple[Float[np.ndarray, "lines 1"], Columns]
+"""The coupling's step at each mass, and the coefficients in it."""
+
+Signals = Callable[[Masses], AtMasses]
 """Gives signals at masses."""
 
 
-def between_masses(exact: Signals, masses: Float[np.ndarray, " lines"], coupling: Parameter) -> Signals | None:
+class _Series:
+    """Polynomials in the logarithm of the mass, from values at Chebyshev nodes: as many as there are nodes."""
+
+    def __init__(self, masses: Masses, number: int):
+        self.low, self.high = np.log(masses.min()), np.log(masses.max())
+        self.order = np.arange(number)
+
+    def nodes(self) -> Masses:
+        """Return the masses at which values are to be given."""
+        angles = np.pi * (self.order + 0.5) / self.order.size
+        return np.exp(self.low + (self.high - self.low) * (np.cos(angles) + 1) / 2)
+
+    def of(self, values: Float[np.ndarray, "nodes ..."]) -> Callable[[Masses], Float[np.ndarray, "lines ..."]]:
+        """Return the polynomial through values at the nodes."""
+        number = self.order.size
+        # Chebyshev polynomials at the nodes are cosines of equal steps.
+        at_nodes = np.cos(self.order[:, None] * (np.pi * (self.order + 0.5) / number))
+        coefficients = np.tensordot(at_nodes * np.where(self.order == 0, 1.0, 2.0)[:, None] / number, values, 1)
+
+        def at(masses: Masses) -> Float[np.ndarray, "lines ..."]:
+            places = np.clip(2 * (np.log(masses) - self.low) / (self.high - self.low) - 1, -1.0, 1.0)
+            return np.tensordot(chebvander(places, number - 1), coefficients, 1)
+
+        return at
+
+
+def between_masses(steps: Steps, exact: Exact, masses: Masses) -> Signals | None:
     """Return a function that interpolates what `exact` calculates, in the range of positive `masses`.
 
-    In natural units counts are smooth in the logarithm of the mass: they are a polynomial through Chebyshev nodes. None
-    where `masses` are few, or the polynomial fails a check at some of them.
+    In natural units counts are smooth in the logarithm of the mass. None where `masses` are few, or the interpolation
+    fails a check at some of them.
     """
-    low, high = np.log(masses.min()), np.log(masses.max())
-    number = LEAST_NODES + round(NODES_A_DECADE * (high - low) / np.log(10))
+    number = LEAST_NODES + round(NODES_A_DECADE * np.log10(masses.max() / masses.min()))
     if masses.size <= 2 * number:
         return None
-    nodes = np.cos(np.pi * (np.arange(number) + 0.5) / number)
     some = masses[np.linspace(0, masses.size - 1, CHECKED).astype(int)]
-    exact_steps, exact_columns = exact(np.append(np.exp(low + (high - low) * (nodes + 1) / 2), some))
-    logarithms, columns = np.log(exact_steps[:number]), [column[:number] for column in exact_columns]
-
-    def at(masses: Float[np.ndarray, " lines"]) -> AtMasses:
-        matrix = _interpolation(2 * (np.log(masses) - low) / (high - low) - 1, number)
-        return np.exp(matrix @ logarithms), [np.tensordot(matrix, column, 1) for column in columns]
-
-    steps, checked = at(some)
-    ratio = (steps / exact_steps[number:]) ** (coupling.power or 1)  # between the two units of the coupling
-    units = np.concatenate([np.ones_like(ratio), ratio, ratio**2], axis=1)[..., None]
-    good = all(
-        np.abs(c / units - e[number:]).max() <= EXACT * np.abs(e[number:]).max()
-        for c, e in zip(checked, exact_columns, strict=True)
-    )
-    return at if good else None
-
-
-def _interpolation(places: Float[np.ndarray, " lines"], number: int) -> Float[np.ndarray, "lines nodes"]:
-    """Return the matrix that leads from values at Chebyshev nodes to those at places between -1 and 1."""
-    order = np.arange(number)
-    # Chebyshev polynomials at the nodes are cosines of equal steps.
-    at_nodes = np.cos(order[:, None] * (np.pi * (order + 0.5) / number))
-    at_places = chebvander(np.clip(places, -1.0, 1.0), number - 1)
-    return at_places @ (at_nodes * np.where(order == 0, 1.0, 2.0)[:, None] / number)
+    few, every = (_Series(masses, n) for n in (number // UNITS_SHARE, number))
+    natural = np.log(steps(np.append(few.nodes(), some)))
+    logarithm = few.of(natural[:-CHECKED])
+    if np.abs(logarithm(some) - natural[-CHECKED:]).max() > np.log(ALIKE):
+        return None
+    at = np.append(every.nodes(), some)
+    columns = exact(at, np.exp(logarithm(at)))
+    series = [every.of(column[:-CHECKED]) for column in columns]
+    for one, column in zip(series, columns, strict=True):
+        expected = column[-CHECKED:]
+        if not np.abs(one(some) - expected).max() <= EXACT * np.abs(expected).max():
+            return None
+    return lambda masses: (np.exp(logarithm(masses)), [one(masses) for one in series])

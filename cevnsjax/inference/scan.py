@@ -140,11 +140,13 @@ def scan(
     for block, rows in Gathering(spread, kept, tell).each(blocks.work, blocks.blocks):
         chi2[blocks.rows(block)] = rows
     plane = chi2.T if flip else chi2
+    place = np.unravel_index(np.argmin(chi2), chi2.shape)
+    column, row = (int(i) for i in (place if flip else place[::-1]))
     if not np.isfinite(plane).all():
         raise InputError(
             f"chi-squared overflows in the plane of {x[0]} and {y[0]}; choose smaller ends than {x[2]:g}, {y[2]:g}"
         )
-    best, chi2_min, messages = _least(likelihood, axes, parameters, fixed, plane, lines)
+    best, chi2_min, messages = _least(likelihood, axes, parameters, fixed, plane, (row, column), lines)
     plane -= chi2_min
     return ScanResult(*axes, plane, best, chi2_min, _curves(*axes, plane, level), cl, dof, messages)
 
@@ -176,10 +178,11 @@ def _least(
     parameters: Sequence[Parameter],
     fixed: Mapping[str, float],
     plane: Float[np.ndarray, "ny nx"],
+    least: tuple[int, int],
     lines: Lines,
 ) -> tuple[dict[str, float], float, list[str]]:
     """Return where chi^2 is least within the plane, its value there, and messages, started from the grid's least."""
-    row, column = (int(i) for i in np.unravel_index(np.argmin(plane), plane.shape))
+    row, column = least
     inside = [
         dataclasses.replace(p, bounds=(float(axis.values[0]), float(axis.values[-1])), default=float(axis.values[i]))
         for p, axis, i in zip(parameters[:2], axes, (column, row), strict=True)
@@ -191,7 +194,7 @@ def _least(
             lines = Lines(
                 likelihood, bare[0], next(p for p in parameters[:2] if p is not bare[0]), parameters[2:], fixed
             )
-        return _least_of_mass(lines, axes, inside, plane, (row, column))
+        return _least_of_mass(lines, axes, inside, plane, least)
     search = search_of(likelihood, parameters, fixed)
     start = search.start.copy()
     indices = [search.place(p.name) for p in inside]
@@ -223,12 +226,13 @@ def _least_of_mass(
     which = next(i for i in (0, 1) if inside[i].name == mass.name)
     axis, number = axes[which], least[1 - which]
     bounds = inside[1 - which].bounds
-    # On each line of the grid the coupling that fits best there, from which its minimum is found.
-    begins = axes[1 - which].values[np.argmin(plane if which == 0 else plane.T, axis=0)]
+    grid = plane.T if which == 0 else plane
     found: dict[float, LineMinimum] = {}
 
     def near(at: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        return begins[np.minimum(np.searchsorted(axis.values, at), begins.size - 1)]
+        """Return the coupling that fits best on the grid's next line, from which a minimum is found."""
+        rows = grid[np.minimum(np.searchsorted(axis.values, at), len(grid) - 1)]
+        return axes[1 - which].values[np.argmin(rows, axis=1)]
 
     def look(at: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         """Return chi^2 minimised over the coupling within the plane, at each mass."""
@@ -257,8 +261,7 @@ def _least_of_mass(
     best = min(found, key=lambda value: found[value].chi2)
     place, messages = found[best].values(), found[best].messages()
     if plane[least] < found[best].chi2:
-        grid = {inside[0].name: inside[0].default, inside[1].name: inside[1].default}
-        return {**place, **grid}, float(plane[least]), messages
+        return {**place, **{p.name: p.default for p in inside}}, float(plane[least]), messages
     return {mass.name: best, **place}, found[best].chi2, messages
 
 

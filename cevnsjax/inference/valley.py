@@ -72,7 +72,8 @@ def least_on_lines(sums: Sums, begin: Lines, low: Lines, high: Lines) -> tuple[L
         new = np.clip(t + step, low, high)
         for _ in range(HALVINGS):
             there = line.at(new)
-            worse = there[0] > value
+            # Nearer than that it is worse by rounding alone.
+            worse = (there[0] > value) & (np.abs(new - t) > CLOSE * np.abs(t))
             if not worse.any():
                 break
             new = np.where(worse, (t + new) / 2, new)

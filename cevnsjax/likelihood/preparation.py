@@ -168,10 +168,4 @@ class Preparation:
         built = {name: value for name, value in first.fixed.items() if name not in own}
         places = [{**first.fixed, over: float(value)} for value in at]
         experiments = [self.moved.at(i, e, built) if built else e for i, e in enumerate(self.experiments)]
-        couplings, variables = first.layout.couplings, first.layout.nuisances
-        steps, acts = self.signals.steps(experiments, couplings, places)
-        expanded = [
-            self.signals.expand(i, e, moved_numbers(i, variables), couplings, steps, places)
-            for i, e in enumerate(experiments)
-        ]
-        return Along(first, experiments, places, steps, acts, expanded, self.integrated)
+        return Along(first, experiments, places, self.signals, self.integrated)

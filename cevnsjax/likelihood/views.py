@@ -1,6 +1,7 @@
 """A likelihood as a function of some of its parameters, all else built in: what inference works with."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from cevnsjax.experiments import Experiment
-from cevnsjax.likelihood.assembly import Layout, assemble
+from cevnsjax.likelihood.assembly import Layout, assemble, moved_numbers
 from cevnsjax.likelihood.kernel import Data, Kernel
-from cevnsjax.likelihood.signals import Expanded
+from cevnsjax.likelihood.signals import Expanded, Signals
 
 __all__ = ["Along", "View"]
 
@@ -50,37 +51,47 @@ class View:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Along:
-    """A view at several places: natural steps, which couplings act, and each experiment's signal at each place.
+    """A view at several places.
 
-    `first` is the view at the first of `places`, and `experiments` are those of the likelihood. `steps` are natural
-    steps, `acts` tells which couplings act, and `expanded` are the signals, at each place. `integrated` says that
-    closed factors are integrated.
+    `first` is the view at the first of `places`, `experiments` are those of the likelihood, and `signals` theirs;
+    `integrated` says that closed factors are integrated.
     """
 
     first: View
     experiments: Sequence[Experiment]
     places: list[dict[str, float]]
-    steps: Float[np.ndarray, "places couplings"]
-    acts: Bool[np.ndarray, "places couplings"]
-    expanded: list[list[Expanded]]
+    signals: Signals
     integrated: bool
+
+    @functools.cached_property
+    def steps(self) -> tuple[Float[np.ndarray, "places couplings"], Bool[np.ndarray, "places couplings"]]:
+        """The natural steps of all couplings at each place, and which of them act there."""
+        return self.signals.steps(self.experiments, self.first.layout.couplings, self.places)
+
+    def expanded(self, steps: Float[np.ndarray, "places couplings"]) -> list[list[Expanded]]:
+        """Return each experiment's signal at each place, in steps of the couplings."""
+        couplings, variables = self.first.layout.couplings, self.first.layout.nuisances
+        return [
+            self.signals.expand(i, e, moved_numbers(i, variables), couplings, steps, self.places)
+            for i, e in enumerate(self.experiments)
+        ]
 
     def views(self) -> list[View]:
         """Return the view at each place."""
         couplings, variables = self.first.layout.couplings, self.first.layout.nuisances
-        kernel, groups = assemble(
-            self.experiments, [one[0] for one in self.expanded], self.first.layout, self.integrated
-        )
+        steps, acts = self.steps
+        expanded = self.expanded(steps)
+        kernel, groups = assemble(self.experiments, [one[0] for one in expanded], self.first.layout, self.integrated)
         found = []
         for row, place in enumerate(self.places):
-            layout = Layout(couplings, self.steps[row], variables)
+            layout = Layout(couplings, steps[row], variables)
             low, high = layout.bounds()
             # Places differ in the steps of the couplings and in the coefficients, and in nothing else.
             terms = tuple(
-                dataclasses.replace(term, coefficients=np.stack([self.expanded[i][row].coefficients for i in members]))
+                dataclasses.replace(term, coefficients=np.stack([expanded[i][row].coefficients for i in members]))
                 for term, members in zip(kernel.groups, groups, strict=True)
             )
-            acting = dict(zip((p.name for p in couplings), self.acts[row].tolist(), strict=True))
+            acting = dict(zip((p.name for p in couplings), acts[row].tolist(), strict=True))
             there = dataclasses.replace(kernel, groups=terms, low=low, high=high)
             found.append(View(there, self.first.data, layout, groups, acting, place))
         return found
