@@ -81,7 +81,7 @@ def lines(conus_plus):
 
 
 def test_between_masses(lines) -> None:
-    """Counts at any coupling, in the middle between masses and at both ends, to 1e-10 of the largest."""
+    """Counts at any coupling, in the middle between masses and at both ends, to 1e-11 of the largest."""
     natural, exact = lines
     between = between_masses(natural, exact, np.geomspace(1e-2, 1e3, 400))
     assert between is not None
@@ -95,14 +95,14 @@ def test_between_masses(lines) -> None:
             np.einsum("lm,lmc->lc", ((g / unit) ** 2) ** np.arange(3), counts)
             for unit, counts in ((steps, signals), (exact_steps, expected))
         ]
-        np.testing.assert_allclose(of[0], of[1], rtol=0, atol=1e-10 * np.abs(of[1]).max())
+        np.testing.assert_allclose(of[0], of[1], rtol=0, atol=1e-11 * np.abs(of[1]).max())
 
 
 def test_few_masses_are_not_interpolated(lines) -> None:
-    assert between_masses(*lines, np.geomspace(1.0, 10.0, 90)) is None
+    assert between_masses(*lines, np.geomspace(1.0, 10.0, 60)) is None
 
 
-@pytest.mark.parametrize(("width", "smooth"), [(1.0, True), (1e-3, False)])
+@pytest.mark.parametrize(("width", "smooth"), [(2.0, True), (1e-3, False)])
 def test_what_is_not_smooth_is_not_interpolated(width: float, smooth: bool) -> None:
     """Counts with a peak between the nodes: the check at some masses says so."""
 

@@ -8,10 +8,10 @@ from numpy.polynomial.chebyshev import chebvander
 
 __all__ = ["AtMasses", "Exact", "Signals", "Steps", "between_masses"]
 
-NODES_A_DECADE, LEAST_NODES = 30, 15
-"""Masses at which counts are calculated for interpolation: 165 over five decades were exact to 9e-11."""
+NODES_A_DECADE, LEAST_NODES = 18, 15
+"""Masses at which counts are calculated for interpolation: 105 over five decades were exact to 2e-12."""
 
-UNITS_SHARE, ALIKE = 4, 2.0
+UNITS_SHARE, ALIKE = 8, 2.0
 """One mass of so many gives a natural step, and the factor by which interpolated steps may be off.
 
 They are units of the coupling, in which counts are exact whatever they are.

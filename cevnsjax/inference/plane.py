@@ -94,10 +94,11 @@ def plane_chi2(
 
     `couplings` are the others as the kernel's variables, and that one's variable is (value / step)^power.
     """
-    return np.asarray(_plane(sums, couplings, steps, values, along, power))
+    integrated = bool(np.any(np.asarray(sums.integrated)))
+    return np.asarray(_plane(sums, couplings, steps, values, along, power, integrated))
 
 
-@program("along", "power")
+@program("along", "power", "integrated")
 def _plane(
     lines: Sums,
     couplings: Float[Array, "lines couplings"],
@@ -105,9 +106,13 @@ def _plane(
     values: Float[Array, " n"],
     along: int,
     power: int | None,
+    integrated: bool,
 ) -> Float[Array, "lines n"]:
+    def line(values: Array, sums: Sums, t: Array, step: Array) -> Float[Array, " n"]:
+        return _line(sums, t, along, _variable(values, step, power), integrated)
+
     def each(values: Array, given: tuple[Sums, Array, Array]) -> Float[Array, "lines n"]:
-        return jax.vmap(lambda sums, t, step: _line(sums, t, along, _variable(values, step, power)))(*given)
+        return jax.vmap(line, (None, 0, 0, 0))(values, *given)
 
     return over_devices(each, values, (lines, couplings, steps))
 
@@ -117,7 +122,9 @@ def _variable(values: Float[Array, " n"], step: Float[Array, ""], power: int | N
     return scaled * scaled if power == 2 else scaled
 
 
-def _line(sums: Sums, couplings: Float[Array, " couplings"], along: int, t: Float[Array, " n"]) -> Float[Array, " n"]:
+def _line(
+    sums: Sums, couplings: Float[Array, " couplings"], along: int, t: Float[Array, " n"], integrated: bool
+) -> Float[Array, " n"]:
     q = coupling_monomials(jnp.tile(couplings, (t.size, 1)).at[:, along].set(t))
     left, right = np.triu_indices(sums.mixed.shape[-1])
     # A quadratic form as products of monomials, so that points stay the innermost axis.
@@ -132,10 +139,12 @@ def _line(sums: Sums, couplings: Float[Array, " couplings"], along: int, t: Floa
         mixed = sum((sums.mixed[term, i] * c for i, c in enumerate(columns)), start=jnp.zeros(t.size))
         centre, variance = sums.centre[term], sums.variance[term]
         spread = 1 + variance * square
-        norm = (centre + variance * mixed) / spread
-        away = (mixed - centre * square) / spread
+        inverse = 1 / spread
+        norm = (centre + variance * mixed) * inverse
+        away = (mixed - centre * square) * inverse
         total += norm**2 * square - 2 * norm * mixed + sums.observed[term] + variance * away**2
-        total += sums.integrated * jnp.log(spread)
+        if integrated:  # else a logarithm for each point would add nothing
+            total += sums.integrated * jnp.log(spread)
     return total
 
 
