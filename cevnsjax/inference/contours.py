@@ -19,7 +19,7 @@ STRIP = 128
 """Columns that are looked at together: fewer have fewer rows with a curve, but a curve of more pieces."""
 
 NEAR = 1e-6
-"""How near to a column a curve's end lies that lies on it, in units of the distance to the next column."""
+"""An end of a curve that is nearer to a column than this lies on it, in units of the distance to the next column."""
 
 
 def plane_threshold(cl: float, dof: int) -> float:
