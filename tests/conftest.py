@@ -33,6 +33,7 @@ if "CEVNSJAX_CACHE" not in os.environ:
     os.environ["CEVNSJAX_CACHE"] = tempfile.mkdtemp(prefix="cevnsjax-")
     atexit.register(shutil.rmtree, os.environ["CEVNSJAX_CACHE"], ignore_errors=True)
 
+# They follow the hook, which must be there before them: hence E402.
 import cevnsjax  # noqa: E402
 from cevnsjax.cli.app import EMITTERS_KNOWN, set_libraries  # noqa: E402
 from cevnsjax.experiments import copy_experiment  # noqa: E402

@@ -88,7 +88,7 @@ def test_between_masses(lines) -> None:
     masses = np.array([1e-2, 0.3, 2.222, 47.0, 1e3])
     (steps, (signals,)), exact_steps = between(masses), natural(masses)
     (expected,) = exact(masses, exact_steps)
-    np.testing.assert_allclose(steps, exact_steps, rtol=0.1)
+    np.testing.assert_allclose(steps, exact_steps, rtol=0.05)
     for share in (0.1, 1.0, 30.0):
         g = share * exact_steps
         of = [

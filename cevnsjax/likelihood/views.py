@@ -53,8 +53,8 @@ class View:
 class Along:
     """A view at several places.
 
-    `first` is the view at the first of `places`, `experiments` are those of the likelihood, and `signals` theirs;
-    `integrated` says that closed factors are integrated.
+    `first` is the view at the default of what differs between `places`; `experiments` are those of the likelihood, and
+    `signals` theirs; `integrated` says that closed factors are integrated.
     """
 
     first: View
