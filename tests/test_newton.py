@@ -293,6 +293,31 @@ def test_walls_do_not_hold_up_what_is_free() -> None:
     assert bool(result.converged)
 
 
+@jax.jit
+def of_a_ring(start):
+    """Search a round valley that falls by 0.002 from its one end to the other: two couplings that enter squared."""
+    wall = jnp.full(2, jnp.inf)
+
+    def height(point):
+        return 100 * (point @ point - 1) ** 2 + 1e-3 * point[0]
+
+    def function(point):
+        curvature = 800 * jnp.outer(point, point)
+        return Local(height(point), jax.grad(height)(point), curvature, jax.hessian(height)(point) - curvature)
+
+    return jax.vmap(lambda one: descend(function, one, jnp.zeros(2, dtype=bool), -wall, wall))(start)
+
+
+def test_searches_follow_a_valley_that_bends() -> None:
+    """Steps along it end on its slope. Were none followed from there, 100 steps would lead a tenth of the way."""
+    angle = np.array([0.01, 0.1, 0.3, 1.0, 2.0, 3.0])
+    found = of_a_ring(np.stack([np.cos(angle), np.sin(angle)], axis=1))
+    (radius,) = (root for root in np.roots([400.0, 0.0, -400.0, -1e-3]).real if root > 0.9)
+    assert np.asarray(found.converged).all()
+    assert (np.asarray(found.steps) < 80).all()
+    np.testing.assert_allclose(found.place, np.tile([-radius, 0.0], (6, 1)), atol=1e-4)
+
+
 def test_searches_far_above_end_early() -> None:
     """Above `far` a thousandth of the height is left; below it all is as without."""
 

@@ -40,6 +40,7 @@ __all__ = [
     "coupling_slopes",
     "means_of",
     "opened",
+    "shape_bends",
     "shape_monomials",
     "shape_slopes",
     "signal_table",
@@ -191,29 +192,39 @@ def coupling_slopes(
 def shape_monomials(x: Float[Array, " shapes"], degrees: Degrees) -> Float[Array, " terms"]:
     """Return products of Chebyshev polynomials."""
     factors = _factors(x, degrees, 0)
-    return _product([factor[0] for factor in factors]) if factors else jnp.ones(len(degrees))
+    return _derived(factors) if factors else jnp.ones(len(degrees))
 
 
 def shape_slopes(
     x: Float[Array, " shapes"], degrees: Degrees
-) -> tuple[Float[Array, " terms"], Float[Array, "shapes terms"], Float[Array, "shapes shapes terms"]]:
-    """Return products of Chebyshev polynomials, their first derivatives, and their second ones.
+) -> tuple[Float[Array, " terms"], Float[Array, "shapes terms"]]:
+    """Return products of Chebyshev polynomials, and their first derivatives.
 
     A derivative of such a polynomial is a sum of the others with whole numbers. JAX's own derivatives of the
     recurrence would keep the compiler busy several times as long.
     """
-    number, terms = x.size, len(degrees)
-    factors = _factors(x, degrees, 2)
-    if not number:
-        return jnp.ones(terms), jnp.zeros((0, terms)), jnp.zeros((0, 0, terms))
+    factors = _factors(x, degrees, 1)
+    if not factors:
+        return jnp.ones(len(degrees)), jnp.zeros((0, len(degrees)))
+    return _derived(factors), jnp.stack([_derived(factors, i) for i in range(x.size)])
 
-    def derived(*by: int) -> Float[Array, " terms"]:
-        return _product([factor[by.count(i)] for i, factor in enumerate(factors)])
 
-    first = jnp.stack([derived(i) for i in range(number)])
-    pairs = {(i, j): derived(i, j) for i in range(number) for j in range(i, number)}
-    second = jnp.stack([jnp.stack([pairs[min(i, j), max(i, j)] for j in range(number)]) for i in range(number)])
-    return derived(), first, second
+def shape_bends(
+    x: Float[Array, " shapes"], degrees: Degrees, weights: Float[Array, " terms"]
+) -> Float[Array, "shapes shapes"]:
+    """Return the second derivatives of a sum of products of Chebyshev polynomials with weights.
+
+    Each is a sum of its own: as the product of a table with the weights they would take twice as long.
+    """
+    number, factors = x.size, _factors(x, degrees, 2)
+    pairs = {(i, j): jnp.sum(_derived(factors, i, j) * weights) for i in range(number) for j in range(i, number)}
+    rows = [jnp.stack([pairs[min(i, j), max(i, j)] for j in range(number)]) for i in range(number)]
+    return jnp.stack(rows) if rows else jnp.zeros((0, 0))
+
+
+def _derived(factors: list[list[Float[Array, " terms"]]], *by: int) -> Float[Array, " terms"]:
+    """Return products of factors, a derivative by the number of each index taken."""
+    return functools.reduce(operator.mul, [factor[by.count(i)] for i, factor in enumerate(factors)])
 
 
 def _factors(x: Float[Array, " shapes"], degrees: Degrees, order: int) -> list[list[Float[Array, " terms"]]]:
@@ -236,10 +247,6 @@ def _derivatives(size: int, order: int) -> Float[np.ndarray, "orders size size"]
     first = np.array([np.polynomial.chebyshev.chebder([0] * n + [1.0], 1).tolist() + [0.0] * (size - max(n, 1))
                       for n in range(size)])  # fmt: skip
     return np.stack([np.linalg.matrix_power(first, power) for power in range(order + 1)])
-
-
-def _product(factors: list[Float[Array, " terms"]]) -> Float[Array, " terms"]:
-    return functools.reduce(operator.mul, factors)
 
 
 def signal_table(term: Term, ended: Float[Array, " longer"]) -> Float[Array, "monomials cells"]:

@@ -155,17 +155,18 @@ def _one_improved(there: Local, kept: Held, low: Vector, high: Vector, state: St
 
 
 def _unfinished(kept: Held, close: float, far: Float[Array, ""] | float, state: State) -> Bool[Array, ""]:
-    small = close + SHARE * jnp.abs(state.here.value) + FAR_SHARE * jnp.maximum(state.here.value - far, 0.0)
+    value = state.best.value
+    small = close + SHARE * jnp.abs(value) + FAR_SHARE * jnp.maximum(value - far, 0.0)
     near = (state.gain == 0) | ((state.gain <= small) & (state.damping <= UNDAMPED))
-    going = ~near & (state.damping < STIFF) & jnp.isfinite(state.here.value) & ~kept.all()
+    going = ~(near & (state.beyond == 0)) & (state.damping < STIFF) & jnp.isfinite(value) & ~kept.all()
     # A start where the function is not finite is followed by the place that is said to be safe.
-    begins = (state.steps == 0) | ((state.steps == 1) & ~jnp.isfinite(state.here.value))
+    begins = (state.steps == 0) | ((state.steps == 1) & ~jnp.isfinite(value))
     return begins | (going & (state.steps < MAX_STEPS))
 
 
 def _reached(last: State) -> Minimum:
-    converged = jnp.isfinite(last.here.value) & (last.steps < MAX_STEPS)
-    return Minimum(last.place, last.here.value, converged, last.steps)
+    converged = jnp.isfinite(last.best.value) & (last.steps < MAX_STEPS)
+    return Minimum(last.place, last.best.value, converged, last.steps)
 
 
 Arguments = tuple[Kernel, Data, Vector, Held]

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from cevnsjax.experiments import formula_counts
-from cevnsjax.likelihood.kernel import Template, Term, coupling_monomials, coupling_slopes, shape_slopes
+from cevnsjax.likelihood.kernel import Template, Term, coupling_monomials, coupling_slopes, shape_bends, shape_slopes
 
 __all__ = ["Slopes", "bends", "rest_slopes", "signal_slopes"]
 
@@ -66,7 +66,7 @@ def _template(t: Template, ended: Ended, own: Own) -> tuple[Cells, Rows]:
             rows.append(jax.jacfwd(rate, 1)(numbers, shift)[None])
         return factor * counts, (jnp.concatenate(moves, axis=1), jnp.concatenate(rows))
     z = ended[t.morph_index]
-    _, on_grid, _ = shape_slopes(t.grid_offset + t.grid_slope * ended[t.grid_index], t.degrees)
+    _, on_grid = shape_slopes(t.grid_offset + t.grid_slope * ended[t.grid_index], t.degrees)
     height = factor * numbers[0]
     counts = t.table(ended, t.tables, t.morph_linear, t.morph_square)
     moves = [(factor * on_numbers[:, 0] + numbers[0] * on_factor)[:, None]]
@@ -89,7 +89,7 @@ def signal_slopes(term: Term, ended: Ended, couplings: int) -> Slopes:
     on_strength += strength * (_on(own, term.factor_index) @ term.factor_sigma)
     strength = strength * factor
     x = term.shape_offset + term.shape_slope * ended[term.shape_index]
-    at, on, _ = shape_slopes(x, term.degrees)
+    at, on = shape_slopes(x, term.degrees)
     rows = jnp.concatenate([at[None], on])
     tables = jnp.tensordot(rows, term.coefficients, 1)
     on_shapes = _on(own, term.shape_index) * term.shape_slope
@@ -108,19 +108,21 @@ def bends(term: Term, ended: Ended, couplings: int, on_signal: Cells, on_rest: C
     """
     own, t = term.own, ended[:couplings]
     on_t, on_x = _on(own, jnp.arange(couplings)), _on(own, term.shape_index) * term.shape_slope
-    at, by_x, by_xx = shape_slopes(term.shape_offset + term.shape_slope * ended[term.shape_index], term.degrees)
+    x = term.shape_offset + term.shape_slope * ended[term.shape_index]
+    at, on = shape_slopes(x, term.degrees)
     monomials, (by_t, by_tt) = coupling_monomials(t), coupling_slopes(t)
-    pulled = term.coefficients @ on_signal  # terms, monomials
-    here = pulled @ monomials
-    first = jnp.concatenate([(at @ pulled) @ by_t, by_x @ here])
-    mixed = (by_x @ pulled @ by_t).T
-    second = jnp.block([[jnp.tensordot(at @ pulled, by_tt, 1), mixed], [mixed.T, by_xx @ here]])
+    # The tables are those of the slopes, which the compiler makes once.
+    pulled = jnp.tensordot(jnp.concatenate([at[None], on]), term.coefficients, 1) @ on_signal  # rows, monomials
+    by_x = shape_bends(x, term.degrees, jnp.tensordot(term.coefficients, jnp.outer(monomials, on_signal), 2))
+    mixed = (pulled[1:] @ by_t).T
+    value, first = pulled[0] @ monomials, jnp.concatenate([pulled[0] @ by_t, pulled[1:] @ monomials])
+    second = jnp.block([[jnp.tensordot(pulled[0], by_tt, 1), mixed], [mixed.T, by_x]])
     strength = term.strength + term.strength_step @ ended[term.strength_index]
     on_strength = _on(own, term.strength_index) @ term.strength_step
     factor = 1 + term.factor_sigma @ ended[term.factor_index]
     on_factor = _on(own, term.factor_index) @ term.factor_sigma
     along = jnp.concatenate([on_t, on_x], axis=1)
-    total = _bent((strength, factor), (on_strength, on_factor), at @ here, along @ first, along @ second @ along.T)
+    total = _bent((strength, factor), (on_strength, on_factor), value, along @ first, along @ second @ along.T)
     for template in term.templates:
         if template.kind[0] == "table":
             total += _table_bends(template, ended, own, on_rest)
@@ -130,11 +132,13 @@ def bends(term: Term, ended: Ended, couplings: int, on_signal: Cells, on_rest: C
 def _table_bends(t: Template, ended: Ended, own: Own, on_rest: Cells) -> Float[Array, "own own"]:
     """Return second derivatives of a table that moves, each times the slope of chi^2 in the cell, added up."""
     z = ended[t.morph_index]
-    _, by_x, by_xx = shape_slopes(t.grid_offset + t.grid_slope * ended[t.grid_index], t.degrees)
+    x = t.grid_offset + t.grid_slope * ended[t.grid_index]
     tables, linear, square = t.tables @ on_rest, t.morph_linear @ on_rest, t.morph_square @ on_rest
     on_x, on_z = _on(own, t.grid_index) * t.grid_slope, _on(own, t.morph_index)
-    first = on_x @ (by_x @ tables) + on_z @ (linear + 2 * jnp.clip(z, -1.0, 1.0) * square)
-    second = on_x @ (by_xx @ tables) @ on_x.T + (on_z * jnp.where(jnp.abs(z) < 1, 2 * square, 0.0)) @ on_z.T
+    first = on_x @ (shape_slopes(x, t.degrees)[1] @ tables) + on_z @ (linear + 2 * jnp.clip(z, -1.0, 1.0) * square)
+    second = (
+        on_x @ shape_bends(x, t.degrees, tables) @ on_x.T + (on_z * jnp.where(jnp.abs(z) < 1, 2 * square, 0.0)) @ on_z.T
+    )
     factors = t.numbers[0] + t.steps[0] * ended[t.index[0]], 1 + t.factor_sigma @ ended[t.factor_index]
     on_factors = _on(own, t.index[:1])[:, 0] * t.steps[0], _on(own, t.factor_index) @ t.factor_sigma
     return _bent(factors, on_factors, t.table(ended, tables, linear, square), first, second)

@@ -23,6 +23,10 @@ EASED, GROWTH, AFRESH = 0.1, 2.0, 1e-4
 """Least factor on the damping after a step that was taken; that after one that was not, doubled for each further one;
 and the least damping after such a step: where a curvature changes of a sudden, it may have fallen far below."""
 
+BEYOND = 2
+"""Steps that a search follows in a row though they end higher than its best place. A valley that bends is left by every
+long step along it, and the next step leads back into it, further on."""
+
 FLAT = 1e-3
 """Damping takes no diagonal element for smaller than this share of the largest: a coupling that enters squared has none
 at zero, and would move without end."""
@@ -44,13 +48,17 @@ class Local(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where searches are: the best place and the function there, and the place that is tried next.
+    """Where searches are: the best place, that from which the last step was made, and that which is tried next.
 
-    `gain` is the gradient's share of the fall that is `predicted` for the trial.
+    The last step was made from the best place, or from the trial before, where `beyond` says how many trials in a row
+    were higher than the best place. `gain` is the gradient's share of the fall that is `predicted` for the trial.
     """
 
     place: Float[Array, "*lanes n"]
+    best: Local
+    origin: Float[Array, "*lanes n"]
     here: Local
+    beyond: Int[Array, "*lanes"]
     trial: Float[Array, "*lanes n"]
     gain: Float[Array, "*lanes"]
     predicted: Float[Array, "*lanes"]
@@ -61,10 +69,10 @@ class State(NamedTuple):
 
 def begun(start: Vector, safe: Vector | None = None) -> State:
     """Return a search's state before the first step, which is none: it evaluates the start, and if need be `safe`."""
-    n, infinite = start.size, jnp.asarray(jnp.inf)
+    n, infinite, none = start.size, jnp.asarray(jnp.inf), jnp.asarray(0)
     nowhere = Local(infinite, jnp.zeros(n), jnp.eye(n), jnp.zeros((n, n)))
-    place, damping = start if safe is None else safe, jnp.asarray(DAMPING)
-    return State(place, nowhere, start, infinite, infinite, damping, jnp.asarray(GROWTH), jnp.asarray(0))
+    place, damping, growth = start if safe is None else safe, jnp.asarray(DAMPING), jnp.asarray(GROWTH)
+    return State(place, nowhere, place, nowhere, none, start, infinite, infinite, damping, growth, none)
 
 
 def improved(there: Local, kept: Bool[Array, "lanes n"], low: Vector, high: Vector, state: State) -> State:
@@ -72,8 +80,9 @@ def improved(there: Local, kept: Bool[Array, "lanes n"], low: Vector, high: Vect
 
     All but the walls have the lanes as their leading axis.
     """
-    place, here, damping, growth = jax.vmap(_judged)(there, state)
-    downhill, stuck, ridge = jax.vmap(_forces, (0, None, None, 0, 0, 0))(kept, low, high, place, here, damping)
+    state = jax.vmap(_judged)(there, state)
+    origin, here = state.origin, state.here
+    downhill, stuck, ridge = jax.vmap(_forces, (0, None, None, 0, 0, 0))(kept, low, high, origin, here, state.damping)
     damped = here.curvature + jax.vmap(jnp.diag)(ridge)
     full = damped + here.bent
     solve = jax.vmap(lambda *system: _solved(*within(*system)))
@@ -81,7 +90,7 @@ def improved(there: Local, kept: Bool[Array, "lanes n"], low: Vector, high: Vect
     plain = jax.lax.cond(jnp.all(definite), lambda: step, lambda: solve(stuck, damped, downhill)[0])
     step = jnp.where(definite[:, None], step, plain)
     system = jnp.where(definite[:, None, None], full, damped)
-    below, above = low - place, high - place
+    below, above = low - origin, high - origin
     beyond = jnp.any(~stuck & ((step < below) | (step > above)))
     step = jax.lax.cond(
         beyond,
@@ -89,27 +98,37 @@ def improved(there: Local, kept: Bool[Array, "lanes n"], low: Vector, high: Vect
         lambda: jnp.where(stuck, 0.0, step),
     )
     # The sum may pass a wall by its last digit.
-    trial = jnp.where(stuck, place, jnp.clip(place + step, low, high))
+    trial = jnp.where(stuck, origin, jnp.clip(origin + step, low, high))
     gain = jnp.sum(downhill * step, axis=-1)
     along = jnp.einsum("lij,lj->li", system, step) - ridge * step
     predicted = gain - jnp.sum(step * along, axis=-1) / 2
-    return State(place, here, trial, gain, predicted, damping, growth, state.steps + 1)
+    return state._replace(trial=trial, gain=gain, predicted=predicted, steps=state.steps + 1)
 
 
-def _judged(there: Local, state: State) -> tuple[Vector, Local, Float[Array, ""], Float[Array, ""]]:
-    """Return the better of a search's place and its trial, the function there, and how the next step is damped.
+def _judged(there: Local, state: State) -> State:
+    """Return the state of a search that knows the function at its trial, where the next step begins, and its damping.
 
-    The damping follows how well the last step was predicted (H. B. Nielsen, IMM-REP-1999-05, Technical University of
-    Denmark).
+    It begins at the trial, or where too many in a row were higher than the best place, at this (the watchdog technique:
+    R. M. Chamberlain et al., Math. Program. Study 16, 1 (1982)). The damping follows how well the last step was
+    predicted (H. B. Nielsen, IMM-REP-1999-05, Technical University of Denmark).
     """
-    better = there.value < state.here.value
+    better = there.value < state.best.value
+    goes_on = ~better & (state.beyond < BEYOND) & jnp.isfinite(there.value)
     ratio = (state.here.value - there.value) / state.predicted
     eased = jnp.maximum(EASED, 1 - (2 * ratio - 1) ** 3)
-    damping = jnp.where(better, state.damping * eased, jnp.maximum(state.damping * state.growth, AFRESH))
-    damping = jnp.where(state.steps == 0, DAMPING, damping)
-    place = jnp.where(better, state.trial, state.place)
-    here = jax.tree.map(lambda new, old: jnp.where(better, new, old), there, state.here)
-    return place, here, damping, jnp.where(better, GROWTH, GROWTH * state.growth)
+    stiffer = jnp.where(goes_on, state.damping, jnp.maximum(state.damping * state.growth, AFRESH))
+    damping = jnp.where(state.steps == 0, DAMPING, jnp.where(better, state.damping * eased, stiffer))
+    growth = jnp.where(better, GROWTH, jnp.where(goes_on, 1.0, GROWTH) * state.growth)
+    place, best = _chosen(better, (state.trial, there), (state.place, state.best))
+    origin, here = _chosen(goes_on, (state.trial, there), (place, best))
+    beyond = jnp.where(goes_on, state.beyond + 1, 0)
+    return state._replace(
+        place=place, best=best, origin=origin, here=here, beyond=beyond, damping=damping, growth=growth
+    )
+
+
+def _chosen(first: Bool[Array, ""], one: tuple[Vector, Local], other: tuple[Vector, Local]) -> tuple[Vector, Local]:
+    return jax.tree.map(lambda left, right: jnp.where(first, left, right), one, other)
 
 
 def _forces(

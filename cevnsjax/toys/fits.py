@@ -41,7 +41,7 @@ TIE = 1e-6
 CLOSE = 1e-6
 """A step that would lower a toy's chi-squared by no more ends its search."""
 
-TOGETHER, LARGE, FEW = 32, 16, 8
+TOGETHER, LARGE, FEW = 24, 16, 8
 """Toys that a processor does at once: more than for a single fit, as there are enough of them. Searches of `LARGE` or
 more variables are `FEW`: each keeps the processor busy, and there are fewer idle places when the last ones end."""
 
