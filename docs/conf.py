@@ -16,9 +16,8 @@ import tutorials  # noqa: E402
 import cevnsjax  # noqa: E402
 
 # The build and the notebooks' kernels share the programs that they compile.
-if folder := cevnsjax.cache_compilations():
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+if cevnsjax.cache_compilations():
+    os.environ["IPYTHONDIR"] = str(tutorials.kernels_folder(DOCS / "_build"))
 
 project = "cevnsjax"
 author = "The cevnsjax developers"

@@ -18,14 +18,13 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
 import hypothesis
 import jax
 import pytest
-from jaxtyping import install_import_hook
+from first_calls import begin_test, check_first_calls
 from rooms import ROOMS
 
 sys.path.insert(0, str(Path(__file__).parent / "reference"))
 
-# Before cevnsjax is first imported: every annotated shape and type is then checked in every call. The
-# numeric tower lets an int stand for a float, as type checkers do.
-install_import_hook("cevnsjax", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+# Before cevnsjax is first imported.
+check_first_calls()
 
 if "CEVNSJAX_CACHE" not in os.environ:
     # One folder of compiled programs for all processes of this run, and never the user's own. The process that starts
@@ -77,6 +76,11 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_collection_modifyitems(items):
     """Begin with the files that take longest, so that no process waits for another at the end."""
     items.sort(key=lambda item: item.path.name not in LONG)
+
+
+@pytest.fixture(autouse=True)
+def _check_first_calls():
+    begin_test()
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -10,7 +10,10 @@ from sphinx.config import Config
 import cevnsjax
 from cevnsjax.resources import data_folder
 
-__all__ = ["cache_folder", "setup"]
+__all__ = ["cache_folder", "kernels_folder", "setup"]
+
+SHARED = "import cevnsjax\n\ncevnsjax.cache_compilations()\ndel cevnsjax\n"
+"""What each kernel does first: the programs it compiles are kept for the next one."""
 
 
 def cache_folder(parent: Path) -> Path:
@@ -19,6 +22,15 @@ def cache_folder(parent: Path) -> Path:
     for path in [*sorted(package.rglob("*.py")), *sorted(p for p in data_folder().rglob("*") if p.is_file())]:
         digest.update(path.read_bytes())
     return parent / "notebooks" / digest.hexdigest()[:16]
+
+
+def kernels_folder(parent: Path) -> Path:
+    """Return the folder of IPython's settings, made if need be: by them kernels share what they compile."""
+    folder = parent / "ipython"
+    startup = folder / "profile_default" / "startup"
+    startup.mkdir(parents=True, exist_ok=True)
+    (startup / "shared_programs.py").write_text(SHARED, encoding="utf-8")
+    return folder
 
 
 def _pages(app: Sphinx, config: Config) -> None:
