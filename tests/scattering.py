@@ -3,6 +3,8 @@
 These call the package; what they are compared with stands in each test, typed from the formula.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,8 +18,8 @@ from cevnsjax.response import RESPONSE_ORDER
 
 SM = model("sm")
 
-QUICK = {"xla_backend_optimization_level": 0}
-"""Options of the compiler for programs that are run once: its effort would cost more than it saves."""
+quick = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+"""JAX's compiler for functions that are called a few times: its effort would cost more than it saves."""
 
 # Germanium and, for other charges and radii, the only isotopes of iodine, caesium and sodium.
 TARGETS = [(symbol, i) for symbol, count in (("Ge", 5), ("I", 1), ("Cs", 1), ("Na", 1)) for i in range(count)]
@@ -68,7 +70,7 @@ def check_slopes(acting, kind, E, T, rel, **couplings):
         coefficients = getattr(acting, kind)(values, recoil_of(kind, point["T"]), NU_E_BAR)
         return cross_section(coefficients, jnp.asarray(E)) * 1e40
 
-    both = jax.jit(jax.value_and_grad(value), compiler_options=QUICK)
+    both = quick(jax.value_and_grad(value))
     point = {name: float(x) for name, x in params(acting, **couplings).items()} | {"T": T}
     total, slopes = both(point)
     slopes = {name: float(slope) * point[name] for name, slope in slopes.items()}
@@ -91,7 +93,7 @@ def check_finite_slopes(acting, points):
         back = jax.grad(lambda v, t: sum(c.sum() for c in both(v, t)), argnums=(0, 1))(values, T)
         return jax.jacfwd(both, argnums=(0, 1))(values, T), back
 
-    at = jax.jit(slopes, compiler_options=QUICK)
+    at = quick(slopes)
     for values, T in points:
         found = at({name: float(x) for name, x in params(acting, **values).items()}, T)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found)), (values, T)
@@ -133,8 +135,6 @@ def by_quadrature(experiment, order=8, **cross_sections):
     components, total = experiment.signal.components, np.zeros(experiment.size)
     for kind, function in cross_sections.items():
         weight, nodes, bins = sampled(experiment.signal, kind)
-        rates = jax.jit(
-            lambda nodes=nodes, f=function: rates_by_quadrature(nodes, components, f, order), compiler_options=QUICK
-        )()
+        rates = quick(lambda nodes=nodes, f=function: rates_by_quadrature(nodes, components, f, order))()
         total += experiment.in_cells((weight * np.asarray(rates)) @ bins.T)
     return total

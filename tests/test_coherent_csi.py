@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pions as reference
 import pytest
-from scattering import QUICK
+from scattering import quick
 from scipy.special import xlogy
 from scipy.stats import poisson
 
@@ -145,7 +145,7 @@ def test_terms_that_the_polynomial_in_energy_leaves_out() -> None:
 @pytest.mark.parametrize(("name", "at", "step"), [("neutron_radius", 5.2, 1e-3), ("pe_efficiency", 0.3, 1e-3)])
 def test_gradients_against_differences(likelihood, name, at, step) -> None:
     given = {"sin2_theta_w": SIN2, "sns_flux": 1.0}
-    slope = jax.jit(jax.grad(lambda x: likelihood.chi2({**given, name: x})), compiler_options=QUICK)(at)
+    slope = quick(jax.grad(lambda x: likelihood.chi2({**given, name: x})))(at)
     above, below = (float(likelihood.chi2({**given, name: at + s * step})) for s in (1, -1))
     assert float(slope) == pytest.approx((above - below) / (2 * step), rel=1e-5, abs=1e-6)
 
@@ -153,7 +153,7 @@ def test_gradients_against_differences(likelihood, name, at, step) -> None:
 def test_gradients_are_finite_without_a_coupling(csi) -> None:
     for model, names in (("magnetic_moment", ("mu_nu_e", "mu_nu_mu")), ("charge_radius", ("r2_mumu", "r2_emu"))):
         likelihood = cevnsjax.Likelihood(csi, model=model)
-        slopes = jax.jit(jax.grad(likelihood.chi2), compiler_options=QUICK)(dict.fromkeys(names, 0.0))
+        slopes = quick(jax.grad(likelihood.chi2))(dict.fromkeys(names, 0.0))
         assert all(np.isfinite(float(slope)) for slope in slopes.values())
 
 

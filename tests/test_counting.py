@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from one_bin import on_and_off
-from scattering import QUICK
+from scattering import quick
 from scipy.optimize import minimize
 from scipy.stats import norm, poisson
 
@@ -55,7 +55,7 @@ def test_no_counts_at_all(tmp_path):
     best = likelihood.best_nuisances({"norm": 0.5})
     assert float(best["flat_rate"]) == pytest.approx(0.0, abs=1e-9)
     signal = float(np.asarray(likelihood.expected({"flat_rate": 0.0})).sum())
-    value, slope = jax.jit(jax.value_and_grad(lambda s: likelihood.chi2({"norm": s})), compiler_options=QUICK)(0.5)
+    value, slope = quick(jax.value_and_grad(lambda s: likelihood.chi2({"norm": s})))(0.5)
     assert (float(value), float(slope)) == (pytest.approx(signal, rel=1e-9), pytest.approx(2 * signal, rel=1e-9))
     limit = cevnsjax.fit(likelihood, ["norm"]).intervals["norm"]
     assert limit[0][1] == pytest.approx(norm.ppf(0.95) ** 2 / 2 / signal, rel=1e-4)
@@ -68,7 +68,7 @@ def test_minimum_over_all_nuisances_is_that_of_scipy(cevns):
     assert (~held).sum() == 26
     rng = np.random.default_rng(1)
     data = Data(tuple(rng.poisson(observed).astype(float) for observed in view.data.observed), view.data.centre)
-    ours = jax.jit(minimise, compiler_options=QUICK)(view.kernel, data, start, held)
+    ours = quick(minimise)(view.kernel, data, start, held)
     assert bool(ours.converged)
     function = jax.jit(jax.value_and_grad(chi2, argnums=2))
 
@@ -93,7 +93,7 @@ def test_minimum_over_all_nuisances_is_that_of_scipy(cevns):
 def test_profiled_slope_is_that_of_differences(cevns):
     step, slope = (
         1e-3,
-        jax.jit(jax.value_and_grad(lambda angle: cevns.chi2({"sin2_theta_w": angle})), compiler_options=QUICK),
+        quick(jax.value_and_grad(lambda angle: cevns.chi2({"sin2_theta_w": angle}))),
     )
     (up, _), (down, _), (_, exact) = slope(0.4 + step), slope(0.4 - step), slope(0.4)
     assert float(exact) == pytest.approx(float(up - down) / (2 * step), rel=1e-4)

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from iminuit import Minuit
+from scattering import quick
 
 import cevnsjax
 from cevnsjax.errors import InputError
@@ -14,13 +15,13 @@ POINT = {"sin2_theta_w": 0.25, "norm": 1.05, "energy_shift": 2.0}
 @pytest.fixture(scope="module")
 def slope(likelihood):
     """The gradient as one program, for many differences."""
-    return jax.jit(jax.grad(likelihood.log_likelihood))
+    return quick(jax.grad(likelihood.log_likelihood))
 
 
 def test_gradient_against_finite_differences(likelihood) -> None:
     slopes = cevnsjax.gradient(likelihood, POINT)
     assert list(slopes) == sorted(POINT)
-    value = jax.jit(likelihood.log_likelihood)
+    value = quick(likelihood.log_likelihood)
     for name, at in POINT.items():
         step = 1e-5 * (at or 1.0)
         up, down = ({**POINT, name: at + s} for s in (step, -step))
@@ -45,7 +46,7 @@ def test_hessian_in_a_coupling_that_enters_squared(left_out: tuple[str, ...], co
     values = {"g_bl": 3e-5, "m_z": 5.0, "norm": 1.1}
     point = {name: value for name, value in values.items() if name not in left_out}
     matrix = np.asarray(cevnsjax.hessian(likelihood, point, ["g_bl", "m_z"]))
-    slope = jax.jit(jax.grad(likelihood.log_likelihood))
+    slope = quick(jax.grad(likelihood.log_likelihood))
     for column, name in enumerate(["g_bl", "m_z"]):
         step = 1e-5 * point[name]
         up, down = (slope({**point, name: point[name] + s}) for s in (step, -step))

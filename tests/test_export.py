@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scattering import quick
 
 import cevnsjax
 from cevnsjax.cli import main, output
@@ -69,7 +70,7 @@ def test_the_reader_of_the_page_agrees(case, reader, tmp_path):
     fixed = {name: value for name, value in values.items() if name not in columns}
     if "beyond" in case:
         fixed["quenching_k"] = columns.pop("quenching_k")[0]  # a traced value outside the range has no polynomial
-    expected = jax.jit(jax.vmap(lambda point: likelihood.chi2({**fixed, **point})))(
+    expected = quick(jax.vmap(lambda point: likelihood.chi2({**fixed, **point})))(
         {name: jnp.asarray(column) for name, column in columns.items()}
     )
     found = [

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scattering import quick
 
 import cevnsjax
 from cevnsjax.cli import main
@@ -110,7 +111,7 @@ def test_a_reader_of_the_standard_agrees(case: str) -> None:
     reader, columns = Reader(document), random_points(document, np.random.default_rng(11))
     fixed = {name: value for name, value in values.items() if name not in columns}
     expected = np.asarray(
-        jax.jit(jax.vmap(lambda point: likelihood.chi2({**fixed, **point})))(
+        quick(jax.vmap(lambda point: likelihood.chi2({**fixed, **point})))(
             {name: jnp.asarray(column) for name, column in columns.items()}
         )
     )
@@ -165,7 +166,7 @@ def test_polynomials_of_high_degree_keep_their_digits(steep: cevnsjax.Likelihood
     reader, start = Reader(document), document["misc"]["cevnsjax"]["checks"][0]
     places = np.concatenate([np.linspace(axis["min"], axis["max"], 30), [0.999 * axis["min"], 0.999 * axis["max"]]])
     expected = np.asarray(
-        jax.jit(jax.vmap(lambda shift: steep.chi2({**start["parameters"], "energy_shift": shift})))(places)
+        quick(jax.vmap(lambda shift: steep.chi2({**start["parameters"], "energy_shift": shift})))(places)
     )
     constant = reader.minus_two_log({}) - start["chi2"]
     for shift, chi2 in zip(places, expected, strict=True):

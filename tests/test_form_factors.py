@@ -9,7 +9,7 @@ import pytest
 from direct import HBAR_C, helm_mp, klein_nystrand_mp
 from hypothesis import given
 from hypothesis import strategies as st
-from scattering import QUICK
+from scattering import quick
 
 from cevnsjax.matter import FORM_FACTORS, helm, klein_nystrand, point
 
@@ -100,7 +100,7 @@ def test_derivatives_in_both_arguments(function, reference, outer, inner):
 
     points = ((0.0, 4.07), (10.0, 4.07), (2e3, 3.3))
     derivatives = jax.vmap(lambda at: (inner(both)(at), outer(inner(both))(at)))
-    first, second = jax.jit(derivatives, compiler_options=QUICK)(np.array(points))
+    first, second = quick(derivatives)(np.array(points))
     slopes = [[by_mpmath(reference, at, orders) for orders in ((1, 0), (0, 1))] for at in points]
     curvatures = [[by_mpmath(reference, at, orders) for orders in ((2, 0), (1, 1), (1, 1), (0, 2))] for at in points]
     np.testing.assert_allclose(first, slopes, rtol=1e-12, atol=1e-16)

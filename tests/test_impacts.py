@@ -13,7 +13,7 @@ from examples import check_example
 from iminuit import Minuit
 from linear import SAMPLES, WIDTHS, linear, matrices
 from one_bin import on_and_off
-from scattering import QUICK
+from scattering import quick
 from scipy.optimize import minimize_scalar
 
 import cevnsjax
@@ -186,9 +186,9 @@ def test_what_second_derivatives_of_counts_change(detailed, parameter: str) -> N
         return {name: best[i] + width[i] * x[i] for i, name in enumerate(names)}
 
     zero = np.zeros(len(names))
-    curvature = jax.jit(jax.hessian(lambda x: detailed.chi2(at(x))), compiler_options=QUICK)
+    curvature = quick(jax.hessian(lambda x: detailed.chi2(at(x))))
     half = np.asarray(curvature(zero)) / 2
-    jacobian = jax.jit(jax.jacfwd(lambda x: detailed.expected_in(at(x))[0]), compiler_options=QUICK)
+    jacobian = quick(jax.jacfwd(lambda x: detailed.expected_in(at(x))[0]))
     slopes = np.asarray(jacobian(zero)) / experiment.sigma[:, None]
     constraint = np.diag([float(name in nuisances and name != parameter) for name in names])
     row = np.linalg.inv(half)[0]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from direct import chi2, expected_counts
 from ingredients import bins
-from scattering import QUICK
+from scattering import quick
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
@@ -70,7 +70,7 @@ def test_the_density_of_the_data_alone_needs_all_nuisances(conus_plus) -> None:
     assert both[1] - both[0] == pytest.approx(constraints / 2, rel=1e-9)
     # A prior of one's own on k then counts once: log p has the slope of the data alone.
     own, with_constraint = (
-        jax.jit(jax.grad(lambda k, f=f: f({**moved, "quenching_k": k})), compiler_options=QUICK)(0.166)
+        quick(jax.grad(lambda k, f=f: f({**moved, "quenching_k": k})))(0.166)
         for f in (detailed.log_likelihood_of_data, detailed.log_likelihood)
     )
     assert float(own - with_constraint) == pytest.approx(0.004 / 0.004**2, rel=1e-9)

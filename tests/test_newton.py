@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scattering import QUICK
+from scattering import quick
 from scipy.optimize import minimize
 
 from cevnsjax.likelihood.kernel import Data, Kernel, Term
@@ -60,11 +60,11 @@ def start(shift):
 # as much as they do not: steps of Gauss and Newton then go back and forth, and need more than the hundred they have.
 INSIDE = st.floats(-3.0, 4.5)
 WALLED = st.floats(4.7, 6.0)
-FOUND = jax.jit(lambda shift: minimise(KERNEL, DATA, start(shift), HELD))
+FOUND = quick(lambda shift: minimise(KERNEL, DATA, start(shift), HELD))
 
 
 def test_the_kernel_is_the_valley() -> None:
-    function = jax.jit(chi2)
+    function = quick(chi2)
     for y in np.random.default_rng(0).uniform(-2, 2, (5, 3)):
         assert float(function(KERNEL, DATA, y, HELD)) == pytest.approx(valley(y[1:], y[0]), rel=1e-12)
 
@@ -83,8 +83,8 @@ def best(shift):
     return place((KERNEL, DATA, start(shift), HELD))
 
 
-BEST = jax.jit(best)
-BOTH = jax.jit(lambda shift: (jax.jacfwd(best)(shift), jax.jacrev(best)(shift)), compiler_options=QUICK)
+BEST = quick(best)
+BOTH = quick(lambda shift: (jax.jacfwd(best)(shift), jax.jacrev(best)(shift)))
 
 
 @given(shift=INSIDE | WALLED)
@@ -100,9 +100,7 @@ def lowest(shift):
     return minimum((KERNEL, DATA, start(shift), HELD))
 
 
-LOWEST, SLOPE, CURVED = (
-    jax.jit(each, compiler_options=QUICK) for each in (lowest, jax.grad(lowest), jax.grad(jax.grad(lowest)))
-)
+LOWEST, SLOPE, CURVED = (quick(each) for each in (lowest, jax.grad(lowest), jax.grad(jax.grad(lowest))))
 
 
 @given(shift=INSIDE)
@@ -116,7 +114,7 @@ def test_the_minimum_has_exact_derivatives(shift: float) -> None:
 def test_the_minimum_moves_with_data_and_constraints() -> None:
     """By the data, at the minimum, the slope is that of chi^2 itself; and the same for the constraints' centres."""
     y = BEST(1.3)
-    moved = jax.jit(jax.grad(lambda data: minimum((KERNEL, data, start(1.3), HELD))), compiler_options=QUICK)(DATA)
+    moved = quick(jax.grad(lambda data: minimum((KERNEL, data, start(1.3), HELD))))(DATA)
     residuals = np.array([y[1] + 0.3 * y[2] ** 2 - 1.3, 2.0 * y[2] - 0.5 * 1.3 * y[1]])
     np.testing.assert_allclose(moved.observed[0][0], -2 * residuals, atol=1e-6)
     np.testing.assert_allclose(moved.centre[1:], -2 * np.asarray(y[1:]), atol=1e-6)
@@ -124,7 +122,7 @@ def test_the_minimum_moves_with_data_and_constraints() -> None:
 
 def test_many_at_once() -> None:
     shifts = jnp.linspace(-2.5, 2.5, 7)
-    np.testing.assert_allclose(jax.jit(jax.vmap(best))(shifts), [BEST(float(s)) for s in shifts], atol=1e-9)
+    np.testing.assert_allclose(quick(jax.vmap(best))(shifts), [BEST(float(s)) for s in shifts], atol=1e-9)
 
 
 @pytest.mark.parametrize(("number", "together"), [(12, 1), (12, 4), (12, 12), (7, 3), (2, 4)])
@@ -135,8 +133,8 @@ def test_a_queue_of_searches_is_each_search_by_itself(number: int, together: int
     data = jax.tree.map(lambda *leaves: jnp.stack(leaves), *sets)
     starts = jnp.stack([start(shift) for shift in np.linspace(-2.9, 5.5, 12)])
     held = jnp.tile(jnp.array([[True, False, False], [True, True, False], [True, False, True]]), (4, 1))
-    one = jax.jit(minimise)
-    queue = jax.jit(minimise_all, static_argnames="together")(KERNEL, data, starts, held, number, together=together)
+    one = quick(minimise)
+    queue = quick(minimise_all, static_argnames="together")(KERNEL, data, starts, held, number, together=together)
     for i in range(number):
         alone = one(KERNEL, jax.tree.map(lambda leaf, i=i: leaf[i // 3], data), starts[i], held[i])
         np.testing.assert_allclose(queue.place[i], alone.place, rtol=1e-9, atol=1e-12)
@@ -159,11 +157,11 @@ def test_searches_that_follow_each_other(together: int) -> None:
     starts[:, 1, 0] = 0.0
     starts[3:, 0, 2] = np.nan
     onward, safe = np.array([False, True, False])[:, None] & np.ones(3, dtype=bool), np.array([9.0, 0.2, 0.1])
-    found = jax.jit(minimise_all, static_argnames="together")(
+    found = quick(minimise_all, static_argnames="together")(
         KERNEL, data, starts.reshape(15, 3), np.tile(held, (5, 1)), 15, together=together,
         onward=np.tile(onward, (5, 1)), safe=safe,
     )  # fmt: skip
-    one = jax.jit(minimise)
+    one = quick(minimise)
     for i in range(5):
         own = jax.tree.map(lambda leaf, i=i: leaf[i], data)
         begins = starts[i].copy()
@@ -180,7 +178,7 @@ def test_searches_that_follow_each_other(together: int) -> None:
 
 def test_which_variables_are_held_is_an_array() -> None:
     """One program whatever is held; a start that is held may lie beyond the walls."""
-    program = jax.jit(lambda *arguments: minimise(*arguments))  # of its own: jit keeps the programs of one function
+    program = quick(lambda *arguments: minimise(*arguments))  # of its own: jit keeps the programs of one function
     for held in ([True, True, False], [True, False, True], [True, True, True], [False, False, False]):
         begin = np.array([3.0, 0.5, -0.4])
         found = program(KERNEL, DATA, begin, np.array(held))
@@ -218,7 +216,7 @@ def test_a_start_without_a_value_ends_at_once() -> None:
     assert int(found.steps) <= 2
 
 
-@jax.jit
+@quick
 def of_wells(start, low, high):
     """Search for the minimum of two wells along x, the deeper one at 2.2, and of a parabola along y."""
 
@@ -246,7 +244,7 @@ def test_wells_within_all_kinds_of_bounds(bounds) -> None:
     assert ((found.place >= bounds[0]) & (found.place <= bounds[1])).all()
 
 
-@jax.jit
+@quick
 def of_a_form(form, there):
     """Search from the origin for the minimum of a quadratic form."""
     wall = jnp.full(there.shape, jnp.inf)
@@ -293,7 +291,7 @@ def test_walls_do_not_hold_up_what_is_free() -> None:
     assert bool(result.converged)
 
 
-@jax.jit
+@quick
 def of_a_ring(start):
     """Search a round valley that falls by 0.002 from its one end to the other: two couplings that enter squared."""
     wall = jnp.full(2, jnp.inf)

@@ -16,7 +16,7 @@ from direct import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from scattering import NUCLEI, QUICK, SM, check_slopes, nuclear, nuclear_recoil, numbers, params
+from scattering import NUCLEI, SM, check_slopes, nuclear, nuclear_recoil, numbers, params, quick
 
 from cevnsjax.flavours import NU_E, NU_E_BAR, NU_MU, NU_MU_BAR, NU_TAU
 from cevnsjax.interactions import (
@@ -209,7 +209,7 @@ def slopes():
     def coefficients(values, T):
         return BOTH.nuclear(values, nuclear_recoil(T), NU_E_BAR)
 
-    return jax.jit(jax.jacrev(coefficients, argnums=(0, 1)), compiler_options=QUICK)
+    return quick(jax.jacrev(coefficients, argnums=(0, 1)))
 
 
 @pytest.mark.parametrize("T", [0.0, 1e-9, 5e-4])

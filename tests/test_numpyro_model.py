@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpyro.infer.util import log_density
 from one_bin import on_and_off
-from scattering import QUICK
+from scattering import quick
 
 import cevnsjax
 from cevnsjax import Prior
@@ -21,8 +21,8 @@ def both(likelihood, points, free=None, values=None, priors=None) -> tuple[np.nd
     assert [p.name for p in names] == list(points)
     rows = np.stack(list(points.values()), axis=1)
     at_rows = jax.vmap(lambda density, v: density.frame.log_prior(v) - density.chi2(v) / 2, (None, 0))
-    ours = jax.jit(at_rows, compiler_options=QUICK)(density, rows)
-    theirs = jax.jit(jax.vmap(lambda params: log_density(model, (), {}, params)[0]), compiler_options=QUICK)(points)
+    ours = quick(at_rows)(density, rows)
+    theirs = quick(jax.vmap(lambda params: log_density(model, (), {}, params)[0]))(points)
     return np.asarray(theirs), np.asarray(ours)
 
 

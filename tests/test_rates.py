@@ -2,7 +2,6 @@
 
 import dataclasses
 import gc
-from functools import partial
 
 import equinox as eqx
 import jax
@@ -13,7 +12,7 @@ from direct import ELECTRON_MASS, minimum_energy
 from direct import expected_counts as reference
 from direct import flux as reference_flux
 from direct import fold_flux as reference_fold
-from scattering import QUICK, SM, by_quadrature, prediction, sampled
+from scattering import SM, by_quadrature, prediction, quick, sampled
 
 from cevnsjax.constants import G_FERMI, HBAR_C_MEV_CM
 from cevnsjax.experiments import load_experiment
@@ -112,9 +111,7 @@ def test_derivatives_of_the_prediction():
         return response.probabilities(energy, slice(None)) @ (weight * rates)
 
     angle, k, step = 0.23857, 0.162, 1e-3
-    (in_angle, in_k), rates = jax.jit(
-        jax.jacfwd(lambda *at: (counts(*at),) * 2, argnums=(0, 1), has_aux=True), compiler_options=QUICK
-    )(angle, k)
+    (in_angle, in_k), rates = quick(jax.jacfwd(lambda *at: (counts(*at),) * 2, argnums=(0, 1), has_aux=True))(angle, k)
     some = slice(None, None, 4)
     per_rate, in_angle, in_k = (exposure / rates)[some], in_angle[some], in_k[some]
 
@@ -136,7 +133,7 @@ def assert_finite_derivatives(function, tree):
     """In a direction that has a part in every number: a derivative that is not finite shows in the sum."""
     numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=float), tree)
     ones = jax.tree.map(np.ones_like, numbers)
-    slopes = jax.jit(lambda x: jax.jvp(function, (x,), (ones,)), compiler_options=QUICK)(numbers)
+    slopes = quick(lambda x: jax.jvp(function, (x,), (ones,)))(numbers)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
     return numbers
 
@@ -222,7 +219,7 @@ def test_recoil_rate_of_any_function(conus_plus):
         for t in T
     ]
     # 1e-7 from the neutrinos below 50 eV, as above.
-    found = jax.jit(lambda T: recoil_rate(any_function, flux, T, mass), compiler_options=QUICK)(T)
+    found = quick(lambda T: recoil_rate(any_function, flux, T, mass))(T)
     np.testing.assert_allclose(found, expected, rtol=2e-7)
     assert reference_flux(3.0, total_flux=1.5e13) == pytest.approx(float(flux.density(np.float64(3.0))), rel=2e-7)
 
@@ -235,7 +232,7 @@ def test_fast_path_off_nuclei_equals_direct_folding(conus_plus):
     def cross_section(E, T, mass, charge):
         return (G_FERMI * HBAR_C_MEV_CM * charge) ** 2 * mass / np.pi * (1 - mass * T / (2 * E**2))
 
-    @partial(jax.jit, compiler_options=QUICK)
+    @quick
     def folded(T, mass, charge):
         return recoil_rate(lambda E, t: cross_section(E, t, mass, charge), signal.components[0], T, mass)
 
@@ -260,7 +257,7 @@ def test_fast_path_off_electrons_equals_direct_folding(conus_plus):
         return (G_FERMI * HBAR_C_MEV_CM) ** 2 * ELECTRON_MASS / (2 * np.pi) * bracket
 
     (flux,) = conus_plus.signal.components
-    folded = jax.jit(lambda T: recoil_rate(cross_section, flux, T, ELECTRON_MASS), compiler_options=QUICK)
+    folded = quick(lambda T: recoil_rate(cross_section, flux, T, ELECTRON_MASS))
     direct = nodes.per_kg[some] * folded(nodes.T[some])
     (fast,) = rates_at(SM, FLAVOURS, [nodes], {"sin2_theta_w": np.array([0.23857])})
     np.testing.assert_allclose(fast[0, 0, some], direct, rtol=1e-9)
@@ -289,9 +286,7 @@ def test_a_cross_section_that_is_no_polynomial(conus_plus):
     def below_6_MeV(E, recoil, flavour):
         return jnp.where(E < 6.0, 1e-40 * jnp.exp(-E), 0.0)
 
-    rates = np.asarray(
-        jax.jit(lambda: rates_by_quadrature(nodes, signal.components, below_6_MeV), compiler_options=QUICK)()
-    )[0]
+    rates = np.asarray(quick(lambda: rates_by_quadrature(nodes, signal.components, below_6_MeV))())[0]
     reach = 2 * 6.0**2 / (nodes.nucleus.mass.min() + 12.0)
     assert (rates[nodes.T[0] > reach] == 0).all()
     assert (rates[nodes.T[0] < 0.9 * reach] > 0).all()

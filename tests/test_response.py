@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scattering import QUICK
+from scattering import quick
 from scipy.integrate import quad
 from scipy.stats import gamma, norm, poisson
 
@@ -341,7 +341,7 @@ def assert_derivatives(detector, names):
         return counts(here)
 
     none, step = np.zeros(len(names)), 1e-3
-    slopes, values = jax.jit(jax.jacfwd(lambda x: (bins(x),) * 2, has_aux=True), compiler_options=QUICK)(none)
+    slopes, values = quick(jax.jacfwd(lambda x: (bins(x),) * 2, has_aux=True))(none)
     np.testing.assert_allclose(values, counts(detector), rtol=1e-12)
     for number, slope in enumerate(np.asarray(slopes).T):
         unit = np.eye(len(names))[number]

@@ -1,12 +1,10 @@
 """Slopes and curvatures of chi-squared, from those of counts, against its automatic differentiation."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scattering import QUICK
+from scattering import quick
 
 import cevnsjax
 from cevnsjax.likelihood.objective import chi2, quadratic
@@ -30,7 +28,7 @@ def test_against_automatic_differentiation(case: str) -> None:
     y = y + 0.3 * np.random.default_rng(0).normal(size=y.size)
     kernel, data, y, held = jax.tree.map(jnp.asarray, (view.kernel, view.data, y, held))
 
-    @partial(jax.jit, compiler_options=QUICK)
+    @quick
     def both(y):
         def own(y):
             return chi2(kernel, data, y, held)

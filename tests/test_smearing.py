@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scattering import QUICK
+from scattering import quick
 from scipy import stats
 
 from cevnsjax.response import Exact, Gamma, Gaussian, Poisson
@@ -120,7 +120,7 @@ def test_derivatives_in_mean_and_numbers(kind):
 @pytest.mark.parametrize("smearing", [Gamma(0.7), Poisson()])
 def test_jax_gives_the_same_values(smearing):
     mean = np.array([0.5, 6.0, 19.0])
-    between = jax.jit(lambda mean: smearing.between(LOW, HIGH, mean), compiler_options=QUICK)
+    between = quick(lambda mean: smearing.between(LOW, HIGH, mean))
     values = between(mean)
     np.testing.assert_allclose(values, smearing.between(LOW, HIGH, mean), rtol=1e-11, atol=1e-14)
 

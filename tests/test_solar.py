@@ -10,7 +10,7 @@ import solar as reference
 from editing import change, refused
 from hypothesis import given
 from hypothesis import strategies as st
-from scattering import QUICK
+from scattering import quick
 
 import cevnsjax
 from cevnsjax.errors import InputError
@@ -204,7 +204,7 @@ def test_a_moment_of_one_flavour_has_its_share(file) -> None:
 def test_a_flux_that_a_nuisance_moves(likelihood) -> None:
     plain, more = (np.asarray(likelihood.expected({"boron": flux})) for flux in (5.25e6, 5.46e6))
     np.testing.assert_allclose(more / plain, 5.46 / 5.25, rtol=1e-6)
-    slope = jax.jit(jax.grad(lambda x: likelihood.chi2({"boron": x})), compiler_options=QUICK)(5.3e6)
+    slope = quick(jax.grad(lambda x: likelihood.chi2({"boron": x})))(5.3e6)
     above, below = (float(likelihood.chi2({"boron": 5.3e6 + step})) for step in (1e3, -1e3))
     assert float(slope) == pytest.approx((above - below) / 2e3, rel=1e-5)
 
@@ -213,7 +213,7 @@ def test_a_mixing_angle_that_a_nuisance_moves(file) -> None:
     """Nothing happens to nuclei in the Standard Model, and to the moment of nu_mu what P_ee says."""
     moments = cevnsjax.Likelihood(file, model="magnetic_moment", systematics="mixing")
     values = {"mu_nu_mu": 2e-10, "boron": 5.25e6}
-    slope = jax.jit(jax.grad(lambda x: moments.chi2({**values, "mixing": x})), compiler_options=QUICK)(0.31)
+    slope = quick(jax.grad(lambda x: moments.chi2({**values, "mixing": x})))(0.31)
     above, below = (float(moments.chi2({**values, "mixing": 0.31 + step})) for step in (1e-4, -1e-4))
     assert np.isfinite(float(slope))
     assert float(slope) == pytest.approx((above - below) / 2e-4, rel=1e-4)

@@ -7,7 +7,7 @@ import pytest
 from direct import experiment
 from hypothesis import given
 from hypothesis import strategies as st
-from scattering import QUICK, SM, prediction, sampled
+from scattering import SM, prediction, quick, sampled
 
 from cevnsjax.flavours import NU_E_BAR, NU_MU
 from cevnsjax.inference import scan
@@ -76,7 +76,7 @@ def test_slope_in_the_mass(sterile):
     def chi2(dm2):
         return sterile.chi2({"sin2_2theta_14": 0.5, "dm2_41": dm2})
 
-    slope, step = jax.jit(jax.grad(chi2), compiler_options=QUICK), 1e-4
+    slope, step = quick(jax.grad(chi2)), 1e-4
     difference = (chi2(1.5 + step) - chi2(1.5 - step)) / (2 * step)
     assert float(slope(1.5)) == pytest.approx(float(difference), rel=1e-5)
     assert np.isfinite(slope(0.0))

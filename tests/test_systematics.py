@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scattering import QUICK
+from scattering import quick
 from scipy.optimize import minimize
 
 import cevnsjax
@@ -79,7 +79,7 @@ def test_some_given_others_minimised(detailed) -> None:
 def profiled(detailed):
     """chi^2 of the angle, its slope, and the curvature of -log L, as programs."""
     chi2 = lambda angle: detailed("sm").chi2({"sin2_theta_w": angle})  # noqa: E731
-    programs = [jax.jit(each, compiler_options=QUICK) for each in (chi2, jax.grad(chi2))]
+    programs = [quick(each) for each in (chi2, jax.grad(chi2))]
     return lambda: programs
 
 

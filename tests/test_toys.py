@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from one_bin import with_known_background
+from scattering import quick
 from scipy import stats
 
 import cevnsjax
@@ -238,7 +239,7 @@ def test_short_cuts_lead_to_the_minima_of_searches_from_the_truth() -> None:
     begins = jnp.concatenate([truth[None], jax.vmap(lambda x: truth.at[given.tested].set(x))(given.coarse)])
     at_truth = held.at[given.tested].set(True)
 
-    @jax.jit
+    @quick
     def delta(data):
         free = jax.vmap(lambda start: minimise(kernel, data, start, held).value)(begins)
         return minimise(kernel, data, truth, at_truth).value - free.min()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import solar as reference
 from editing import refused_copy
-from scattering import QUICK
+from scattering import quick
 
 import cevnsjax
 from cevnsjax.errors import InputError
@@ -143,7 +143,7 @@ def test_gradients(model) -> None:
     """Finite without a coupling, and equal to differences elsewhere."""
     name, at = {"mag": ("mu_nu", 6e-12), "mil": ("q_ee", 3e-13), "cha": ("r2_ee", 2e-31)}[model[:3]]
     acting = cevnsjax.Likelihood("xenonnt_er", model=model)
-    slope = jax.jit(jax.grad(lambda x: acting.chi2({name: x, "background_rate": 1.0})), compiler_options=QUICK)
+    slope = quick(jax.grad(lambda x: acting.chi2({name: x, "background_rate": 1.0})))
     assert np.isfinite(float(slope(0.0)))
     above, below = (float(acting.chi2({name: at * s, "background_rate": 1.0})) for s in (1.0001, 0.9999))
     assert float(slope(at)) == pytest.approx((above - below) / (2e-4 * at), rel=1e-5)

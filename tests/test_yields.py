@@ -8,7 +8,7 @@ import pytest
 from direct import lindhard as reference
 from hypothesis import given
 from hypothesis import strategies as st
-from scattering import QUICK
+from scattering import quick
 
 from cevnsjax.errors import InputError
 from cevnsjax.resources import data_folder, read_table
@@ -187,7 +187,7 @@ def gradient(E, k):
     return first, first
 
 
-DERIVATIVES = jax.jit(jax.jacfwd(gradient, argnums=(0, 1), has_aux=True), compiler_options=QUICK)
+DERIVATIVES = quick(jax.jacfwd(gradient, argnums=(0, 1), has_aux=True))
 
 
 @pytest.mark.parametrize(("E", "k"), [(1e-6, 0.05), (1e-6, 0.4), (1.6e-4, 0.162), (0.05, 0.05), (0.05, 0.4)])
@@ -218,7 +218,7 @@ def test_derivatives_in_the_numbers_of_a_table():
         table = Tabulated(recoil, jnp.stack([0.2, middle, 0.3]), factor)
         return recoil_energy(table, visible)[0]
 
-    gradient = jax.jit(jax.jacfwd(at, argnums=(0, 1)), compiler_options=QUICK)(0.25, 0.9)
+    gradient = quick(jax.jacfwd(at, argnums=(0, 1)))(0.25, 0.9)
     # T solves factor Q(T) T = E, with Q = 0.25 + 50 / MeV (T - 1 keV) where it lies.
     T = np.roots([50.0, 0.25 - 0.05, -3e-4 / 0.9]).max()
     assert 1e-3 < T < 2e-3
