@@ -14,6 +14,8 @@ from scipy.optimize import brentq, minimize, minimize_scalar
 import cevnsjax
 from cevnsjax import scan
 from cevnsjax.errors import InputError
+from cevnsjax.inference.profile import Curve
+from cevnsjax.inference.search import PolynomialSearch, checked
 
 # From tables of the chi-squared distribution: 90 % with one and with two degrees of freedom.
 ONE, TWO = 2.705543454095404, 4.605170185988092
@@ -319,3 +321,15 @@ def test_wrong_calls(vector, x, y, options, message: str) -> None:
 def test_the_examples_of_docstrings() -> None:
     check_example("cevnsjax.figures.curves.plane_figure")
     check_example("cevnsjax.inference.scan.scan")
+
+
+def test_a_search_that_ends_in_a_minimum_of_its_own_is_no_island(conus_plus) -> None:
+    """Two neighbouring values are spoiled; where chi^2 leaps it is searched for again, from both sides."""
+    likelihood = cevnsjax.Likelihood(conus_plus, systematics="detailed")
+    search = PolynomialSearch(likelihood, *checked(likelihood, ["sin2_theta_w"], {}))
+    curve = Curve(search, "sin2_theta_w", search.start[None], {})
+    right = curve.at(np.linspace(0.1, 0.5, 9)).copy()
+    curve.value[4:6] += [1e4, 2e4]
+    curve.place[4:6] += 3.0
+    curve.follow_leaps()
+    np.testing.assert_allclose(curve.value, right, rtol=0, atol=1e-9)

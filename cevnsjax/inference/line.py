@@ -59,7 +59,10 @@ class SearchedLine:
         assert search is not None
         # Begun next to the inner parameter's default: chi^2 is no plateau there.
         begin = float(self.values[np.argmin(np.abs(self.values - self.inner.default))])
-        return self._curve(search, value, begin).at(self.values)[None]
+        curve = self._curve(search, value, begin)
+        curve.at(self.values)
+        curve.follow_leaps()
+        return curve.at(self.values)[None]
 
     def _curve(self, search: Search, value: float, begin: float) -> Curve:
         hold = []

@@ -19,6 +19,9 @@ SWEEPS = 4
 LOWER = 1e-7
 """By how much a search must lie below another to be a better one."""
 
+LEAP, HIGH = 4.0, 30.0
+"""Factor, and sum, by which chi^2 lies above that at a neighbouring value, both counted from the least, if it leaps."""
+
 SECTIONS = 16
 """Parts into which a bracket is cut at once."""
 
@@ -64,6 +67,15 @@ class Curve:
         if new.size:
             self._add(new, near, far)
         return self.value[np.searchsorted(self.x, x)]
+
+    def follow_leaps(self) -> None:
+        """Search again where chi^2 leaps, from the minima of both neighbours.
+
+        From a single start a search may end in a minimum of its own, of which a plane would show an island.
+        """
+        above = self.value - self.value.min()
+        beside = np.minimum(np.append(np.inf, above[:-1]), np.append(above[1:], np.inf))
+        self._hand_on(above > LEAP * beside + HIGH, np.inf)
 
     def place_at(self, x: float) -> Float[np.ndarray, " n"]:
         """Return all variables where chi^2 is least at a value that was asked for."""
