@@ -30,8 +30,8 @@ def check_first_calls() -> None:
     def decorator(*, typechecker: Any) -> Callable[[Any], Any]:
         return functools.partial(_sparing, functools.partial(always, typechecker=typechecker))
 
-    # The hook puts this name before every function and class.
-    jaxtyping.jaxtyped = decorator  # type: ignore[assignment]
+    # The hook puts this name before every function and class, and cannot be told which calls it should check.
+    jaxtyping.jaxtyped = decorator
     jaxtyping.install_import_hook("cevnsjax", CHECKER)
 
 

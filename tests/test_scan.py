@@ -333,3 +333,6 @@ def test_a_search_that_ends_in_a_minimum_of_its_own_is_no_island(conus_plus) -> 
     curve.place[4:6] += 3.0
     curve.follow_leaps()
     np.testing.assert_allclose(curve.value, right, rtol=0, atol=1e-9)
+    curve.value[:] = np.inf  # as where counts overflow: the plane is refused, and nothing warns before
+    curve.follow_leaps()
+    assert np.isinf(curve.value).all()

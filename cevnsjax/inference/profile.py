@@ -20,7 +20,10 @@ LOWER = 1e-7
 """By how much a search must lie below another to be a better one."""
 
 LEAP, HIGH = 4.0, 30.0
-"""Factor, and sum, by which chi^2 lies above that at a neighbouring value, both counted from the least, if it leaps."""
+"""Factor, and sum, by which chi^2 lies above that at a neighbouring value, both counted from the least, if it leaps.
+
+The second value from the bottom of a parabola is four times as high as the first; nobody draws a contour so high.
+"""
 
 SECTIONS = 16
 """Parts into which a bracket is cut at once."""
@@ -71,9 +74,13 @@ class Curve:
     def follow_leaps(self) -> None:
         """Search again where chi^2 leaps, from the minima of both neighbours.
 
-        From a single start a search may end in a minimum of its own, of which a plane would show an island.
+        From a single start a search may end in a minimum of its own, of which a plane would show an island. Where no
+        value is finite nothing is done.
         """
-        above = self.value - self.value.min()
+        least = self.value.min()
+        if not np.isfinite(least):
+            return
+        above = self.value - least
         beside = np.minimum(np.append(np.inf, above[:-1]), np.append(above[1:], np.inf))
         self._hand_on(above > LEAP * beside + HIGH, np.inf)
 
